@@ -1,0 +1,1 @@
+"""The `zkhost` command: parse, call, print."""

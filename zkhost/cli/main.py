@@ -1,0 +1,66 @@
+"""The command group. Each command's module is imported only when that command runs, so `zkhost --help` stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True)
+class _Lazy:
+    """Where a command lives, and the line `zkhost --help` shows for it."""
+
+    target: str
+    help: str
+
+
+# In the order a new user meets them.
+COMMANDS: dict[str, _Lazy] = {
+    "new": _Lazy("zkhost.cli.new:new", "Make a new project."),
+    "build": _Lazy("zkhost.cli.build:build", "Build a project's guests."),
+    "execute": _Lazy("zkhost.cli.execute:execute", "Run a guest without proving."),
+    "prove": _Lazy("zkhost.cli.prove:prove", "Run a guest and prove the run."),
+    "verify": _Lazy("zkhost.cli.verify:verify", "Verify a receipt."),
+    "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),
+    "image-id": _Lazy("zkhost.cli.inspect:image_id", "Print the image ID of a program binary or ELF."),
+    "doctor": _Lazy("zkhost.cli.doctor:doctor", "Check this machine and explain the prover choice."),
+    "install": _Lazy("zkhost.cli.install:install", "Install the guest toolchain."),
+    "build-toolchain": _Lazy("zkhost.cli.install:build_toolchain", "Build the guest's std once, into a sysroot."),
+}
+
+
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        lazy = COMMANDS.get(cmd_name)
+        if lazy is None:
+            return None
+        module, _, attribute = lazy.target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="zkhost")
+def cli() -> None:
+    """Build, execute, prove and verify RISC Zero guests from Python."""
+
+
+def main() -> None:
+    """Run the command; an error of zkhost prints as text, never as a traceback."""
+    from zkhost.errors import ZkhostError
+
+    try:
+        sys.exit(cli.main(standalone_mode=True))
+    except ZkhostError as error:
+        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        sys.exit(1)
