@@ -1,0 +1,85 @@
+# zkhost: `make demo` and `make test` are all a newcomer needs; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .venv/stamps
+SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null)
+R0VM_VERSION := 3.0.6
+
+# Runs a step: says what it does, and how long it took.
+step = tools/step.sh $(1)
+
+##@ For newcomers
+.PHONY: help demo test
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+demo: setup ## Set up, then prove the hello-world and the SHA-256 of a file, for real
+	@$(call step,"hello-world: prove that 391 has two factors") $(BIN)/python examples/hello_world.py
+	$(call step,"real input: prove the SHA-256 of LICENSE") bash -c '$(BIN)/python examples/hash_file.py < LICENSE'
+
+test: setup r0vm lint types test-rust test-python test-prove ## Everything CI checks: lint, types, Rust and Python tests, real proofs
+	@echo "all checks passed"
+
+##@ Set-up
+.PHONY: setup system r0vm
+setup: system $(STAMPS)/shim ## Everything `zkhost` needs to run here: packages, .venv, the native library, the bundled guests
+
+system: ## System packages (installs them where it may, else names them)
+	@tools/system-packages.sh
+
+$(STAMPS)/python: requirements-dev.txt
+	@$(PYTHON) -m venv .venv
+	mkdir -p $(STAMPS)
+	$(call step,"python packages") $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+$(STAMPS)/recursion: | $(STAMPS)/python
+	@tools/recursion.sh
+	touch $@
+
+$(STAMPS)/shim: $(SHIM_SOURCES) $(STAMPS)/python | $(STAMPS)/recursion
+	@$(call step,"native library (first build: 10 to 15 minutes on 2 cores; about a minute after that)") tools/shim.sh
+	touch $@
+
+r0vm: $(STAMPS)/r0vm ## risc0's r0vm server, put where zkhost finds it
+$(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs | $(STAMPS)/recursion
+	@$(call step,"r0vm $(R0VM_VERSION)") tools/r0vm.sh $(R0VM_VERSION)
+	touch $@
+
+##@ Checks, one by one
+.PHONY: lint types test-rust test-python test-prove format bench
+lint: setup ## ruff, rustfmt, clippy
+	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
+	$(call step,"rustfmt") bash -c 'cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
+	$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
+
+types: setup ## mypy --strict
+	@$(call step,"mypy") $(BIN)/mypy zkhost
+
+test-rust: setup ## Rust unit tests
+	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked --quiet -p zkhost-shim -p zkhost-guest-build'
+
+test-python: setup r0vm ## Python tests without real proofs
+	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove"
+
+test-prove: setup r0vm ## Tests that make real proofs
+	@$(call step,"pytest, real proofs") $(BIN)/pytest -q -m prove
+
+format: setup ## Format everything
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	cargo fmt --all
+	cd guest-methods && cargo fmt --all
+
+##@ Other
+.PHONY: wheel clean
+wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl
+	@bash -c '. tools/env.sh && $(BIN)/maturin build --release --locked --out dist'
+
+clean: ## Remove what was made inside the checkout (the caches outside stay)
+	@rm -rf .venv dist site zkhost/_native .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Builds the native library in release mode and installs zkhost, editable, into .venv.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/env.sh
+VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" .venv/bin/maturin develop --release --locked
