@@ -1,0 +1,40 @@
+//! A plain Rust host: `rust-host execute|prove PROGRAM.bin [RECEIPT]` with the factors 17 and 23, timed from inside.
+//! `rust-host verify PROGRAM.bin RECEIPT` verifies a receipt that another host wrote.
+
+use std::{env, fs, time::Instant};
+
+use anyhow::{bail, Context, Result};
+use risc0_zkvm::{compute_image_id, Executor, ExecutorEnv, LocalProver, Prover, Receipt};
+
+fn main() -> Result<()> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let (mode, program) = match args.as_slice() {
+        [mode, program, ..] => (mode.as_str(), fs::read(program)?),
+        _ => bail!("usage: rust-host execute|prove|verify PROGRAM.bin [RECEIPT]"),
+    };
+    let receipt_path = args.get(2);
+    let host = LocalProver::new("local");
+    let input = || ExecutorEnv::builder().write(&17u64)?.write(&23u64)?.build();
+
+    let started = Instant::now();
+    match mode {
+        "execute" => {
+            host.execute(input()?, &program)?;
+        }
+        "prove" => {
+            let receipt = host.prove(input()?, &program)?.receipt;
+            receipt.verify(compute_image_id(&program)?)?;
+            if let Some(path) = receipt_path {
+                fs::write(path, bincode::serialize(&receipt)?)?;
+            }
+        }
+        "verify" => {
+            let bytes = fs::read(receipt_path.context("verify needs RECEIPT")?)?;
+            let receipt: Receipt = bincode::deserialize(&bytes)?;
+            receipt.verify(compute_image_id(&program)?)?;
+        }
+        other => bail!("unknown mode {other}"),
+    }
+    println!("{:.6}", started.elapsed().as_secs_f64());
+    Ok(())
+}
