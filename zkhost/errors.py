@@ -14,6 +14,7 @@
     │   ├── CargoError                 cargo failed; its own output was shown
     │   └── DriftError                 what was built differs from what is recorded
     ├── ScaffoldError                  bad project name, existing folder, missing template
+    ├── ProfileError                   a profile that cannot be read, or that a run did not write
     ├── GuestError                     the guest, or what it was given, made the run end badly
     │   ├── InvalidProgramError        not a program binary this risc0 runs
     │   ├── GuestPanicError            the guest panicked
@@ -135,6 +136,10 @@ class DriftError(BuildError):
 
 class ScaffoldError(ZkhostError):
     """A project could not be made: bad name, existing folder, missing template. Nothing was written."""
+
+
+class ProfileError(ZkhostError):
+    """A profile cannot be read, or the run that should have written it did not."""
 
 
 class GuestError(ZkhostError):
