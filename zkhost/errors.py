@@ -28,8 +28,12 @@
     │   ├── ServerError                r0vm did not start, died, hung or broke the protocol
     │   │   └── ServerVersionError     r0vm of another version
     │   ├── RemoteError                the remote prover refused, failed or answered nonsense
-    │   │   ├── RemoteSessionError     the remote session itself failed or was aborted
+    │   │   ├── RemoteUnavailableError it could not be reached, or kept failing, for longer than we retry
+    │   │   ├── RemoteRefusedError     it said no: bad key, over quota, not served there
+    │   │   ├── RemoteAnswerError      its answer is not one: malformed, truncated, too large, a forbidden redirect
+    │   │   ├── RemoteSessionError     the remote session itself failed, was aborted or is unknown
     │   │   └── DeadlineError (TimeoutError)
+    │   ├── UnsupportedError           the prover cannot do what the environment or the options ask for
     │   └── CancelledError             cancelled by the caller; nothing was returned
     └── ReceiptError
         ├── ReceiptFormatError         bytes that are not a receipt
@@ -205,15 +209,44 @@ class ServerVersionError(ServerError):
 
 
 class RemoteError(ProverError):
-    """The remote prover refused, failed or answered nonsense."""
+    """The remote prover refused, failed or answered nonsense. `session_id`, where one exists, lets you attach again."""
+
+    session_id: str
+
+
+class RemoteUnavailableError(RemoteError):
+    """The remote prover could not be reached, or kept failing, for longer than the retry policy allows.
+
+    `status_code` is its last HTTP status, None where it did not answer at all.
+    """
+
+    status_code: int | None
+
+
+class RemoteRefusedError(RemoteError):
+    """The remote prover said no (HTTP 4xx): `status_code`."""
+
+    status_code: int
+
+
+class RemoteAnswerError(RemoteError):
+    """The remote prover's answer is not one: malformed, truncated, too large, or it sends us where we do not go."""
 
 
 class RemoteSessionError(RemoteError):
-    """The remote session itself failed or was aborted: `session_id`, `status`."""
+    """The remote session itself failed, was aborted or is unknown to the server: `session_id`, `status`."""
+
+    status: str
 
 
 class DeadlineError(RemoteError, TimeoutError):
     """The remote prover did not answer, or did not finish, in time. `session_id` lets you attach again."""
+
+
+class UnsupportedError(ProverError):
+    """The prover cannot do what the environment or the options ask for; `asked` names it. Nothing was started."""
+
+    asked: str
 
 
 class CancelledError(ProverError):
