@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from zkhost.errors import ConfigError
 
@@ -30,3 +31,46 @@ def flag(name: str) -> bool:
 def dev_mode() -> bool:
     """RISC0_DEV_MODE: fake proofs, for development only."""
     return flag("RISC0_DEV_MODE")
+
+
+def milliseconds(name: str) -> float | None:
+    """A variable in whole milliseconds, as seconds; None where it is unset. Raises ConfigError for anything else."""
+    text = get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) == 0:
+        raise ConfigError(
+            f"{name} is {text!r}, which is not a number of milliseconds", hint=f"set {name}=500, or unset it"
+        )
+    return int(text) / 1000
+
+
+def bonsai_api() -> tuple[str, str] | None:
+    """BONSAI_API_URL and BONSAI_API_KEY, None where neither is set. Raises ConfigError where only one is."""
+    url, key = get("BONSAI_API_URL"), get("BONSAI_API_KEY")
+    if url is None and key is None:
+        return None
+    if url is None or key is None:
+        present, absent = ("BONSAI_API_URL", "BONSAI_API_KEY") if key is None else ("BONSAI_API_KEY", "BONSAI_API_URL")
+        raise ConfigError(f"{present} is set but {absent} is not", hint=f"set {absent} too, or unset {present}")
+    return url, key
+
+
+def bonsai_timeout_s(default: float) -> float | None:
+    """BONSAI_TIMEOUT_MS: how long one request may take, in seconds; None for `none`, as risc0 has it: no limit."""
+    if (get("BONSAI_TIMEOUT_MS") or "").lower() == "none":
+        return None
+    return milliseconds("BONSAI_TIMEOUT_MS") or default
+
+
+def bonsai_poll_interval_s() -> float | None:
+    """BONSAI_POLL_INTERVAL_MS: a fixed time between two looks at a remote session, in seconds; None: adaptive."""
+    return milliseconds("BONSAI_POLL_INTERVAL_MS")
+
+
+def state_dir() -> Path:
+    """ZKHOST_STATE_DIR, else the platform's folder for a user's state: what must survive the process, as session ids."""
+    from platformdirs import user_state_path
+
+    folder = get("ZKHOST_STATE_DIR")
+    return Path(folder) if folder else user_state_path("zkhost")
