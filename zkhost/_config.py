@@ -69,7 +69,7 @@ def bonsai_poll_interval_s() -> float | None:
 
 
 def state_dir() -> Path:
-    """ZKHOST_STATE_DIR, else the platform's folder for a user's state: what must survive the process, as session ids."""
+    """ZKHOST_STATE_DIR, else the platform's folder for a user's state: what outlives the process, as session ids do."""
     from platformdirs import user_state_path
 
     folder = get("ZKHOST_STATE_DIR")

@@ -1,0 +1,70 @@
+"""When a request is sent again, and how long we keep trying."""
+
+from __future__ import annotations
+
+import enum
+import random
+from dataclasses import dataclass
+
+from zkhost.errors import ConfigError, RemoteError
+
+
+class Trouble(enum.Enum):
+    """What went wrong with one attempt, as far as sending it again is concerned."""
+
+    NOT_SENT = "no connection, so the server saw nothing"
+    REFUSED_FOR_NOW = "HTTP 429: the server did nothing and says to come back"
+    BROKEN = "the connection broke or hung after the request may have arrived"
+    UNAVAILABLE = "HTTP 502, 503, 504: a server behind a proxy is away"
+    SERVER = "another HTTP 5xx"
+    FINAL = "an answer that a second try would not change"
+
+
+class AttemptError(Exception):
+    """One attempt failed: `error` is what the caller gets to see if it was the last one."""
+
+    def __init__(self, trouble: Trouble, error: RemoteError, retry_after_s: float | None = None) -> None:
+        super().__init__(str(error))
+        self.trouble = trouble
+        self.error = error
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Exponential backoff with jitter, within a budget of seconds counted from a request's first failure.
+
+    A request that creates something (a session, a snark) is sent again only where the server cannot have acted on it:
+    no connection, or HTTP 429. So no request ever leads to two sessions.
+    """
+
+    first_delay_s: float = 0.1
+    factor: float = 2.0
+    max_delay_s: float = 5.0
+    outage_s: float = 60.0
+    """For connection errors, 429, 502, 503 and 504: a server that restarts."""
+    server_error_s: float = 5.0
+    """For other 5xx, which are more often a lasting fault."""
+    first_contact_s: float = 5.0
+    """For connection errors while this server has never answered: more often a wrong URL."""
+
+    def __post_init__(self) -> None:
+        if self.first_delay_s <= 0 or self.factor < 1 or self.max_delay_s < self.first_delay_s:
+            raise ConfigError(
+                f"{self} does not back off", hint="first_delay_s > 0, factor >= 1, max_delay_s >= first_delay_s"
+            )
+
+    def budget_s(self, trouble: Trouble, *, creates: bool, reached: bool) -> float:
+        """For how long after the first failure this kind of trouble is tried again; 0: not at all."""
+        if trouble is Trouble.FINAL or (creates and trouble not in (Trouble.NOT_SENT, Trouble.REFUSED_FOR_NOW)):
+            return 0.0
+        if trouble is Trouble.SERVER:
+            return self.server_error_s
+        if trouble in (Trouble.NOT_SENT, Trouble.BROKEN) and not reached:
+            return min(self.first_contact_s, self.outage_s)
+        return self.outage_s
+
+    def delay_s(self, failures: int, retry_after_s: float | None = None) -> float:
+        """How long to wait after so many failures in a row (from 1): at least what the server's Retry-After says."""
+        longest: float = min(self.max_delay_s, self.first_delay_s * self.factor ** min(failures - 1, 64))
+        return max(longest * random.uniform(0.5, 1.0), retry_after_s or 0.0)
