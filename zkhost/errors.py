@@ -22,6 +22,9 @@
     │   ├── GuestFaultError            the guest did what the machine forbids (bad address, unknown system call)
     │   ├── SessionLimitError          more cycles than session_limit allows
     │   └── HostIOError                a reader, writer or slice_io handler given by the host failed
+    ├── StorageError
+    │   ├── CheckpointError            a checkpoint folder that is in use, is not one, or does not fit this run
+    │   └── CacheError                 a receipt cache that cannot be opened or written
     ├── ProverError
     │   ├── ProverUnavailableError     the chosen prover is not here (no r0vm, a build without `prove`)
     │   ├── RecursionUnavailableError  this build lacks the recursion programs: no succinct or groth16 receipts
@@ -33,6 +36,9 @@
     │   │   ├── RemoteAnswerError      its answer is not one: malformed, truncated, too large, a forbidden redirect
     │   │   ├── RemoteSessionError     the remote session itself failed, was aborted or is unknown
     │   │   └── DeadlineError (TimeoutError)
+    │   ├── OutOfMemoryError           proving needs more memory than there is, even with the smallest segments
+    │   ├── WorkerLostError            a piece of a proof was lost with its worker, more often than we retry
+    │   ├── ClusterError               an r0vm cluster did not start, or lost a process
     │   ├── UnsupportedError           the prover cannot do what the environment or the options ask for
     │   └── CancelledError             cancelled by the caller; nothing was returned
     └── ReceiptError
@@ -185,6 +191,18 @@ class HostIOError(GuestError):
     """A reader, writer or slice_io handler given by the host failed; the cause is chained."""
 
 
+class StorageError(ZkhostError):
+    """Something that was kept on disk is in the way or missing."""
+
+
+class CheckpointError(StorageError):
+    """A checkpoint folder that another process uses, that is none, or that does not fit this run."""
+
+
+class CacheError(StorageError):
+    """A receipt cache that cannot be opened or written."""
+
+
 class ProverError(ZkhostError):
     """A prover could not do its work."""
 
@@ -241,6 +259,23 @@ class RemoteSessionError(RemoteError):
 
 class DeadlineError(RemoteError, TimeoutError):
     """The remote prover did not answer, or did not finish, in time. `session_id` lets you attach again."""
+
+
+class OutOfMemoryError(ProverError):
+    """Proving needs more memory than there is, even with the smallest segments: `segment_limit_po2`, the last tried."""
+
+    segment_limit_po2: int
+
+
+class WorkerLostError(ProverError):
+    """A piece of a proof was lost with its worker, more often than we retry: `piece`, `attempts`."""
+
+    piece: str
+    attempts: int
+
+
+class ClusterError(ProverError):
+    """An r0vm cluster did not start, or lost a process."""
 
 
 class UnsupportedError(ProverError):
