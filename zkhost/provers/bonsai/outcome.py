@@ -1,0 +1,65 @@
+"""What a session that did not succeed means, as zkhost's errors."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+from zkhost.errors import (
+    GuestError,
+    GuestPanicError,
+    RemoteError,
+    RemoteSessionError,
+    SessionLimitError,
+    ZkhostError,
+)
+from zkhost.provers.bonsai.wire import Status
+
+E = TypeVar("E", bound=RemoteError)
+
+# What risc0's executor says (risc0-zkvm syscall/panic.rs, risc0-circuit-rv32im execute/executor.rs), passed on by servers.
+_PANIC = re.compile(r"Guest panicked: (.*)", re.DOTALL)
+_LIMIT = re.compile(r"session limit", re.IGNORECASE)
+_NO_RECURSION = re.compile(r"invalid Zip archive|zkr", re.IGNORECASE)
+
+
+def failure(session_id: str, status: Status, error_msg: str | None) -> ZkhostError:
+    """The error for a session or snark that ended badly: the guest's fault where the server says so."""
+    said = error_msg or "the server does not say why"
+    if panic := _PANIC.search(said):
+        return GuestPanicError(
+            f"the guest panicked on the remote prover: {panic[1]}",
+            panic=panic[1],
+            stderr="",
+            input_read=None,
+            input_left=None,
+            session_id=session_id,
+            hint="execute locally with the same input to see the guest's output and how far it read",
+        )
+    if status is Status.FAILED and _LIMIT.search(said):
+        return over_limit(session_id, said)
+    hints = {
+        Status.TIMED_OUT: "the server's own time limit ran out; ask for less, or raise it there",
+        Status.ABORTED: "somebody stopped it, or the server did",
+    }
+    hint = hints.get(status)
+    if _NO_RECURSION.search(said):
+        hint = "the server was built without risc0's recursion programs, so it can execute but not prove"
+    message = f"remote session {session_id} ended with {status}: {said}"
+    return RemoteSessionError(message, session_id=session_id, status=str(status), hint=hint)
+
+
+def over_limit(session_id: str, said: str) -> GuestError:
+    """The guest needed more cycles than allowed."""
+    return SessionLimitError(f"session {session_id}: {said}", session_id=session_id, hint="raise session_limit")
+
+
+def about(session_id: str, error: E) -> E:
+    """The error, knowing its session: what ended was our waiting, and `attach` takes it up again."""
+    if getattr(error, "session_id", None) is None:
+        error.session_id = session_id
+        error.facts["session_id"] = session_id
+        error.hint = "; ".join(
+            filter(None, [error.hint, f"the session may still run: attach({session_id!r}) waits for it"])
+        )
+    return error
