@@ -6,12 +6,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from fake_bonsai import FakeBonsai
+from fake_bonsai import FakeBonsai, quick
 
-from zkhost.provers.bonsai.retry import RetryPolicy
-from zkhost.provers.bonsai.settings import ApiKey, Settings
-
-KEY = "s3cret-Key-0123456789"
+from zkhost.provers.bonsai.settings import Settings
 
 
 @pytest.fixture
@@ -33,19 +30,6 @@ def other_server() -> Iterator[FakeBonsai]:
 def settings(server: FakeBonsai) -> Settings:
     """Quick to retry and to give up."""
     return quick(server.url)
-
-
-def quick(url: str, **changes: object) -> Settings:
-    values: dict[str, object] = {
-        "timeout_s": 2.0,
-        "deadline_s": 20.0,
-        "poll_interval_s": 0.01,
-        "retry": RetryPolicy(
-            first_delay_s=0.01, max_delay_s=0.05, outage_s=3.0, server_error_s=0.3, first_contact_s=1.0
-        ),
-        "max_receipt_bytes": 1 << 20,
-    }
-    return Settings(url, ApiKey(KEY), **(values | changes))  # type: ignore[arg-type]
 
 
 class _Starter:

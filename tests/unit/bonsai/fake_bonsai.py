@@ -17,6 +17,10 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from zkhost.provers.bonsai.retry import RetryPolicy
+from zkhost.provers.bonsai.settings import ApiKey, Settings
+
+KEY = "s3cret-Key-0123456789"
 Write = asyncio.StreamWriter
 Fault = Callable[["Seen", Write], Awaitable[None]]
 
@@ -291,3 +295,20 @@ def flood(chunk: bytes = bytes(65536)) -> Fault:
             await writer.drain()
 
     return answer
+
+
+# A client for it
+
+
+def quick(url: str, **changes: object) -> Settings:
+    """Settings that are quick to retry and to give up."""
+    values: dict[str, object] = {
+        "timeout_s": 2.0,
+        "deadline_s": 20.0,
+        "poll_interval_s": 0.01,
+        "retry": RetryPolicy(
+            first_delay_s=0.01, max_delay_s=0.05, outage_s=3.0, server_error_s=0.3, first_contact_s=1.0
+        ),
+        "max_receipt_bytes": 1 << 20,
+    }
+    return Settings(url, ApiKey(KEY), **(values | changes))  # type: ignore[arg-type]

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import fake_bonsai as fake
 import pytest
-from conftest import KEY, quick
-from fake_bonsai import FakeBonsai
+from fake_bonsai import KEY, FakeBonsai, quick
 
 from zkhost.errors import (
     DeadlineError,

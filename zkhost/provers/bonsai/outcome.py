@@ -17,7 +17,7 @@ from zkhost.provers.bonsai.wire import Status
 
 E = TypeVar("E", bound=RemoteError)
 
-# What risc0's executor says (risc0-zkvm syscall/panic.rs, risc0-circuit-rv32im execute/executor.rs), passed on by servers.
+# What risc0's executor says (risc0-zkvm syscall/panic.rs, risc0-circuit-rv32im execute/executor.rs).
 _PANIC = re.compile(r"Guest panicked: (.*)", re.DOTALL)
 _LIMIT = re.compile(r"session limit", re.IGNORECASE)
 _NO_RECURSION = re.compile(r"invalid Zip archive|zkr", re.IGNORECASE)

@@ -81,7 +81,7 @@ class RemoteSession:
             return await self._client.session_logs(self.id)
 
     async def finish(self, on_stage: OnStage | None = None) -> wire.SessionStatus:
-        """Wait until it succeeded. Raises what it failed with: a GuestError, RemoteSessionError, another RemoteError."""
+        """Wait until it succeeded. Raises what it failed with: GuestError, RemoteSessionError, another RemoteError."""
         async with self._named():
             status = await self._watch("session", self._look, on_stage)
         if status.status is not Status.SUCCEEDED:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from zkhost import _config
+from zkhost._files import write_atomic
 from zkhost.provers.bonsai import wire
 
 log = logging.getLogger("zkhost.bonsai")
@@ -55,13 +55,10 @@ class SessionStore:
 
     def save(self, record: SessionRecord) -> None:
         """Write a record, or write it anew."""
-        path = self._path(record.id)
-        scratch = path.with_suffix(f".{os.getpid()}.tmp")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump({"format": _FORMAT, **asdict(record)}, file)
-            scratch.replace(path)
+            data = json.dumps({"format": _FORMAT, **asdict(record)}).encode()
+            write_atomic(self._path(record.id), data, durable=False)
             self._sweep()
         except OSError as exc:
             log.warning("cannot store session %s, so keep its id and image ID yourself: %s", record.id, exc)
@@ -93,7 +90,7 @@ class SessionStore:
         oldest = time.time() - _KEEP_S
         for path in self.folder.iterdir():
             with contextlib.suppress(OSError):
-                if path.suffix in (".json", ".tmp") and path.stat().st_mtime < oldest:
+                if path.is_file() and path.stat().st_mtime < oldest:
                     path.unlink()
 
 

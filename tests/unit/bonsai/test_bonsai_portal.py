@@ -1,0 +1,138 @@
+"""From blocking code into asyncio: results, errors, events, cancellation, Ctrl-C, threads, forks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from zkhost.errors import CancelledError
+from zkhost.provers.bonsai import portal
+
+Emit = Callable[[Any], None]
+
+
+class Token:
+    """A cancel token."""
+
+    cancelled = False
+
+
+async def three(emit: Emit) -> str:
+    for number in range(3):
+        emit(number)
+        await asyncio.sleep(0)
+    return "done"
+
+
+def test_result_and_events() -> None:
+    events: list[int] = []
+    assert portal.run(three, events.append) == "done"
+    assert events == [0, 1, 2]
+
+
+def test_events_come_in_the_callers_thread() -> None:
+    threads: set[int] = set()
+    portal.run(three, lambda _: threads.add(threading.get_ident()))
+    assert threads == {threading.get_ident()}
+
+
+def test_errors_come_through_at_once() -> None:
+    async def fail(emit: Emit) -> None:
+        raise KeyError("why")
+
+    started = time.monotonic()
+    with pytest.raises(KeyError, match="why"):
+        portal.run(fail)
+    assert time.monotonic() - started < 1
+
+
+class Endless:
+    """Work that never ends by itself, and says goodbye when cancelled."""
+
+    def __init__(self) -> None:
+        self.started = threading.Event()
+        self.said_goodbye = False
+
+    async def __call__(self, emit: Emit) -> None:
+        emit("started")
+        self.started.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.05)
+            self.said_goodbye = True
+            raise
+
+
+def test_token() -> None:
+    work, token = Endless(), Token()
+
+    def cancel(_: object) -> None:
+        token.cancelled = True
+
+    with pytest.raises(CancelledError):
+        portal.run(work, cancel, token)
+    assert work.said_goodbye
+
+
+def test_token_used_before() -> None:
+    work, token = Endless(), Token()
+    token.cancelled = True
+    with pytest.raises(CancelledError):
+        portal.run(work, cancel=token)
+    assert not work.started.is_set()
+
+
+def test_an_error_in_the_callback_ends_the_work() -> None:
+    work = Endless()
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        portal.run(work, fail)
+    assert work.said_goodbye
+
+
+def test_ctrl_c() -> None:
+    work = Endless()
+
+    def interrupt() -> None:
+        work.started.wait(5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        portal.run(work)
+    assert work.said_goodbye
+    assert time.monotonic() - started < 2
+
+
+def test_many_threads_at_once() -> None:
+    async def slow(emit: Emit) -> int:
+        await asyncio.sleep(0.2)
+        return threading.get_ident()
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(50) as pool:
+        threads = set(pool.map(lambda _: portal.run(slow), range(50)))
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+    assert time.monotonic() - started < 2
+
+
+def test_a_forked_child_has_a_loop_of_its_own() -> None:
+    portal.run(three)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if portal.run(three) == "done" else 1)
+    assert os.waitpid(pid, 0)[1] == 0
