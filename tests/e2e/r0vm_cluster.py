@@ -57,7 +57,9 @@ class Cluster:
         """Start one more worker."""
         config = self._folder / "workers.toml"
         config.write_text(self._pool())
-        self.workers.append(self._start(f"worker{len(self.workers)}", "--config", str(config), "--addr", f"127.0.0.1:{self._addr}"))
+        self.workers.append(
+            self._start(f"worker{len(self.workers)}", "--config", str(config), "--addr", f"127.0.0.1:{self._addr}")
+        )
 
     def kill_manager(self) -> None:
         """Kill the manager; its workers end with it."""
@@ -79,7 +81,11 @@ class Cluster:
         kinds = ", ".join(f'"{kind}"' for kind in _KINDS)
         lines = ["[[pools]]", f"count = {self._slots}", f"task_kinds = [{kinds}]"]
         if self._prove_s is not None:
-            lines += ["[pools.profile]", f"prove_segment_core = {self._prove_s:.3f}", *(f"{name} = 0.01" for name in _DELAYS)]
+            lines += [
+                "[pools.profile]",
+                f"prove_segment_core = {self._prove_s:.3f}",
+                *(f"{name} = 0.01" for name in _DELAYS),
+            ]
         return "\n".join(lines)
 
     def _start(self, name: str, *args: str) -> subprocess.Popen[bytes]:
