@@ -1,0 +1,65 @@
+"""Random Rust modules, for the printers to print and the parser to read."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from zkhost.contract.model import Array, Enum, Field, Fields, Item, Module, Named, RustType, Struct, Tuple, Variant
+
+PRIMITIVES = "bool char u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64 String".split()
+
+field_names = st.sampled_from(
+    "a b id owner total_of_all_orders type match price_in_cents_per_unit is_open x_1 the_hash_of_the_previous_block".split()
+)
+variant_names = st.sampled_from("Left Right Jump Idle TheLongNameOfAVariant Http404 Go".split())
+docs = st.sampled_from(["", "", "", "In cents.", "Two factors.\n\nNeither of them is 1."])
+
+
+def rust_types(names: tuple[tuple[str, int], ...] = (), params: tuple[str, ...] = ()) -> st.SearchStrategy[RustType]:
+    """Types made of the primitives, the type parameters `params` and items `names`, each with its number of them."""
+    simple = st.sampled_from([*PRIMITIVES, *params]).map(Named)
+
+    def larger(inner: st.SearchStrategy[RustType]) -> st.SearchStrategy[RustType]:
+        users = [st.tuples(*[inner] * count).map(lambda args, name=name: Named(name, args)) for name, count in names]
+        return st.one_of(
+            inner.map(lambda t: Named("Vec", (t,))),
+            inner.map(lambda t: Named("Option", (t,))),
+            st.tuples(st.sampled_from(PRIMITIVES).map(Named), inner).map(lambda kv: Named("BTreeMap", kv)),
+            st.builds(Array, inner, st.integers(1, 32)),
+            st.lists(inner, max_size=3).map(lambda items: Tuple(tuple(items))),
+            *users,
+        )
+
+    return st.recursive(simple, larger, max_leaves=6)
+
+
+def fields(types: st.SearchStrategy[RustType]) -> st.SearchStrategy[Fields]:
+    """What a struct or variant holds: nothing, a tuple or named fields."""
+    named = st.lists(st.builds(Field, field_names, types, docs), max_size=5, unique_by=lambda f: f.name)
+    unnamed = st.lists(st.tuples(types, st.sampled_from(["", "", "", "In cents."])), min_size=1, max_size=4).map(
+        lambda pairs: [Field(str(i), t, doc) for i, (t, doc) in enumerate(pairs)]
+    )
+    return st.one_of(
+        st.just(Fields()),
+        named.map(lambda items: Fields("named", tuple(items))),
+        unnamed.map(lambda items: Fields("tuple", tuple(items))),
+    )
+
+
+@st.composite
+def modules(draw: st.DrawFn) -> Module:
+    """A module of up to six items, each of which may use those before it."""
+    items: list[Item] = []
+    known: tuple[tuple[str, int], ...] = ()
+    for number in range(draw(st.integers(1, 6))):
+        params = draw(st.sampled_from([(), (), ("T",), ("T", "U")]))
+        held = fields(rust_types(known, params))
+        name, doc = f"Item{number}", draw(docs)
+        if draw(st.booleans()):
+            items.append(Struct(name, draw(held), params, doc))
+        else:
+            variants = st.lists(st.builds(Variant, variant_names, held, docs), min_size=1, max_size=5)
+            chosen = draw(variants.filter(lambda vs: len({v.name for v in vs}) == len(vs)))
+            items.append(Enum(name, tuple(chosen), params, doc))
+        known = (*known, (name, len(params)))
+    return Module(tuple(items))

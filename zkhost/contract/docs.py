@@ -1,0 +1,42 @@
+"""Documentation of fields and enum members: the string written below one in the class body."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from functools import cache
+
+
+@cache
+def field_docs(cls: type) -> dict[str, str]:
+    """What is written below each field, from the class's source; empty where there is no source to read."""
+    docs: dict[str, str] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        docs |= _own_docs(base)
+    return docs
+
+
+def _own_docs(cls: type) -> dict[str, str]:
+    if cls.__module__ in ("builtins", "enum", "typing"):
+        return {}
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return {}
+    if not isinstance(body, ast.ClassDef):
+        return {}
+    docs = {}
+    for statement, below in zip(body.body, body.body[1:], strict=False):
+        name = _target(statement)
+        if name and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            if isinstance(below.value.value, str):
+                docs[name] = inspect.cleandoc(below.value.value)
+    return docs
+
+
+def _target(statement: ast.stmt) -> str | None:
+    match statement:
+        case ast.AnnAssign(target=ast.Name(name)) | ast.Assign(targets=[ast.Name(name)]):
+            return name
+    return None
