@@ -1,0 +1,20 @@
+"""Where a guest's cycles go: profiles read, compared and drawn."""
+
+from zkhost.profile.model import Cycles, FunctionCost, Node, Profile, Run, SegmentCost, build_profile
+from zkhost.profile.pprof import Pprof, read_pprof
+from zkhost.profile.store import from_plain, load_profile, to_plain
+
+__all__ = [
+    "Cycles",
+    "FunctionCost",
+    "Node",
+    "Pprof",
+    "Profile",
+    "Run",
+    "SegmentCost",
+    "build_profile",
+    "from_plain",
+    "load_profile",
+    "read_pprof",
+    "to_plain",
+]
