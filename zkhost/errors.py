@@ -13,6 +13,7 @@
     │   ├── GuestNotFoundError         no such guest package or bin in the project
     │   ├── CargoError                 cargo failed; its own output was shown
     │   └── DriftError                 what was built differs from what is recorded
+    │       └── ContractDriftError     the guest was built with other types than the host has
     ├── ScaffoldError                  bad project name, existing folder, missing template
     ├── ProfileError                   a profile that cannot be read, or that a run did not write
     ├── GuestError                     the guest, or what it was given, made the run end badly
@@ -142,6 +143,15 @@ class CargoError(BuildError):
 
 class DriftError(BuildError):
     """What was built differs from what is recorded."""
+
+
+class ContractDriftError(DriftError):
+    """The guest was built with another contract than the host has: `differences`, each naming the type and the field.
+
+    Found by looking into the program binary, before anything runs.
+    """
+
+    differences: tuple[str, ...]
 
 
 class ScaffoldError(ZkhostError):
