@@ -1,1 +1,179 @@
-//! shim
+//! The C ABI between zkhost and risc0's own crates: one call with an operation name and a msgpack request.
+//!
+//! Every panic is caught and comes back as an error frame; each call runs on a thread of its own with a known stack,
+//! so that neither deep data nor a caller's small stack can end the process.
+
+mod bounded;
+#[cfg(feature = "prove")]
+mod env;
+mod error;
+mod execute;
+mod host;
+mod info;
+mod program;
+#[cfg(feature = "prove")]
+mod prove;
+mod receipt;
+mod session;
+mod trace;
+mod verify;
+
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use error::{Result, ShimError};
+use host::{Host, HostCallback};
+
+/// The stack of a call's thread: address space, used only as far as the work goes.
+const STACK_BYTES: usize = 64 << 20;
+
+/// The operations: one line adds one. Each is `fn(Request, &Host) -> Result<Reply>`.
+macro_rules! operations {
+    ($($(#[$meta:meta])* $name:literal => $function:path),+ $(,)?) => {
+        /// The names of the operations this build has.
+        pub(crate) const OPERATIONS: &[&str] = &[$($(#[$meta])* $name),+];
+
+        fn dispatch(operation: &str, request: &[u8], host: &Host) -> Result<Vec<u8>> {
+            match operation {
+                $($(#[$meta])* $name => encode(&$function(decode(request)?, host)?),)+
+                _ => Err(fail!(Shim, "no operation {operation:?} in this build")
+                    .with("operations", OPERATIONS)),
+            }
+        }
+    };
+}
+
+operations! {
+    "build_info" => info::build_info,
+    "image_id" => program::image_id,
+    "program_binary" => program::program_binary,
+    #[cfg(feature = "prove")]
+    "execute" => execute::execute,
+    #[cfg(feature = "prove")]
+    "prove_segment" => prove::prove_segment,
+    #[cfg(feature = "prove")]
+    "prove_keccak" => prove::prove_keccak,
+    #[cfg(feature = "prove")]
+    "compress" => prove::compress,
+    "assemble_composite" => session::assemble_composite,
+    "fake_receipt" => session::fake_receipt,
+    "verify" => verify::verify,
+    "verify_integrity" => verify::verify_integrity,
+    "receipt_inspect" => receipt::inspect,
+    "receipt_convert" => receipt::convert,
+}
+
+fn decode<'a, T: Deserialize<'a>>(request: &'a [u8]) -> Result<T> {
+    rmp_serde::from_slice(request).map_err(|error| fail!(Shim, "bad request frame: {error}"))
+}
+
+fn encode<T: Serialize>(reply: &T) -> Result<Vec<u8>> {
+    rmp_serde::to_vec_named(reply).map_err(|error| fail!(Shim, "cannot encode the reply: {error}"))
+}
+
+thread_local! {
+    /// Where the last panic of this thread happened, and what it said.
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Replaces the hook that prints panics by one that keeps them for the error frame.
+fn keep_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        panic::set_hook(Box::new(|info| {
+            let text = panic_text(info.payload());
+            let place = info.location().map(|place| format!(" at {place}"));
+            LAST_PANIC.set(Some(format!("{text}{}", place.unwrap_or_default())));
+        }));
+    });
+}
+
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".to_owned())
+}
+
+/// Runs `work`, turning a panic into an error of kind Internal.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let text = LAST_PANIC
+            .take()
+            .unwrap_or_else(|| panic_text(payload.as_ref()));
+        Err(fail!(Internal, "panic in the native library: {text}"))
+    })
+}
+
+fn on_own_thread(work: impl FnOnce() -> Result<Vec<u8>> + Send) -> Result<Vec<u8>> {
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .name("zkhost".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || guarded(work))
+            .map_err(|error| fail!(Internal, "cannot start a thread: {error}"))?
+            .join()
+            .unwrap_or_else(|_| Err(fail!(Internal, "a call's thread panicked")))
+    })
+}
+
+/// Runs operation `op` (UTF-8, NUL-terminated) on the msgpack request `req`; `cb` with `host` is the way back.
+///
+/// Returns 0 and a reply frame, or 1 and an error frame {kind, message, data}; free the frame with `zkhost_free`.
+///
+/// # Safety
+/// `op` must be a C string, `req` readable for `len` bytes, `reply` and `reply_len` writable, `cb` null or a function
+/// that keeps to the contract of `HostCallback` from any thread until this call returns.
+#[no_mangle]
+pub unsafe extern "C" fn zkhost_call(
+    op: *const std::ffi::c_char,
+    req: *const u8,
+    len: usize,
+    cb: HostCallback,
+    host: u64,
+    reply: *mut *mut u8,
+    reply_len: *mut usize,
+) -> i32 {
+    keep_panics();
+    // SAFETY: by this function's contract `op` is a C string.
+    let name = unsafe { std::ffi::CStr::from_ptr(op) }.to_string_lossy();
+    let request = if len == 0 {
+        &[][..]
+    } else {
+        // SAFETY: by this function's contract `req` is readable for `len` bytes.
+        unsafe { std::slice::from_raw_parts(req, len) }
+    };
+    let host = Host::new(cb, host);
+    let (status, frame) = match on_own_thread(|| dispatch(&name, request, &host)) {
+        Ok(frame) => (0, frame),
+        Err(error) => (1, ShimError::to_frame(&error)),
+    };
+    let frame = Box::leak(frame.into_boxed_slice());
+    // SAFETY: by this function's contract both places are writable.
+    unsafe {
+        *reply = frame.as_mut_ptr();
+        *reply_len = frame.len();
+    }
+    status
+}
+
+/// Cancels the running calls that were given host number `host`: each ends at its next host call or segment boundary.
+#[no_mangle]
+pub extern "C" fn zkhost_cancel(host: u64) {
+    host::cancel(host);
+}
+
+/// Frees a frame that `zkhost_call` gave.
+///
+/// # Safety
+/// `frame` and `len` must be what one `zkhost_call` gave, and freed once.
+#[no_mangle]
+pub unsafe extern "C" fn zkhost_free(frame: *mut u8, len: usize) {
+    if !frame.is_null() {
+        // SAFETY: by this function's contract this is the boxed slice that zkhost_call leaked.
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(frame, len)) });
+    }
+}

@@ -1,0 +1,334 @@
+//! Running a guest: in this process, or on r0vm.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use risc0_zkvm::sha::Digestible;
+use risc0_zkvm::{
+    CoprocessorCallback, ExecutorImpl, NullSegmentRef, ProveKeccakRequest, Segment, Session,
+};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::env::{Built, EnvRequest, Watch};
+use crate::error::{Kind, Result, ShimError};
+use crate::host::Host;
+use crate::receipt::{bytes, exit_code};
+use crate::session::SessionRecord;
+use crate::{fail, guarded, program};
+
+#[derive(Deserialize)]
+pub struct Request<'a> {
+    #[serde(borrow)]
+    env: EnvRequest<'a>,
+    #[serde(borrow, with = "serde_bytes")]
+    program: &'a [u8],
+    /// What becomes of the segments.
+    #[serde(default)]
+    segments: Sink,
+    /// The existing directory for `dir`: segment n is written to `<n>.bincode`, as risc0 names them.
+    segment_dir: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Sink {
+    #[default]
+    Discard,
+    Dir,
+    Callback,
+}
+
+#[derive(Serialize)]
+pub struct Reply {
+    exit_code: (&'static str, u32),
+    /// None where the guest committed nothing.
+    journal: Option<ByteBuf>,
+    user_cycles: u64,
+    total_cycles: u64,
+    paging_cycles: u64,
+    reserved_cycles: u64,
+    segments: Vec<SegmentInfo>,
+    /// Requests written to `keccak-<n>.bincode` in the segment directory; their sizes as powers of two.
+    keccaks: Vec<usize>,
+    claim: ByteBuf,
+    session: ByteBuf,
+    input_read: u64,
+    input_left: Option<u64>,
+    elapsed_s: f64,
+}
+
+#[derive(Serialize, Clone)]
+struct SegmentInfo {
+    index: u32,
+    po2: usize,
+    /// User cycles.
+    cycles: u64,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    phase: &'static str,
+    segments: usize,
+    user_cycles: u64,
+    elapsed_s: f64,
+}
+
+/// `execute {env, program, segments, segment_dir?}`.
+pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
+    let start = Instant::now();
+    let keccaks = Mutex::new(Vec::new());
+    let Built {
+        mut env,
+        watch,
+        tracer,
+        assumptions,
+    } = request.env.build(host)?;
+    env.coprocessor_callback(Keccaks {
+        dir: request
+            .segment_dir
+            .as_deref()
+            .filter(|_| request.segments == Sink::Dir),
+        sizes: &keccaks,
+    });
+    let env = env.build().map_err(|error| fail!(Config, "{error:#}"))?;
+    let mut executor = guarded(|| {
+        ExecutorImpl::from_elf(env, request.program)
+            .map_err(|error| program::invalid(request.program, &format!("{error:#}")))
+    })
+    .map_err(|error| invalid_if_panic(error, request.program))?;
+
+    let segments = Mutex::new(Vec::<SegmentInfo>::new());
+    let session = guarded(|| {
+        executor
+            .run_with_callback(|segment| {
+                host.check()?;
+                let info = request.keep(&segment, host)?;
+                let mut segments = lock(&segments);
+                segments.push(info);
+                host.progress(&Progress {
+                    phase: "execute",
+                    segments: segments.len(),
+                    user_cycles: segments.iter().map(|segment| segment.cycles).sum(),
+                    elapsed_s: start.elapsed().as_secs_f64(),
+                })?;
+                Ok(Box::new(NullSegmentRef))
+            })
+            .map_err(|error| guest_error(&error, host, &watch))
+    })
+    .map_err(|error| match error.kind {
+        Kind::Internal => guest_fault(&error.message, &watch),
+        _ => error,
+    })?;
+    if let Some(tracer) = tracer {
+        tracer.borrow_mut().flush()?;
+    }
+    host.check()?;
+    let mut segments = std::mem::take(&mut *lock(&segments));
+    let keccaks = std::mem::take(&mut *lock(&keccaks));
+    count_last(&mut segments, session.user_cycles);
+    reply(session, segments, keccaks, assumptions, &watch, start)
+}
+
+fn reply(
+    session: Session,
+    segments: Vec<SegmentInfo>,
+    keccaks: Vec<usize>,
+    assumptions: Vec<risc0_zkvm::AssumptionReceipt>,
+    watch: &Watch,
+    start: Instant,
+) -> Result<Reply> {
+    let claim = session
+        .claim()
+        .map_err(|error| fail!(Prover, "the session has no claim: {error:#}"))?;
+    let journal = session.journal.map(|journal| journal.bytes);
+    Ok(Reply {
+        exit_code: exit_code(session.exit_code),
+        user_cycles: session.user_cycles,
+        total_cycles: session.total_cycles,
+        paging_cycles: session.paging_cycles,
+        reserved_cycles: session.reserved_cycles,
+        segments,
+        keccaks,
+        claim: bytes(claim.digest()),
+        session: SessionRecord {
+            claim,
+            journal: journal.clone().unwrap_or_default(),
+            assumptions,
+        }
+        .to_bytes()?,
+        journal: journal.map(ByteBuf::from),
+        input_read: watch.input_read.get(),
+        input_left: watch.input_left.get(),
+        elapsed_s: start.elapsed().as_secs_f64(),
+    })
+}
+
+impl Request<'_> {
+    fn keep(&self, segment: &Segment, host: &Host) -> Result<SegmentInfo> {
+        let cycles = match self.segments {
+            Sink::Discard => write_segment(segment, io::sink())?.0,
+            Sink::Dir => {
+                let dir = self.segment_dir.as_ref();
+                let dir = dir
+                    .ok_or_else(|| fail!(Shim, "segments go to a directory, but none is given"))?;
+                let path = dir.join(format!("{}.bincode", segment.index));
+                write_segment(segment, BufWriter::new(create(&path)?))?.0
+            }
+            Sink::Callback => {
+                let (cycles, data) = write_segment(segment, Vec::new())?;
+                host.segment(segment.index, &data)?;
+                cycles
+            }
+        };
+        Ok(SegmentInfo {
+            index: segment.index,
+            po2: segment.po2(),
+            cycles: cycles.into(),
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn create(path: &Path) -> Result<File> {
+    File::create(path).map_err(|error| fail!(Prover, "cannot write {}: {error}", path.display()))
+}
+
+/// Where `suspend_cycle`, a segment's user cycles, stands in the bincode of a segment without output, from its end:
+/// suspend_cycle, paging_cycles, segment_threshold and po2 (u32), index (u64), then None twice (povw_nonce, output).
+/// risc0 shows the number to its own API server only.
+const CYCLES_FROM_END: usize = 26;
+
+/// Writes a segment as bincode; gives its user cycles (right for all but the last segment, which has an output) and the writer.
+fn write_segment<W: Write>(segment: &Segment, out: W) -> Result<(u32, W)> {
+    let mut out = Tail {
+        inner: out,
+        tail: VecDeque::new(),
+    };
+    let failed = |error: String| fail!(Prover, "cannot write segment {}: {error}", segment.index);
+    bincode::serialize_into(&mut out, segment).map_err(|error| failed(error.to_string()))?;
+    out.flush().map_err(|error| failed(error.to_string()))?;
+    let tail: Vec<u8> = out.tail.into_iter().take(4).collect();
+    let cycles = tail.try_into().map_or(0, u32::from_le_bytes);
+    Ok((cycles, out.inner))
+}
+
+/// The last segment has what the others leave of the total.
+fn count_last(segments: &mut [SegmentInfo], total: u64) {
+    if let Some((last, others)) = segments.split_last_mut() {
+        let counted: u64 = others.iter().map(|segment| segment.cycles).sum();
+        last.cycles = total.saturating_sub(counted);
+    }
+}
+
+/// A writer that keeps the last bytes.
+struct Tail<W> {
+    inner: W,
+    tail: VecDeque<u8>,
+}
+
+impl<W: Write> Write for Tail<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(data)?;
+        let kept = &data[..written][written.saturating_sub(CYCLES_FROM_END)..];
+        self.tail.extend(kept);
+        let surplus = self.tail.len().saturating_sub(CYCLES_FROM_END);
+        self.tail.drain(..surplus);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Takes keccak requests as the executor makes them, so that they need not stay in memory.
+struct Keccaks<'a> {
+    dir: Option<&'a Path>,
+    sizes: &'a Mutex<Vec<usize>>,
+}
+
+impl CoprocessorCallback for Keccaks<'_> {
+    fn prove_keccak(&mut self, request: ProveKeccakRequest) -> anyhow::Result<()> {
+        let mut sizes = lock(self.sizes);
+        if let Some(dir) = self.dir {
+            let path = dir.join(format!("keccak-{}.bincode", sizes.len()));
+            let mut file = BufWriter::new(create(&path)?);
+            bincode::serialize_into(&mut file, &request)?;
+            file.flush()?;
+        }
+        sizes.push(request.po2);
+        Ok(())
+    }
+}
+
+fn invalid_if_panic(error: ShimError, bytes: &[u8]) -> ShimError {
+    match error.kind {
+        Kind::Internal => program::invalid(bytes, &error.message),
+        _ => error,
+    }
+}
+
+/// What ended a run, told apart by what happened on the way and by risc0's own words (it has no error types here).
+pub fn guest_error(error: &anyhow::Error, host: &Host, watch: &Watch) -> ShimError {
+    let text = format!("{error:#}");
+    if let Err(cancelled) = host.check() {
+        return cancelled;
+    }
+    if host.has_failed() {
+        return fail!(
+            HostIO,
+            "the host's own code failed while the guest ran: {text}"
+        );
+    }
+    if let Some(error) = error.downcast_ref::<ShimError>() {
+        let mut copy = ShimError::new(error.kind, error.message.clone());
+        copy.data = error.data.clone();
+        return copy;
+    }
+    let root = error.root_cause().to_string();
+    if let Some(panic) = root.strip_prefix("Guest panicked: ") {
+        return guest_panic(panic, watch);
+    }
+    if root.starts_with("Session limit exceeded") {
+        return fail!(SessionLimit, "{root} user cycles")
+            .hint("raise session_limit, or look for a loop in the guest with zkhost profile");
+    }
+    guest_fault(&text, watch)
+}
+
+fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
+    let read = watch.input_read.get();
+    let left = watch.input_left.get();
+    let past_end = watch.reads_past_end.get() > 0;
+    let input = match (left, past_end) {
+        (_, true) => format!("it had read all {read} bytes of its input and asked for more"),
+        (Some(left), false) => format!("it had read {read} bytes of its input and left {left}"),
+        (None, false) => format!("it had read {read} bytes of its input"),
+    };
+    let error = fail!(GuestPanic, "the guest panicked: {panic} ({input})")
+        .with("panic", panic)
+        .with("stderr", watch.stderr())
+        .with("input_read", read)
+        .with("input_left", left);
+    if past_end {
+        return error.hint("the guest reads more than the host wrote: compare the guest's reads with ExecutorEnv's writes");
+    }
+    error
+}
+
+fn guest_fault(text: &str, watch: &Watch) -> ShimError {
+    fail!(GuestFault, "the guest was stopped: {text}")
+        .with("stderr", watch.stderr())
+        .with("input_read", watch.input_read.get())
+        .with("input_left", watch.input_left.get())
+}

@@ -1,0 +1,140 @@
+//! The in-process prover, one segment at a time.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use risc0_zkvm::{
+    get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, ReceiptKind, Segment,
+};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::error::{Kind, Result, ShimError};
+use crate::host::Host;
+use crate::receipt::{self, Format, ReceiptReply};
+use crate::{bounded, fail, info, verify};
+
+fn options() -> ProverOpts {
+    ProverOpts::default().with_dev_mode(false)
+}
+
+fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
+    get_prover_server(options).map_err(failed)
+}
+
+fn failed(error: anyhow::Error) -> ShimError {
+    fail!(Prover, "proving failed: {error:#}")
+}
+
+/// An error that says what to do about missing recursion programs, raised before any work is done.
+pub fn need_recursion(what: &str) -> Result<()> {
+    if info::has_recursion() {
+        return Ok(());
+    }
+    Err(fail!(RecursionUnavailable, "{what} needs risc0's recursion programs, which this build lacks").hint(
+        "rebuild zkhost without DOCS_RS set (risc0's build script then downloads them), or with RECURSION_SRC_PATH naming a copy of recursion_zkr.zip",
+    ))
+}
+
+#[derive(Deserialize)]
+pub struct SegmentRequest<'a> {
+    #[serde(borrow, default, with = "serde_bytes")]
+    segment: Option<&'a [u8]>,
+    path: Option<PathBuf>,
+}
+
+/// `prove_segment {segment | path}`: the bincode SegmentReceipt of a bincode Segment, given or in a file.
+pub fn prove_segment(request: SegmentRequest<'_>, host: &Host) -> Result<ReceiptReply> {
+    host.check()?;
+    let segment: Segment = match (request.segment, &request.path) {
+        (Some(bytes), None) => bounded::bincode("segment", bytes)?,
+        (None, Some(path)) => bounded::bincode("segment", &read(path)?)?,
+        _ => return Err(fail!(Shim, "give either segment or path")),
+    };
+    let receipt = server(&options())?
+        .prove_segment(&verify::context(), &segment)
+        .map_err(failed)?;
+    reply(&receipt)
+}
+
+#[derive(Deserialize)]
+pub struct KeccakRequest<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    request: &'a [u8],
+}
+
+/// `prove_keccak {request}`: the bincode receipt of a bincode keccak request.
+pub fn prove_keccak(request: KeccakRequest<'_>, host: &Host) -> Result<ReceiptReply> {
+    host.check()?;
+    need_recursion("a guest that uses the keccak accelerator")?;
+    let request: ProveKeccakRequest = bounded::bincode("keccak request", request.request)?;
+    reply(&server(&options())?.prove_keccak(&request).map_err(failed)?)
+}
+
+#[derive(Deserialize)]
+pub struct CompressRequest<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    receipt: &'a [u8],
+    kind: &'a str,
+}
+
+/// `compress {receipt, kind}`: the same claim in a smaller receipt; a no-op where it is already as small.
+pub fn compress(request: CompressRequest<'_>, host: &Host) -> Result<ReceiptReply> {
+    host.check()?;
+    let receipt = receipt::decode(request.receipt, Format::Bincode)?;
+    let (from, to) = (rank(receipt::kind(&receipt.inner))?, rank(request.kind)?);
+    let receipt = if from >= to {
+        receipt
+    } else {
+        need_recursion(&format!("a {} receipt", request.kind))?;
+        let options = options().with_receipt_kind(receipt_kind(request.kind)?);
+        server(&options)?
+            .compress(&options, &receipt)
+            .map_err(failed)?
+    };
+    Ok(ReceiptReply {
+        receipt: ByteBuf::from(receipt::encode(&receipt, Format::Bincode)?),
+    })
+}
+
+/// The kinds from large to small.
+fn rank(kind: &str) -> Result<usize> {
+    match kind {
+        "fake" => Err(fail!(
+            FakeReceipt,
+            "a dev-mode receipt cannot be compressed: it proves nothing"
+        )),
+        kind => ["composite", "succinct", "groth16"]
+            .iter()
+            .position(|name| *name == kind)
+            .ok_or_else(|| unknown_kind(kind)),
+    }
+}
+
+/// A receipt kind by its name.
+pub fn receipt_kind(name: &str) -> Result<ReceiptKind> {
+    match name {
+        "composite" => Ok(ReceiptKind::Composite),
+        "succinct" => Ok(ReceiptKind::Succinct),
+        "groth16" => Ok(ReceiptKind::Groth16),
+        _ => Err(unknown_kind(name)),
+    }
+}
+
+fn unknown_kind(name: &str) -> ShimError {
+    ShimError::new(Kind::Config, format!("no receipt kind {name:?}"))
+        .hint("one of composite, succinct, groth16")
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| fail!(Prover, "cannot read segment {}: {error}", path.display()))
+}
+
+fn reply<T: Serialize>(receipt: &T) -> Result<ReceiptReply> {
+    bincode::serialize(receipt)
+        .map(|receipt| ReceiptReply {
+            receipt: ByteBuf::from(receipt),
+        })
+        .map_err(|error| fail!(Shim, "cannot encode the receipt: {error}"))
+}

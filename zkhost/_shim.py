@@ -1,0 +1,227 @@
+"""The narrow waist: one call, a request frame in, a reply frame out. The only module that touches cffi and msgpack.
+
+`call` runs the native work so that Ctrl-C always gives control back: from the main thread it works in a daemon thread and
+waits for it; KeyboardInterrupt then cancels the work, which stops at its next segment boundary or host call.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import msgpack
+
+from zkhost import errors
+
+try:
+    from zkhost._native import ffi, lib
+except ImportError as exc:
+    raise errors.ShimError(
+        f"the native library cannot be loaded: {exc}",
+        hint="install zkhost from a wheel, or build it in a checkout with `make build`",
+    ) from exc
+
+# Kinds whose class is not found by adding "Error": none so far; all others must exist in zkhost.errors.
+_CLASS_OF: dict[str, str] = {}
+
+# Operations that take microseconds to milliseconds: not worth a thread.
+_QUICK = frozenset({"build_info", "serde_encode", "serde_decode", "receipt_inspect", "receipt_convert", "program_binary"})
+
+_FAILED, _CANCELLED = -1, -2
+_READ, _WRITE, _SLICE_IO, _FETCH, _TRACE, _PROGRESS, _SEGMENT = range(7)
+
+# How long Ctrl-C waits for native work to stop by itself before control goes back all the same.
+_GRACE_S = 0.5
+
+_ids = itertools.count(1)
+_active: dict[int, Host] = {}
+
+
+class CancelToken:
+    """Cancels long work from anywhere: pass it to prove or execute, call `cancel()` from any thread or signal handler.
+
+    The work then raises CancelledError, at the next segment boundary or host call at the latest. A token stays cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._hosts: set[int] = set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def cancel(self) -> None:
+        self._event.set()
+        for host_id in tuple(self._hosts):
+            lib.zkhost_cancel(host_id)
+
+    def check(self) -> None:
+        """Raise CancelledError once cancelled."""
+        if self.cancelled:
+            raise errors.CancelledError("cancelled by the caller", hint=None)
+
+
+class Host:
+    """What native work may ask of Python while it runs: I/O of the guest, traces, progress, segments.
+
+    Handlers run in the thread that does the native work, never two at a time for the guest's own I/O. What one raises
+    ends the run; `call` raises HostIOError from it.
+    """
+
+    def __init__(
+        self,
+        *,
+        readers: Mapping[int, Callable[[int], bytes]] | None = None,
+        writers: Mapping[int, Callable[[bytes], object]] | None = None,
+        slice_io: Mapping[str, Callable[[bytes], bytes]] | None = None,
+        on_trace: Callable[[list[list[Any]]], object] | None = None,
+        on_progress: Callable[[dict[str, Any]], object] | None = None,
+        on_segment: Callable[[int, bytes], object] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        self.readers = readers or {}
+        self.writers = writers or {}
+        self.slice_io = slice_io or {}
+        self.on_trace = on_trace
+        self.on_progress = on_progress
+        self.on_segment = on_segment
+        self.cancel = cancel or CancelToken()
+        self.error: BaseException | None = None
+        self.id = next(_ids)
+        self._answer = b""
+
+    def _handle(self, event: int, arg: int, data: Any, out: Any) -> int:
+        """One event; `data` and `out` are buffers valid during the call. Returns what the C contract says."""
+        if event == _READ:
+            got = self.readers[arg](len(out))
+            if len(got) > len(out):
+                raise ValueError(f"the reader of fd {arg} gave {len(got)} bytes where {len(out)} were asked for")
+            out[0 : len(got)] = got
+            return len(got)
+        if event == _WRITE:
+            self.writers[arg](bytes(data))
+        elif event == _SLICE_IO:
+            channel, payload = msgpack.unpackb(data)
+            self._answer = bytes(self.slice_io[channel](payload))
+            return len(self._answer)
+        elif event == _FETCH:
+            out[0 : len(self._answer)] = self._answer
+            answer, self._answer = self._answer, b""
+            return len(answer)
+        elif event == _TRACE and self.on_trace:
+            self.on_trace(msgpack.unpackb(data))
+        elif event == _PROGRESS and self.on_progress:
+            self.on_progress(msgpack.unpackb(data))
+        elif event == _SEGMENT and self.on_segment:
+            self.on_segment(arg, bytes(data))
+        return 0
+
+
+@ffi.callback("int64_t(uint64_t, uint32_t, uint64_t, const uint8_t *, size_t, uint8_t *, size_t)", error=_FAILED)  # type: ignore[untyped-decorator]
+def _callback(host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int) -> int:
+    host = _active.get(host_id)
+    if host is None or host.cancel.cancelled:
+        return _CANCELLED
+    try:
+        return host._handle(event, arg, ffi.buffer(data, size) if size else b"", ffi.buffer(out, cap) if cap else b"")
+    except BaseException as exc:  # whatever the host's code raises is raised again from `call`
+        host.error = exc
+        return _FAILED
+
+
+def call(op: str, request: Mapping[str, Any], host: Host | None = None) -> dict[str, Any]:
+    """Run operation `op`; docs/reference/shim.md lists the operations and their frames.
+
+    Raises the class of zkhost.errors that the error frame names, HostIOError from whatever a handler of `host` raised,
+    and CancelledError when `host.cancel` was used.
+    """
+    if host is not None:
+        host.cancel.check()
+    if op in _QUICK or threading.current_thread() is not threading.main_thread():
+        return _call(op, request, host)
+    return _call_interruptible(op, request, host or Host())
+
+
+def _call(op: str, request: Mapping[str, Any], host: Host | None) -> dict[str, Any]:
+    frame = msgpack.packb(request, use_bin_type=True)
+    reply, size = ffi.new("uint8_t **"), ffi.new("size_t *")
+    host_id = host.id if host else 0
+    if host:
+        _active[host_id] = host
+        host.cancel._hosts.add(host_id)
+        host.error = None
+    try:
+        status = lib.zkhost_call(
+            op.encode(), ffi.from_buffer(frame), len(frame), _callback if host else ffi.NULL, host_id, reply, size
+        )
+        answer = msgpack.unpackb(ffi.buffer(reply[0], size[0]), strict_map_key=False, max_str_len=2**31)
+        lib.zkhost_free(reply[0], size[0])
+    finally:
+        if host:
+            host.cancel._hosts.discard(host_id)
+            del _active[host_id]
+    if status == 0:
+        return cast("dict[str, Any]", answer)
+    error = _error(answer)
+    if host and host.error is not None:
+        raise error from host.error
+    raise error
+
+
+def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict[str, Any]:
+    outcome: list[Any] = []
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            outcome.append(_call(op, request, host))
+        except BaseException as exc:  # handed to the waiting main thread
+            outcome.append(exc)
+        finally:
+            done.set()
+
+    threading.Thread(target=work, name=f"zkhost-{op}", daemon=True).start()
+    try:
+        done.wait()
+    except BaseException:  # KeyboardInterrupt, or whatever a signal handler raises
+        host.cancel.cancel()
+        done.wait(_GRACE_S)
+        raise
+    result = outcome[0]
+    if isinstance(result, BaseException):
+        raise result
+    return cast("dict[str, Any]", result)
+
+
+def _error(frame: dict[str, Any]) -> errors.ZkhostError:
+    data = dict(frame.get("data") or {})
+    hint = data.pop("hint", None)
+    return error_class(frame["kind"])(frame["message"], hint=hint, **data)
+
+
+def error_class(kind: str) -> type[errors.ZkhostError]:
+    """The exception class of an error kind."""
+    cls = getattr(errors, _CLASS_OF.get(kind, f"{kind}Error"), errors.ShimError)
+    return cast("type[errors.ZkhostError]", cls)
+
+
+@functools.cache
+def build_info() -> Mapping[str, Any]:
+    """Versions, features and limits of the native library; asked once."""
+    return call("build_info", {})
+
+
+@atexit.register
+def _stop_at_exit() -> None:
+    """Cancel what still runs: a native thread must not call into an interpreter that is going away."""
+    for host in tuple(_active.values()):
+        host.cancel.cancel()
+    deadline = time.monotonic() + _GRACE_S
+    while _active and time.monotonic() < deadline:
+        time.sleep(0.005)
