@@ -1,0 +1,427 @@
+//! The decoder: one serde Deserializer for both formats, reading words and bytes from memory.
+//!
+//! The formats are those of `risc0_zkvm::serde` (standard) and of the crate `l2r0-small-serde` (packed). It accepts
+//! and refuses what they do. The one difference in packed words, all in [`Decoder::byte`] and [`Decoder::align`]:
+//! a u8 or bool comes from the unread bytes of the current word, else from a new word, and anything that starts at a
+//! word needs those unread bytes to be zero. A pointer to the next byte is all the state that takes.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::de::{DeserializeSeed, IntoDeserializer, Visitor};
+
+use crate::{
+    bulk,
+    error::{Error, ErrorKind, Result},
+    input::{Refill, Window},
+};
+
+/// Decodes values from a window of words and whatever refills it.
+pub(crate) struct Decoder<'a, const PACKED: bool> {
+    window: Window,
+    more: &'a mut dyn Refill,
+}
+
+impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
+    pub fn new(window: Window, more: &'a mut dyn Refill) -> Self {
+        Self { window, more }
+    }
+
+    /// What is left to read; the decoder's reading position.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Goes to the next word boundary, refusing non-zero bytes on the way.
+    #[inline(always)]
+    pub fn align(&mut self) -> Result<()> {
+        if PACKED {
+            let over = self.window.pos as usize % 4;
+            if over != 0 {
+                // SAFETY: the window ends on a word boundary, so the whole word that pos points into lies in it.
+                let word = unsafe { self.window.pos.sub(over).cast::<u32>().read() };
+                if word >> (8 * over) != 0 {
+                    return Err(ErrorKind::Padding.into());
+                }
+                self.skip_padding();
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes to the next word boundary, whatever the bytes on the way are.
+    #[inline(always)]
+    fn skip_padding(&mut self) {
+        let over = (self.window.pos as usize).wrapping_neg() % 4;
+        // SAFETY: the window ends on a word boundary.
+        self.window.pos = unsafe { self.window.pos.add(over) };
+    }
+
+    /// Makes sure that the window holds at least one byte (and so, on a word boundary, a word).
+    #[inline(always)]
+    fn need(&mut self) -> Result<()> {
+        if self.window.pos == self.window.end {
+            match self.more.refill() {
+                Some(window) => self.window = window,
+                None => return Err(ErrorKind::End.into()),
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub fn word(&mut self) -> Result<u32> {
+        self.align()?;
+        self.need()?;
+        // SAFETY: pos is on a word boundary, and need() saw to it that the word lies in the window.
+        let word = unsafe { self.window.pos.cast::<u32>().read() };
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(4) };
+        Ok(word)
+    }
+
+    #[inline(always)]
+    fn dword(&mut self) -> Result<u64> {
+        let low = self.word()?;
+        let high = self.word()?;
+        Ok(u64::from(low) | u64::from(high) << 32)
+    }
+
+    #[inline(always)]
+    fn qword(&mut self) -> Result<u128> {
+        let low = self.dword()?;
+        let high = self.dword()?;
+        Ok(u128::from(low) | u128::from(high) << 64)
+    }
+
+    /// A byte of a packed word.
+    #[inline(always)]
+    fn byte(&mut self) -> Result<u8> {
+        self.need()?;
+        // SAFETY: need() saw to it that pos lies in the window.
+        let byte = unsafe { self.window.pos.read() };
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(1) };
+        Ok(byte)
+    }
+
+    /// Fills `out` with the next bytes as they lie in memory.
+    pub fn fill(&mut self, out: &mut [u8]) -> Result<()> {
+        let mut done = self.copy(out);
+        let direct = (out.len() - done) & !3;
+        if direct > 0 {
+            let count = self.more.read_past(&mut out[done..done + direct]);
+            if count < direct {
+                return Err(ErrorKind::End.into());
+            }
+            done += count;
+        }
+        if done < out.len() {
+            self.need()?;
+            self.copy(&mut out[done..]);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn copy(&mut self, out: &mut [u8]) -> usize {
+        let count = out.len().min(self.window.len());
+        // SAFETY: count bytes from pos on lie in the window.
+        out[..count].copy_from_slice(unsafe { core::slice::from_raw_parts(self.window.pos, count) });
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(count) };
+        count
+    }
+
+    /// A byte length, the bytes, and padding to the next word.
+    fn byte_string(&mut self) -> Result<Vec<u8>> {
+        let len = self.word()? as usize;
+        let bytes = bulk::plain_vec(self, len)?;
+        self.skip_padding();
+        Ok(bytes)
+    }
+
+    /// Bytes that take a word each.
+    pub fn wide_bytes(&mut self, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(len.min(crate::input::TRUSTED_BYTES));
+        while bytes.len() < len {
+            self.need()?;
+            let count = (self.window.len() / 4).min(len - bytes.len());
+            // SAFETY: count words from pos on lie in the window, and pos is on a word boundary outside packed words.
+            let words = unsafe { core::slice::from_raw_parts(self.window.pos.cast::<u32>(), count) };
+            let mut all = 0;
+            bytes.extend(words.iter().map(|&word| {
+                all |= word;
+                word as u8
+            }));
+            if all > 0xff {
+                let wrong = words.iter().copied().find(|&word| word > 0xff).unwrap_or_default();
+                let found = serde::de::Unexpected::Unsigned(wrong.into());
+                return Err(serde::de::Error::invalid_value(found, &"u8"));
+            }
+            // SAFETY: as above.
+            self.window.pos = unsafe { self.window.pos.add(4 * count) };
+        }
+        Ok(bytes)
+    }
+
+    /// Runs `visit` on a decoder of its own that takes this one's place and then gives it back. A loop over it can keep
+    /// its position in registers, where this one's lives in memory because others point to it.
+    #[inline(always)]
+    fn apart<T>(&mut self, visit: impl FnOnce(&mut Decoder<'_, PACKED>) -> T) -> T {
+        let mut inner = Decoder { window: self.window, more: &mut *self.more };
+        let value = visit(&mut inner);
+        self.window = inner.window;
+        value
+    }
+}
+
+/// Elements of a seq, tuple or struct, or pairs of a map: `left` of them to come.
+struct Elements<'b, 'a, const PACKED: bool> {
+    decoder: &'b mut Decoder<'a, PACKED>,
+    left: usize,
+}
+
+impl<'de, const PACKED: bool> serde::de::SeqAccess<'de> for Elements<'_, '_, PACKED> {
+    type Error = Error;
+
+    #[inline(always)]
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        seed.deserialize(&mut *self.decoder).map(Some)
+    }
+
+    #[inline(always)]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+}
+
+impl<'de, const PACKED: bool> serde::de::MapAccess<'de> for Elements<'_, '_, PACKED> {
+    type Error = Error;
+
+    #[inline(always)]
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        serde::de::SeqAccess::next_element_seed(self, seed)
+    }
+
+    #[inline(always)]
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+        seed.deserialize(&mut *self.decoder)
+    }
+
+    #[inline(always)]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+}
+
+impl<'de, const PACKED: bool> serde::de::EnumAccess<'de> for &mut Decoder<'_, PACKED> {
+    type Error = Error;
+    type Variant = Self;
+
+    #[inline]
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
+        let index: serde::de::value::U32Deserializer<Error> = self.word()?.into_deserializer();
+        Ok((seed.deserialize(index)?, self))
+    }
+}
+
+impl<'de, const PACKED: bool> serde::de::VariantAccess<'de> for &mut Decoder<'_, PACKED> {
+    type Error = Error;
+
+    #[inline]
+    fn unit_variant(self) -> Result<()> {
+        Ok(())
+    }
+
+    #[inline]
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
+        seed.deserialize(self)
+    }
+
+    #[inline]
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
+        serde::Deserializer::deserialize_tuple(self, len, visitor)
+    }
+
+    #[inline]
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value> {
+        serde::Deserializer::deserialize_tuple(self, fields.len(), visitor)
+    }
+}
+
+/// `deserialize_NAME` reads with `self.READ()` and visits with `visitor.VISIT()`.
+macro_rules! numbers {
+    ($($name:ident, $read:ident, $visit:ident, $as:ty;)*) => {$(
+        #[inline(always)]
+        fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+            visitor.$visit(self.$read()? as $as)
+        }
+    )*};
+}
+
+impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACKED> {
+    type Error = Error;
+
+    numbers! {
+        deserialize_i8, word, visit_i32, i32;
+        deserialize_i16, word, visit_i32, i32;
+        deserialize_i32, word, visit_i32, i32;
+        deserialize_i64, dword, visit_i64, i64;
+        deserialize_i128, qword, visit_i128, i128;
+        deserialize_u16, word, visit_u32, u32;
+        deserialize_u32, word, visit_u32, u32;
+        deserialize_u64, dword, visit_u64, u64;
+        deserialize_u128, qword, visit_u128, u128;
+    }
+
+    #[inline(always)]
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if PACKED {
+            visitor.visit_u8(self.byte()?)
+        } else {
+            visitor.visit_u32(self.word()?)
+        }
+    }
+
+    #[inline(always)]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match if PACKED { u32::from(self.byte()?) } else { self.word()? } {
+            0 => visitor.visit_bool(false),
+            1 => visitor.visit_bool(true),
+            found => Err(ErrorKind::Bool(found).into()),
+        }
+    }
+
+    #[inline(always)]
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_f32(f32::from_bits(self.word()?))
+    }
+
+    #[inline(always)]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_f64(f64::from_bits(self.dword()?))
+    }
+
+    #[inline]
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let word = self.word()?;
+        visitor.visit_char(char::from_u32(word).ok_or(ErrorKind::Char(word))?)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_string(String::from_utf8(self.byte_string()?).map_err(|_| ErrorKind::Utf8)?)
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_byte_buf(self.byte_string()?)
+    }
+
+    #[inline]
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_bytes(visitor)
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.word()? {
+            0 => visitor.visit_none(),
+            1 => visitor.visit_some(self),
+            found => Err(ErrorKind::OptionTag(found).into()),
+        }
+    }
+
+    #[inline]
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value> {
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let left = self.word()? as usize;
+        if let Some(value) = bulk::seq::<V, PACKED>(self, left) {
+            return value;
+        }
+        self.apart(|decoder| visitor.visit_seq(Elements { decoder, left }))
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
+        if let Some(value) = bulk::array::<V, PACKED>(self, len) {
+            return value;
+        }
+        visitor.visit_seq(Elements { decoder: self, left: len })
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_seq(Elements { decoder: self, left: len })
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let left = self.word()? as usize;
+        self.apart(|decoder| visitor.visit_map(Elements { decoder, left }))
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_seq(Elements { decoder: self, left: fields.len() })
+    }
+
+    #[inline]
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_enum(self)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
+        Err(ErrorKind::NotSelfDescribing.into())
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
+        Err(ErrorKind::NotSelfDescribing.into())
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
+        Err(ErrorKind::NotSelfDescribing.into())
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,219 @@
+//! Input, taken in bulk: a buffer that a decoder reads from memory and that is filled again when it runs out.
+
+use alloc::{boxed::Box, vec, vec::Vec};
+use core::{ptr, slice};
+
+/// The buffer's size. One system call costs a guest about as much as reading 1 KiB, so this makes calls cheap, and it
+/// is small enough that long byte strings mostly go straight to where they belong.
+const BUFFER_BYTES: usize = 4096;
+
+/// How much memory a length word of the input may claim before any of what it promises has come.
+pub(crate) const TRUSTED_BYTES: usize = 16 << 20;
+
+/// Where the bytes of an [`Input`] come from.
+pub trait Source {
+    /// Fills `into` from its start and gives the number of bytes; 0 is the end.
+    fn read(&mut self, into: &mut [u8]) -> usize;
+}
+
+/// Words in memory, waiting to be decoded: `pos..end`, a whole number of words when `pos` is on a word boundary.
+#[derive(Clone, Copy)]
+pub(crate) struct Window {
+    pub pos: *const u8,
+    pub end: *const u8,
+}
+
+impl Window {
+    pub fn over(words: &[u32]) -> Self {
+        let range = words.as_ptr_range();
+        Self { pos: range.start.cast(), end: range.end.cast() }
+    }
+
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.end as usize - self.pos as usize
+    }
+}
+
+/// What a decoder asks when its window is used up. Both calls leave every earlier window's memory in place.
+pub(crate) trait Refill {
+    /// The next window, of at least one word; None at the end of the input.
+    fn refill(&mut self) -> Option<Window>;
+
+    /// Reads what follows the window straight into `out`, a whole number of words, and gives the number of bytes.
+    fn read_past(&mut self, out: &mut [u8]) -> usize;
+}
+
+/// Nothing follows: for words that lie in memory already.
+pub(crate) struct Nothing;
+
+impl Refill for Nothing {
+    fn refill(&mut self) -> Option<Window> {
+        None
+    }
+
+    fn read_past(&mut self, _out: &mut [u8]) -> usize {
+        0
+    }
+}
+
+/// A stream of input with a buffer: reads through it come in order, whatever their kind. What it has taken from its
+/// source and not given out is lost to others who read the same source.
+pub struct Input<S> {
+    source: S,
+    buffer: *mut [u32],
+    window: Window,
+    /// Bytes in the buffer after the window, too few for a word.
+    tail: usize,
+    /// Where in the input the buffer's first byte lies.
+    offset: usize,
+}
+
+impl<S: Source> Input<S> {
+    /// An input with nothing read yet.
+    pub fn new(source: S) -> Self {
+        let buffer: *mut [u32] = Box::into_raw(vec![0; BUFFER_BYTES / 4].into_boxed_slice());
+        let start = buffer.cast::<u8>().cast_const();
+        Self { source, buffer, window: Window { pos: start, end: start }, tail: 0, offset: 0 }
+    }
+
+    /// The number of bytes given out so far.
+    pub fn position(&self) -> usize {
+        self.offset + (self.window.pos as usize - self.start() as usize)
+    }
+
+    /// Fills `out` from its start and gives the number of bytes; less than asked for only at the end.
+    pub fn read_slice(&mut self, out: &mut [u8]) -> usize {
+        let mut done = self.take(out);
+        if out.len() - done >= BUFFER_BYTES {
+            let count = fill(&mut self.source, &mut out[done..]);
+            self.offset += count;
+            done += count;
+        }
+        while done < out.len() && self.take_more() > 0 {
+            done += self.take(&mut out[done..]);
+        }
+        done
+    }
+
+    /// All that is left.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        let mut out = vec![0; BUFFER_BYTES];
+        let mut len = 0;
+        loop {
+            let count = self.read_slice(&mut out[len..]);
+            len += count;
+            if len < out.len() {
+                out.truncate(len);
+                return out;
+            }
+            out.resize(len * 2, 0);
+        }
+    }
+
+    /// The window, moved to a word boundary if bytes were read up to the middle of a word.
+    pub(crate) fn aligned_window(&mut self) -> Window {
+        if (self.window.pos as usize) % 4 != 0 {
+            let rest = self.pending();
+            self.offset = self.position();
+            // SAFETY: both ranges lie in the buffer.
+            unsafe { ptr::copy(self.window.pos, self.start().cast_mut(), rest) };
+            self.hold(rest);
+        }
+        self.window
+    }
+
+    /// Takes back the window a decoder has read from.
+    pub(crate) fn set_window(&mut self, window: Window) {
+        self.window = window;
+    }
+
+    fn start(&self) -> *const u8 {
+        self.buffer.cast::<u8>().cast_const()
+    }
+
+    fn pending(&self) -> usize {
+        self.window.len() + self.tail
+    }
+
+    /// Copies what is pending to `out`, as far as both go.
+    fn take(&mut self, out: &mut [u8]) -> usize {
+        let count = self.pending().min(out.len());
+        // SAFETY: pending() bytes from pos on lie in the buffer.
+        out[..count].copy_from_slice(unsafe { slice::from_raw_parts(self.window.pos, count) });
+        let from_tail = count.saturating_sub(self.window.len());
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(count) };
+        if from_tail > 0 {
+            self.tail -= from_tail;
+            self.window.end = self.window.pos;
+        }
+        count
+    }
+
+    /// Makes the buffer's first `total` bytes what is pending.
+    fn hold(&mut self, total: usize) {
+        let start = self.start();
+        // SAFETY: total is at most the buffer's size.
+        self.window = Window { pos: start, end: unsafe { start.add(total & !3) } };
+        self.tail = total & 3;
+    }
+
+    /// Fills the buffer again, once the window is used up, and gives the number of bytes then pending.
+    fn take_more(&mut self) -> usize {
+        self.offset += self.window.end as usize - self.start() as usize;
+        let tail = self.tail;
+        // SAFETY: both ranges lie in the buffer.
+        unsafe { ptr::copy(self.window.end, self.start().cast_mut(), tail) };
+        // SAFETY: the buffer is this Input's own and no other reference to it exists; windows are raw pointers.
+        let bytes = unsafe { slice::from_raw_parts_mut(self.buffer.cast::<u8>(), BUFFER_BYTES) };
+        let total = tail + self.source.read(&mut bytes[tail..]);
+        self.hold(total);
+        total
+    }
+}
+
+impl<S: Source> Refill for Input<S> {
+    fn refill(&mut self) -> Option<Window> {
+        loop {
+            let before = self.tail;
+            let total = self.take_more();
+            if total >= 4 {
+                return Some(self.window);
+            }
+            if total == before {
+                return None;
+            }
+        }
+    }
+
+    fn read_past(&mut self, out: &mut [u8]) -> usize {
+        let tail = self.tail;
+        // SAFETY: the tail's bytes lie in the buffer after the window.
+        out[..tail].copy_from_slice(unsafe { slice::from_raw_parts(self.window.end, tail) });
+        let total = tail + fill(&mut self.source, &mut out[tail..]);
+        self.tail = 0;
+        self.offset += total;
+        total
+    }
+}
+
+impl<S> Drop for Input<S> {
+    fn drop(&mut self) {
+        // SAFETY: made by Box::into_raw, and dropped once.
+        drop(unsafe { Box::from_raw(self.buffer) });
+    }
+}
+
+/// Reads until `out` is full or the source has ended.
+fn fill(source: &mut impl Source, out: &mut [u8]) -> usize {
+    let mut total = 0;
+    while total < out.len() {
+        let count = source.read(&mut out[total..]);
+        if count == 0 {
+            break;
+        }
+        total += count;
+    }
+    total
+}

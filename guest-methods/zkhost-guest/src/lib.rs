@@ -1,0 +1,150 @@
+//! Input and journal for RISC Zero guests.
+//!
+//! `risc0_zkvm::guest::env::read` makes a system call for every word it reads, about 147 cycles each, and
+//! `env::commit` one for every word it writes. The functions here have the same names and read and write the same
+//! words, but take input 4 KiB at a time and decode it in memory, and hand output over likewise. Sequences of plain
+//! numbers are moved whole.
+//!
+//! ```ignore
+//! let order: Order = zkhost_guest::read();            // as env::read()
+//! zkhost_guest::commit(&order.total());               // as env::commit()
+//!
+//! let image: Vec<u8> = zkhost_guest::packed::read();  // four bytes a word
+//! zkhost_guest::packed::commit(&digest);
+//! ```
+//!
+//! Reads come in order whatever their kind: `read`, `packed::read`, `read_bytes` and `read_frame` share one buffer.
+//! What that buffer holds, `env::read` does not see: use these functions or those for standard input, not both.
+//!
+//! Input that ends too early, or is not what was asked for, is a panic that names the type and the byte.
+#![no_std]
+#![deny(missing_docs)]
+
+extern crate alloc;
+
+mod bulk;
+mod de;
+mod error;
+mod input;
+mod output;
+mod ser;
+mod stdio;
+
+use alloc::vec::Vec;
+
+use serde::{de::DeserializeOwned, Serialize};
+
+pub use error::{Error, ErrorKind, Result};
+pub use input::{Input, Source};
+pub use stdio::{commit_bytes, commit_frame, read_bytes, read_frame, read_slice, read_some, read_to_end, Fd};
+
+/// The next value of standard input, in the standard format, as `env::read` gives it.
+///
+/// # Panics
+/// If the words are not a `T`, or end before it does; the message names the type and the byte.
+#[inline]
+pub fn read<T: DeserializeOwned>() -> T {
+    stdio::read::<T, false>()
+}
+
+/// Appends a value to the journal, in the standard format, as `env::commit` does.
+///
+/// # Panics
+/// If the value's own `Serialize` fails, or a sequence does not know its length.
+#[inline]
+pub fn commit<T: Serialize + ?Sized>(value: &T) {
+    stdio::commit::<T, false>(value);
+}
+
+/// Writes a value to standard output, in the standard format, as `env::write` does. Panics as [`commit`] does.
+#[inline]
+pub fn write<T: Serialize + ?Sized>(value: &T) {
+    stdio::write::<T, false>(value);
+}
+
+/// Decodes a value in the standard format, as `risc0_zkvm::serde::from_slice` does: words after it are left alone.
+pub fn from_words<T: DeserializeOwned>(words: &[u32]) -> Result<T> {
+    decode_words::<T, false>(words)
+}
+
+/// Encodes a value in the standard format, as `risc0_zkvm::serde::to_vec` does.
+pub fn to_words<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u32>> {
+    encode_words::<T, false>(value)
+}
+
+/// The packed format: bytes and bools inside sequences, tuples and structs take a quarter of a word.
+pub mod packed {
+    use super::{decode_words, encode_words, stdio, DeserializeOwned, Result, Serialize, Vec};
+
+    /// The next value of standard input, in the packed format. Panics as [`read`](crate::read) does.
+    #[inline]
+    pub fn read<T: DeserializeOwned>() -> T {
+        stdio::read::<T, true>()
+    }
+
+    /// Appends a value to the journal, in the packed format. Panics as [`commit`](crate::commit) does.
+    #[inline]
+    pub fn commit<T: Serialize + ?Sized>(value: &T) {
+        stdio::commit::<T, true>(value);
+    }
+
+    /// Writes a value to standard output, in the packed format. Panics as [`commit`](crate::commit) does.
+    #[inline]
+    pub fn write<T: Serialize + ?Sized>(value: &T) {
+        stdio::write::<T, true>(value);
+    }
+
+    /// Decodes a value in the packed format, as `l2r0_small_serde::from_slice_compact` does: what follows is left alone.
+    pub fn from_words<T: DeserializeOwned>(words: &[u32]) -> Result<T> {
+        decode_words::<T, true>(words)
+    }
+
+    /// Encodes a value in the packed format, as `l2r0_small_serde::to_vec_compact` does.
+    pub fn to_words<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u32>> {
+        encode_words::<T, true>(value)
+    }
+}
+
+impl<S: Source> Input<S> {
+    /// The next value, in the standard format.
+    #[inline]
+    pub fn read<T: DeserializeOwned>(&mut self) -> Result<T> {
+        self.decode::<T, false>()
+    }
+
+    /// The next value, in the packed format; the bytes that fill its last word up must be zero.
+    #[inline]
+    pub fn read_packed<T: DeserializeOwned>(&mut self) -> Result<T> {
+        self.decode::<T, true>()
+    }
+
+    #[inline]
+    pub(crate) fn decode<T: DeserializeOwned, const PACKED: bool>(&mut self) -> Result<T> {
+        let mut decoder = de::Decoder::<PACKED>::new(self.aligned_window(), self);
+        let value = T::deserialize(&mut decoder).and_then(|value| decoder.align().map(|()| value));
+        let window = decoder.window();
+        self.set_window(window);
+        value
+    }
+}
+
+fn decode_words<T: DeserializeOwned, const PACKED: bool>(words: &[u32]) -> Result<T> {
+    T::deserialize(&mut de::Decoder::<PACKED>::new(input::Window::over(words), &mut input::Nothing))
+}
+
+fn encode_words<T: Serialize + ?Sized, const PACKED: bool>(value: &T) -> Result<Vec<u32>> {
+    let mut words = Vec::new();
+    encode::<T, PACKED>(value, &mut |bytes: &[u8]| {
+        words.extend(bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])));
+    })?;
+    Ok(words)
+}
+
+#[inline]
+fn encode<T: Serialize + ?Sized, const PACKED: bool>(value: &T, sink: &mut dyn output::Sink) -> Result<()> {
+    let mut room = output::Room::new();
+    let mut output = output::Output::new(&mut room, sink);
+    value.serialize(ser::Encoder::<PACKED, false>(&mut output))?;
+    output.flush();
+    Ok(())
+}
