@@ -12,6 +12,7 @@
     │   ├── ToolchainError             no guest toolchain, or one that cannot build guests
     │   ├── GuestNotFoundError         no such guest package or bin in the project
     │   ├── CargoError                 cargo failed; its own output was shown
+    │   ├── ContractError              no contract, one that cannot be run, or one for a guest that is not there
     │   └── DriftError                 what was built differs from what is recorded
     │       └── ContractDriftError     the guest was built with other types than the host has
     ├── ScaffoldError                  bad project name, existing folder, missing template
@@ -143,6 +144,10 @@ class CargoError(BuildError):
 
 class DriftError(BuildError):
     """What was built differs from what is recorded."""
+
+
+class ContractError(BuildError):
+    """A project's contract is missing, cannot be run, or speaks of a guest that the project does not have."""
 
 
 class ContractDriftError(DriftError):

@@ -21,12 +21,15 @@ class _Lazy:
 COMMANDS: dict[str, _Lazy] = {
     "new": _Lazy("zkhost.cli.new:new", "Make a new project."),
     "build": _Lazy("zkhost.cli.build:build", "Build a project's guests."),
+    "codegen": _Lazy("zkhost.cli.codegen:codegen", "Write the guest's Rust types from contract.py."),
+    "import-types": _Lazy("zkhost.cli.import_types:import_types", "Turn a Rust file's serde types into Python."),
     "execute": _Lazy("zkhost.cli.execute:execute", "Run a guest without proving."),
     "prove": _Lazy("zkhost.cli.prove:prove", "Run a guest and prove the run."),
     "verify": _Lazy("zkhost.cli.verify:verify", "Verify a receipt."),
     "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),
     "image-id": _Lazy("zkhost.cli.inspect:image_id", "Print the image ID of a program binary or ELF."),
     "doctor": _Lazy("zkhost.cli.doctor:doctor", "Check this machine and explain the prover choice."),
+    "completion": _Lazy("zkhost.cli.completion:completion", "Print the script that completes zkhost in your shell."),
     "install": _Lazy("zkhost.cli.install:install", "Install the guest toolchain."),
     "build-toolchain": _Lazy("zkhost.cli.install:build_toolchain", "Build the guest's std once, into a sysroot."),
 }

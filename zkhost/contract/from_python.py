@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from zkhost.codec import schema as s
@@ -86,34 +86,32 @@ class Items:
         raise SchemaError(f"{type(node).__name__} has no Rust type", hint="report this: codegen does not know the node")
 
     def _newtype(self, name: str, inner: s.Node) -> RustType:
-        rust_name = self._claim(name, ("NewType", name, inner))
-        if self._items[rust_name] is None:
+        rust_name, fresh = self._claim(name, (name, inner))
+        if fresh:
             self._items[rust_name] = Struct(rust_name, Fields("tuple", (Field("0", self._type(inner)),)))
         return Named(rust_name)
 
     def _item(self, node: s.Struct | s.Enum) -> RustType:
         origin: Any = node.cls
-        if origin is None:  # a tagged union has no class of its own: its variants make it
-            origin = tuple(variant.python for variant in node.variants)  # type: ignore[union-attr]
-        name = self._claim(node.name, origin)
-        if self._items[name] is None and name not in self._busy():
-            self._origins[name] = (origin, True)
+        if isinstance(node, s.Enum) and node.cls is None:  # a tagged union has no class of its own: its variants make it
+            origin = node.variants
+        name, fresh = self._claim(node.name, origin)
+        if fresh:
             self._items[name] = self._define(name, _open(node))
         return Named(name, tuple(map(self._type, node.args)))
 
-    def _busy(self) -> set[str]:
-        return {name for name, (_, started) in self._origins.items() if started and self._items[name] is None}
-
-    def _claim(self, python_name: str, origin: Any) -> str:
-        """The Rust name of a type, refused where it is taken by Rust or by another type of the contract."""
+    def _claim(self, python_name: str, origin: Any) -> tuple[str, bool]:
+        """The Rust name of a type and whether it is new; refused where Rust or another type of the contract has it."""
         name = _checked(camel_case(python_name), python_name)
         if name in TAKEN_TYPES:
             raise SchemaError(f"a type of the contract is called {name}, as Rust's own is", hint="give it another name")
-        known = self._origins.setdefault(name, (origin, False))
-        if known[0] != origin:
+        fresh = name not in self._items
+        if fresh:
+            self._items[name] = None
+            self._origins[name] = origin
+        if self._origins[name] != origin:
             raise SchemaError(f"two types of the contract are called {name} in Rust", hint="rename one of them")
-        self._items.setdefault(name, None)
-        return name
+        return name, fresh
 
     def _define(self, name: str, node: s.Struct | s.Enum) -> Item:
         params = tuple(arg.name for arg in node.args if isinstance(arg, _Param))
@@ -145,10 +143,11 @@ def _open(node: s.Struct | s.Enum) -> s.Struct | s.Enum:
     """The node of a generic class with its parameters left open; any other node as it is."""
     if not node.args or node.cls is None:
         return node
-    params = [Annotated[object, _Param(param.__name__)] for param in node.cls.__parameters__]  # type: ignore[attr-defined]
-    generic = schema_of(node.cls[tuple(params)])  # type: ignore[index]
+    cls: Any = node.cls
+    params = tuple(_Param(camel_case(param.__name__)) for param in cls.__parameters__)
+    generic = schema_of(cls[tuple(Annotated[object, param] for param in params)])
     assert isinstance(generic, s.Struct | s.Enum)
-    return replace(generic, args=tuple(_Param(camel_case(p.__name__)) for p in node.cls.__parameters__))  # type: ignore[attr-defined]
+    return generic
 
 
 def _checked(name: str, python_name: str) -> str:

@@ -16,7 +16,7 @@ NEVER_NAMES = frozenset({"self", "Self", "super", "crate", "_"})
 
 TAKEN_TYPES = frozenset(
     """bool char str u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64 String Vec Option Box Some None Ok Err
-    BTreeMap BTreeSet HashMap HashSet ByteBuf Serialize Deserialize Decode Encode Decoder Encoder""".split()
+    BTreeMap BTreeSet HashMap HashSet ByteBuf BigArray Serialize Deserialize""".split()
 )
 """Types the generated module uses itself, which a type of the contract must not hide."""
 

@@ -8,6 +8,8 @@ from zkhost.contract.model import Array, Enum, Fields, Item, Named, RustType, St
 from zkhost.contract.names import rust_identifier
 
 MAX_WIDTH = 100
+LONGEST_ARRAY = 32
+"""serde's own limit: longer arrays are `zkhost_guest::BigArray`."""
 _STRUCT_VARIANT_WIDTH = 35
 _CALL_WIDTH = 60
 _INDENT = "    "
@@ -24,13 +26,15 @@ def type_text(rust_type: RustType) -> str:
             return f"({type_text(only)},)"
         case Tuple(items):
             return f"({', '.join(map(type_text, items))})"
+        case Array(item, length) if length > LONGEST_ARRAY:
+            return f"BigArray<{type_text(item)}, {length}>"
         case Array(item, length):
             return f"[{type_text(item)}; {length}]"
 
 
 def item_source(item: Item, derives: Sequence[str] = ()) -> str:
     """A struct or enum with its documentation and derives, without a line end."""
-    head = [*doc_lines(item.doc), *derive_lines(derives)]
+    head = [*doc_lines(item.doc), *([f"#[derive({', '.join(derives)})]"] if derives else [])]
     params = f"<{', '.join(item.params)}>" if item.params else ""
     name = rust_identifier(item.name) + params
     if isinstance(item, Enum):
@@ -42,27 +46,6 @@ def doc_lines(text: str, *, inner: bool = False) -> list[str]:
     """A doc comment, one line of Rust for each line of text; empty text gives none."""
     mark = "//!" if inner else "///"
     return [f"{mark} {line}".rstrip() for line in text.strip().splitlines()] if text.strip() else []
-
-
-def derive_lines(names: Sequence[str]) -> list[str]:
-    """`#[derive(...)]`, over several lines when it is long."""
-    if not names:
-        return []
-    joined = ", ".join(names)
-    if len(f"#[derive({joined})]") <= MAX_WIDTH - 2:  # where rustfmt breaks it, one before what its width says
-        return [f"#[derive({joined})]"]
-    return ["#[derive(", *(_INDENT + line for line in _filled(names, MAX_WIDTH - 4)), ")]"]
-
-
-def _filled(words: Sequence[str], width: int) -> list[str]:
-    lines = [""]
-    for word in words:
-        longer = f"{lines[-1]} {word},".lstrip()
-        if len(longer) > width:
-            lines.append(f"{word},")
-        else:
-            lines[-1] = longer
-    return lines
 
 
 def _fields_lines(head: str, fields: Fields, end: str, *, public: bool, width: int | None = None) -> list[str]:
@@ -148,4 +131,4 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return [_INDENT + line if line else line for line in lines]
 
 
-__all__ = ["derive_lines", "doc_lines", "item_source", "type_text"]
+__all__ = ["LONGEST_ARRAY", "doc_lines", "item_source", "type_text"]

@@ -8,7 +8,7 @@ from difflib import unified_diff
 from hypothesis import HealthCheck, Phase, given, settings
 
 from zkhost.contract.model import Module
-from zkhost.contract.rust_source import derive_lines, item_source
+from zkhost.contract.rust_source import item_source
 
 from .strategies import modules
 
@@ -25,10 +25,3 @@ def rustfmt(source: str) -> str:
 def test_rustfmt_changes_nothing(module: Module) -> None:
     source = "\n\n".join(item_source(item, ["Clone", "Debug"]) for item in module.items) + "\n"
     assert list(unified_diff(source.splitlines(), rustfmt(source).splitlines(), "ours", "rustfmt")) == []
-
-
-def test_derives_break_where_rustfmt_breaks_them() -> None:
-    names = "Clone Copy Debug PartialEq Eq PartialOrd Ord Hash Serialize Deserialize Decode Encode Default A B C".split()
-    for count in range(1, len(names) + 1):
-        source = "\n".join([*derive_lines(names[:count]), "pub struct A;\n"])
-        assert rustfmt(source) == source

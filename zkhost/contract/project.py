@@ -1,0 +1,132 @@
+"""A project's contract: finding `contract.py`, the guest packages it speaks of, and writing their Rust modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from zkhost.contract.cargo import GuestPackage, guest_packages
+from zkhost.contract.declare import Contract
+from zkhost.contract.rust_module import module_source
+from zkhost.contract.rust_of import rust_of
+from zkhost.errors import ContractError
+
+CONTRACT_FILE = "contract.py"
+RUST_FILE = "contract.rs"
+
+
+@dataclass(frozen=True)
+class Written:
+    """One Rust module: where it is, what it holds, and whether that differs from what was there (`changed`)."""
+
+    path: Path
+    source: str
+    guests: tuple[str, ...]
+    changed: bool
+
+
+def find_contract(start: Path) -> Path | None:
+    """The contract file: `start` itself, or `contract.py` in it or in the nearest folder above; None without one."""
+    if start.is_file():
+        return start
+    folders = (start.resolve(), *start.resolve().parents)
+    return next((f / CONTRACT_FILE for f in folders if (f / CONTRACT_FILE).is_file()), None)
+
+
+def load_contracts(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]]]:
+    """Runs a contract file and gives its module and its contracts, each by the name of its guest.
+
+    A contract called CONTRACT belongs to the project's only guest: its name is "" here. Raises ContractError where
+    there is none, or where the file cannot be run (the cause is chained).
+    """
+    module = _run(file.resolve())
+    found: dict[str, Contract[Any, Any]] = {}
+    for variable, value in vars(module).items():
+        if isinstance(value, Contract) and not variable.startswith("_") and value not in found.values():
+            found[value.guest or ("" if variable.upper() == "CONTRACT" else variable)] = value
+    if not found:
+        raise ContractError(
+            f"{file} declares no contract",
+            hint="add one for each guest, as in: multiply = zkhost.Contract(Input, Output)",
+        )
+    return module, found
+
+
+def codegen(start: Path, *, check: bool = False) -> list[Written]:
+    """Writes the Rust module of every guest package that the contract speaks of, where it changed.
+
+    With `check` nothing is written. Raises ContractError where there is no contract, or a guest it names is not in the
+    project; SchemaError for a type without Rust twin.
+    """
+    file = find_contract(start)
+    if file is None:
+        raise ContractError(
+            f"no {CONTRACT_FILE} in {start} or above it",
+            hint=f"give the file, or write a {CONTRACT_FILE} with the types of input and journal",
+        )
+    return list(_codegen(file, check))
+
+
+def update_contract(root: Path) -> list[Written]:
+    """What `zkhost build` does first: as codegen, and nothing for a project without a contract."""
+    file = root / CONTRACT_FILE
+    return list(_codegen(file, False)) if file.is_file() else []
+
+
+def _codegen(file: Path, check: bool) -> Iterator[Written]:
+    module, contracts = load_contracts(file)
+    doc = inspect.cleandoc(module.__doc__ or "")
+    for package, names in _assign(file, contracts).items():
+        chosen = {guest: contracts[name] for name, guest in names}
+        source = module_source(rust_of(chosen, doc), file.name)
+        path = package.folder / "src" / RUST_FILE
+        changed = not path.is_file() or path.read_text(encoding="utf-8") != source
+        if changed and not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source, encoding="utf-8")
+        yield Written(path, source, tuple(chosen), changed)
+
+
+def _assign(file: Path, contracts: dict[str, Contract[Any, Any]]) -> dict[GuestPackage, list[tuple[str, str]]]:
+    """For each guest package the contracts of its guests: pairs of the contract's name and the guest's."""
+    packages = guest_packages(file.resolve().parent)
+    owners = {guest: package for package in packages for guest in package.guests}
+    assigned: dict[GuestPackage, list[tuple[str, str]]] = {}
+    for name in contracts:
+        guest = next(iter(owners)) if name == "" and len(owners) == 1 else _spelt(name, owners)
+        if guest not in owners:
+            raise ContractError(
+                f"{file} has a contract for the guest {name or '(unnamed)'}, which is not in the project",
+                hint=f"the guests are {', '.join(sorted(owners)) or 'none'}: bind the contract to one of these names",
+            )
+        assigned.setdefault(owners[guest], []).append((name, guest))
+    return assigned
+
+
+def _spelt(name: str, guests: dict[str, GuestPackage]) -> str:
+    """The guest that a Python name means: `my_guest` is also `my-guest`."""
+    return next((g for g in guests if g == name or g.replace("-", "_") == name), name)
+
+
+def _run(file: Path) -> ModuleType:
+    name = f"_zkhost_contract_{abs(hash(file)):x}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ContractError(f"{file} is not a Python file", hint="name a file that ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while their annotations are read
+    sys.path.insert(0, str(file.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(name, None)
+        raise ContractError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(file.parent))
+    return module
