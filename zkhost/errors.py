@@ -47,6 +47,9 @@
         ├── ReceiptFormatError         bytes that are not a receipt
         └── VerificationError          the receipt does not prove what was asked
             ├── ImageIDMismatchError   it proves another program
+            ├── JournalMismatchError   its journal is not the one that was proved
+            ├── InvalidSealError       its seal does not prove its claim
+            ├── UnsuccessfulExitError  it proves a run that did not end with Halted(0)
             ├── FakeReceiptError       a dev-mode receipt, which proves nothing
             ├── VerifierVersionError   made for other verifier parameters (another risc0 version)
             └── PolicyError            valid, but outside the caller's VerifyPolicy
@@ -320,6 +323,20 @@ class ImageIDMismatchError(VerificationError):
 
     expected: str
     found: str
+
+
+class JournalMismatchError(VerificationError):
+    """The journal is not the one that was proved: somebody changed it, or joined it to another receipt."""
+
+
+class InvalidSealError(VerificationError):
+    """The seal, the proof itself, does not prove the receipt's claim."""
+
+
+class UnsuccessfulExitError(VerificationError):
+    """The receipt proves a run that did not end with Halted(0): `exit_code`."""
+
+    exit_code: str
 
 
 class FakeReceiptError(VerificationError):
