@@ -123,7 +123,7 @@ class Host:
         return 0
 
 
-@ffi.callback("int64_t(uint64_t, uint32_t, uint64_t, const uint8_t *, size_t, uint8_t *, size_t)", error=_FAILED)  # type: ignore[untyped-decorator]
+@ffi.callback("HostCallback", error=_FAILED)  # type: ignore[untyped-decorator]
 def _callback(host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int) -> int:
     host = _active.get(host_id)
     if host is None or host.cancel.cancelled:
@@ -150,7 +150,7 @@ def call(op: str, request: Mapping[str, Any], host: Host | None = None) -> dict[
 
 def _call(op: str, request: Mapping[str, Any], host: Host | None) -> dict[str, Any]:
     frame = msgpack.packb(request, use_bin_type=True)
-    reply, size = ffi.new("uint8_t **"), ffi.new("size_t *")
+    reply, size = ffi.new("uint8_t **"), ffi.new("uintptr_t *")
     host_id = host.id if host else 0
     if host:
         _active[host_id] = host

@@ -1,0 +1,112 @@
+"""What a run of a guest gives: exit code, journal, cycles, segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Journal:
+    """What a guest committed. Proved with the receipt it comes from; unproved in a SessionInfo."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self, data: bytes) -> None:
+        self.bytes: bytes = data
+
+    def decode(self, type: type[T] | Any, format: Any = None, *, strict: bool = True) -> Any:
+        """The journal as a value of `type`, as the guest wrote it with `env::commit` (the standard format).
+
+        Raises DecodeError, naming the field and the word, where the bytes are not such a value.
+        """
+        from zkhost import codec
+
+        wire = {} if format is None else {"format": format}
+        return codec.decode(type, self.bytes, strict=strict, **wire)
+
+    def __bytes__(self) -> bytes:
+        return self.bytes
+
+    def __len__(self) -> int:
+        return len(self.bytes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Journal) and self.bytes == other.bytes
+
+    def __hash__(self) -> int:
+        return hash(self.bytes)
+
+    def __repr__(self) -> str:
+        shown = self.bytes[:16].hex() + ("..." if len(self.bytes) > 16 else "")
+        return f"Journal({len(self.bytes)} bytes: {shown})"
+
+
+@dataclass(frozen=True)
+class ExitCode:
+    """How a run ended: `kind` is Halted, Paused, SystemSplit or SessionLimit; `code` is the guest's own number."""
+
+    kind: str
+    code: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is Halted(0), the only end that `Receipt.verify` accepts."""
+        return self.kind == "Halted" and self.code == 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.code})"
+
+
+@dataclass(frozen=True)
+class SegmentInfo:
+    """A segment of a run: it proves in 2**po2 rows, of which `cycles` are the guest's own instructions."""
+
+    index: int
+    po2: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """A run without a proof. Cycles: user (the guest's instructions), paging, reserved (padding and the like), total.
+
+    Numbers that a prover does not report are None: r0vm reports user cycles only, the remote prover user and total.
+    """
+
+    exit_code: ExitCode
+    journal: Journal
+    user_cycles: int
+    total_cycles: int | None
+    paging_cycles: int | None
+    reserved_cycles: int | None
+    segments: tuple[SegmentInfo, ...]
+    elapsed_s: float
+    input_read: int | None = None
+    """Bytes of standard input that the guest read."""
+    input_left: int | None = None
+    """Bytes it left; None for a stream."""
+    claim: bytes | None = None
+    """Digest of the claim that proving this run proves, 32 bytes."""
+    record: bytes = field(default=b"", repr=False)
+    """What the prover needs to assemble a receipt; opaque."""
+
+    @classmethod
+    def from_reply(cls, reply: Mapping[str, Any]) -> SessionInfo:
+        """From the reply of the shim's `execute`."""
+        return cls(
+            exit_code=ExitCode(*reply["exit_code"]),
+            journal=Journal(reply["journal"] or b""),
+            user_cycles=reply["user_cycles"],
+            total_cycles=reply["total_cycles"],
+            paging_cycles=reply["paging_cycles"],
+            reserved_cycles=reply["reserved_cycles"],
+            segments=tuple(SegmentInfo(**segment) for segment in reply["segments"]),
+            elapsed_s=reply["elapsed_s"],
+            input_read=reply["input_read"],
+            input_left=reply["input_left"],
+            claim=reply["claim"],
+            record=reply["session"],
+        )
