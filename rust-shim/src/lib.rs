@@ -13,6 +13,8 @@ mod info;
 mod program;
 #[cfg(feature = "prove")]
 mod prove;
+#[cfg(feature = "prove")]
+mod recursion;
 mod receipt;
 mod session;
 mod trace;
@@ -59,6 +61,16 @@ operations! {
     "prove_keccak" => prove::prove_keccak,
     #[cfg(feature = "prove")]
     "compress" => prove::compress,
+    #[cfg(feature = "prove")]
+    "lift" => recursion::lift,
+    #[cfg(feature = "prove")]
+    "join" => recursion::join,
+    #[cfg(feature = "prove")]
+    "verify_segment" => recursion::verify_segment,
+    #[cfg(feature = "prove")]
+    "verify_succinct" => recursion::verify_succinct,
+    #[cfg(feature = "prove")]
+    "assemble_succinct" => recursion::assemble_succinct,
     "assemble_composite" => session::assemble_composite,
     "fake_receipt" => session::fake_receipt,
     "verify" => verify::verify,

@@ -14,15 +14,18 @@ use crate::host::Host;
 use crate::receipt::{self, Format, ReceiptReply};
 use crate::{bounded, fail, info, verify};
 
-fn options() -> ProverOpts {
+/// What every proof here is made with.
+pub fn options() -> ProverOpts {
     ProverOpts::default().with_dev_mode(false)
 }
 
-fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
+/// The in-process prover.
+pub fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
     get_prover_server(options).map_err(failed)
 }
 
-fn failed(error: anyhow::Error) -> ShimError {
+/// What risc0's prover says, as an error of kind Prover.
+pub fn failed(error: anyhow::Error) -> ShimError {
     fail!(Prover, "proving failed: {error:#}")
 }
 
@@ -131,7 +134,8 @@ fn read(path: &PathBuf) -> Result<Vec<u8>> {
         .map_err(|error| fail!(Prover, "cannot read segment {}: {error}", path.display()))
 }
 
-fn reply<T: Serialize>(receipt: &T) -> Result<ReceiptReply> {
+/// A receipt, or part of one, as bincode.
+pub fn reply<T: Serialize>(receipt: &T) -> Result<ReceiptReply> {
     bincode::serialize(receipt)
         .map(|receipt| ReceiptReply {
             receipt: ByteBuf::from(receipt),

@@ -3,7 +3,7 @@
 use risc0_zkvm::sha::Digestible;
 use risc0_zkvm::{
     Assumption, AssumptionReceipt, CompositeReceipt, CompositeReceiptVerifierParameters, Digest,
-    FakeReceipt, InnerAssumptionReceipt, InnerReceipt, MaybePruned, Receipt, ReceiptClaim,
+    FakeReceipt, InnerAssumptionReceipt, InnerReceipt, MaybePruned, Output, Receipt, ReceiptClaim,
     SegmentReceipt, SuccinctReceipt, Unknown,
 };
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,11 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
+    /// The digest of the claim that proving the run will prove.
+    pub fn claim_digest(&self) -> Digest {
+        self.claim.digest()
+    }
+
     /// As bytes.
     pub fn to_bytes(&self) -> Result<ByteBuf> {
         bincode::serialize(self)
@@ -60,7 +65,10 @@ pub fn assemble_composite(request: AssembleRequest<'_>, _: &Host) -> Result<Rece
         .collect::<Result<_>>()?;
 
     let mut composite = empty_composite()?;
-    composite.assumption_receipts = assumption_receipts(&session, &segments, &keccaks)?;
+    composite.assumption_receipts = match segments.last() {
+        Some(last) => assumption_receipts(&session, &last.claim.output, &keccaks)?,
+        None => return Err(fail!(Prover, "no segment receipts")),
+    };
     composite.segments = segments;
     composite.verifier_parameters = CompositeReceiptVerifierParameters::default().digest();
 
@@ -97,15 +105,12 @@ fn empty_composite() -> Result<CompositeReceipt> {
 }
 
 /// The receipts of the assumptions that the last segment's output lists, in that order.
-fn assumption_receipts(
+pub fn assumption_receipts(
     session: &SessionRecord,
-    segments: &[SegmentReceipt],
+    output: &MaybePruned<Option<Output>>,
     keccaks: &[SuccinctReceipt<Unknown>],
 ) -> Result<Vec<InnerAssumptionReceipt>> {
-    let last = segments
-        .last()
-        .ok_or_else(|| fail!(Prover, "no segment receipts"))?;
-    let Ok(Some(output)) = last.claim.output.as_value() else {
+    let Ok(Some(output)) = output.as_value() else {
         return Ok(Vec::new());
     };
     if output.assumptions.is_empty() {
@@ -174,7 +179,8 @@ pub fn fake_receipt(request: FakeRequest<'_>, _: &Host) -> Result<ReceiptReply> 
     reply(Receipt::new(InnerReceipt::Fake(fake), session.journal))
 }
 
-fn reply(receipt: Receipt) -> Result<ReceiptReply> {
+/// A receipt as the reply of an operation.
+pub fn reply(receipt: Receipt) -> Result<ReceiptReply> {
     Ok(ReceiptReply {
         receipt: ByteBuf::from(encode(&receipt, Format::Bincode)?),
     })
