@@ -39,7 +39,8 @@ pub struct EnvRequest<'a> {
     segment_limit_po2: Option<u32>,
     session_limit: Option<u64>,
     keccak_max_po2: Option<u32>,
-    pprof_out: Option<PathBuf>,
+    /// Where the run's profile goes.
+    pub pprof_out: Option<PathBuf>,
     input_digest: Option<ByteBuf>,
     /// File descriptors that the host's callback reads and writes.
     read_fds: Vec<u32>,
@@ -100,9 +101,6 @@ impl EnvRequest<'_> {
         if let Some(po2) = self.keccak_max_po2 {
             env.keccak_max_po2(po2)
                 .map_err(|error| fail!(Config, "{error}"))?;
-        }
-        if let Some(path) = &self.pprof_out {
-            env.enable_profiler(path);
         }
         if let Some(bytes) = &self.input_digest {
             env.input_digest(verify::digest("input_digest", bytes)?);

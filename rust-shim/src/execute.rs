@@ -17,6 +17,7 @@ use serde_bytes::ByteBuf;
 use crate::env::{Built, EnvRequest, Watch};
 use crate::error::{Kind, Result, ShimError};
 use crate::host::Host;
+use crate::profile::Profile;
 use crate::receipt::{bytes, exit_code};
 use crate::session::SessionRecord;
 use crate::{fail, guarded, program};
@@ -68,6 +69,7 @@ struct SegmentInfo {
     po2: usize,
     /// User cycles.
     cycles: u64,
+    paging_cycles: u64,
 }
 
 #[derive(Serialize)]
@@ -95,6 +97,10 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
             .filter(|_| request.segments == Sink::Dir),
         sizes: &keccaks,
     });
+    let profile = match &request.env.pprof_out {
+        Some(path) => Some(Profile::start(path, request.program, &mut env)?),
+        None => None,
+    };
     let env = env.build().map_err(|error| fail!(Config, "{error:#}"))?;
     let mut executor = guarded(|| {
         ExecutorImpl::from_elf(env, request.program)
@@ -103,7 +109,7 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
     .map_err(|error| invalid_if_panic(error, request.program))?;
 
     let segments = Mutex::new(Vec::<SegmentInfo>::new());
-    let session = guarded(|| {
+    let outcome = guarded(|| {
         executor
             .run_with_callback(|segment| {
                 host.check()?;
@@ -123,14 +129,20 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
     .map_err(|error| match error.kind {
         Kind::Internal => guest_fault(&error.message, &watch),
         _ => error,
-    })?;
+    });
+    let profiled = match profile {
+        Some(profile) => profile.end(outcome.as_ref().ok().map(|session| session.user_cycles)),
+        None => Ok(()),
+    };
+    let session = outcome?;
+    profiled?;
     if let Some(tracer) = tracer {
         tracer.borrow_mut().flush()?;
     }
     host.check()?;
     let mut segments = std::mem::take(&mut *lock(&segments));
     let keccaks = std::mem::take(&mut *lock(&keccaks));
-    count_last(&mut segments, session.user_cycles);
+    count_last(&mut segments, &session);
     reply(session, segments, keccaks, assumptions, &watch, start)
 }
 
@@ -170,7 +182,7 @@ fn reply(
 
 impl Request<'_> {
     fn keep(&self, segment: &Segment, host: &Host) -> Result<SegmentInfo> {
-        let cycles = match self.segments {
+        let (cycles, paging) = match self.segments {
             Sink::Discard => write_segment(segment, io::sink())?.0,
             Sink::Dir => {
                 let dir = self.segment_dir.as_ref();
@@ -180,15 +192,16 @@ impl Request<'_> {
                 write_segment(segment, BufWriter::new(create(&path)?))?.0
             }
             Sink::Callback => {
-                let (cycles, data) = write_segment(segment, Vec::new())?;
+                let (spent, data) = write_segment(segment, Vec::new())?;
                 host.segment(segment.index, &data)?;
-                cycles
+                spent
             }
         };
         Ok(SegmentInfo {
             index: segment.index,
             po2: segment.po2(),
             cycles: cycles.into(),
+            paging_cycles: paging.into(),
         })
     }
 }
@@ -203,13 +216,14 @@ fn create(path: &Path) -> Result<File> {
     File::create(path).map_err(|error| fail!(Prover, "cannot write {}: {error}", path.display()))
 }
 
-/// Where `suspend_cycle`, a segment's user cycles, stands in the bincode of a segment without output, from its end:
-/// suspend_cycle, paging_cycles, segment_threshold and po2 (u32), index (u64), then None twice (povw_nonce, output).
-/// risc0 shows the number to its own API server only.
+/// Where `suspend_cycle` and `paging_cycles`, a segment's user and paging cycles, stand in the bincode of a segment without
+/// output, from its end: suspend_cycle, paging_cycles, segment_threshold and po2 (u32), index (u64), then None twice
+/// (povw_nonce, output). risc0 shows the numbers to its own API server only.
 const CYCLES_FROM_END: usize = 26;
 
-/// Writes a segment as bincode; gives its user cycles (right for all but the last segment, which has an output) and the writer.
-fn write_segment<W: Write>(segment: &Segment, out: W) -> Result<(u32, W)> {
+/// Writes a segment as bincode; gives its user and paging cycles (right for all but the last segment, which has an output)
+/// and the writer.
+fn write_segment<W: Write>(segment: &Segment, out: W) -> Result<((u32, u32), W)> {
     let mut out = Tail {
         inner: out,
         tail: VecDeque::new(),
@@ -217,16 +231,21 @@ fn write_segment<W: Write>(segment: &Segment, out: W) -> Result<(u32, W)> {
     let failed = |error: String| fail!(Prover, "cannot write segment {}: {error}", segment.index);
     bincode::serialize_into(&mut out, segment).map_err(|error| failed(error.to_string()))?;
     out.flush().map_err(|error| failed(error.to_string()))?;
-    let tail: Vec<u8> = out.tail.into_iter().take(4).collect();
-    let cycles = tail.try_into().map_or(0, u32::from_le_bytes);
-    Ok((cycles, out.inner))
+    let tail: Vec<u8> = out.tail.into();
+    let word = |at: usize| {
+        let bytes = tail.get(at..at + 4).and_then(|word| word.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    };
+    Ok(((word(0), word(4)), out.inner))
 }
 
-/// The last segment has what the others leave of the total.
-fn count_last(segments: &mut [SegmentInfo], total: u64) {
+/// The last segment has what the others leave of the totals.
+fn count_last(segments: &mut [SegmentInfo], session: &Session) {
     if let Some((last, others)) = segments.split_last_mut() {
-        let counted: u64 = others.iter().map(|segment| segment.cycles).sum();
-        last.cycles = total.saturating_sub(counted);
+        let user: u64 = others.iter().map(|segment| segment.cycles).sum();
+        let paging: u64 = others.iter().map(|segment| segment.paging_cycles).sum();
+        last.cycles = session.user_cycles.saturating_sub(user);
+        last.paging_cycles = session.paging_cycles.saturating_sub(paging);
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod execute;
 mod host;
 mod info;
+mod profile;
 mod program;
 #[cfg(feature = "prove")]
 mod prove;
