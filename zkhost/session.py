@@ -62,11 +62,15 @@ class ExitCode:
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """A segment of a run: it proves in 2**po2 rows, of which `cycles` are the guest's own instructions."""
+    """A segment of a run: it proves in 2**po2 rows, of which `cycles` are the guest's own instructions.
+
+    `paging_cycles` move memory pages in and out; None where the prover does not report them.
+    """
 
     index: int
     po2: int
     cycles: int
+    paging_cycles: int | None = None
 
 
 @dataclass(frozen=True)
