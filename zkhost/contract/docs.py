@@ -28,10 +28,9 @@ def _own_docs(cls: type) -> dict[str, str]:
         return {}
     docs = {}
     for statement, below in zip(body.body, body.body[1:], strict=False):
-        name = _target(statement)
-        if name and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            if isinstance(below.value.value, str):
-                docs[name] = inspect.cleandoc(below.value.value)
+        match _target(statement), below:
+            case str(name), ast.Expr(ast.Constant(str(text))):
+                docs[name] = inspect.cleandoc(text)
     return docs
 
 

@@ -111,7 +111,8 @@ def compare(host: str, guest: str) -> list[str]:
 def _compare_members(head: str, ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
     if not head.startswith(("struct ", "enum ")):
         return [] if ours == theirs else [f"the {head} is {ours['']} here and {theirs['']} in the guest"]
-    what, owner = ("field" if head.startswith("struct") else "variant"), head.split(" ", 1)[1].split("<")[0]
+    kind, _, name = head.partition(" ")
+    what, owner = ("field" if kind == "struct" else "variant"), name.partition("<")[0]
     out = []
     for name in [*ours, *(n for n in theirs if n not in ours)]:
         if name not in theirs:

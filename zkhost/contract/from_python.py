@@ -93,8 +93,8 @@ class Items:
 
     def _item(self, node: s.Struct | s.Enum) -> RustType:
         origin: Any = node.cls
-        if isinstance(node, s.Enum) and node.cls is None:  # a tagged union has no class of its own: its variants make it
-            origin = node.variants
+        if isinstance(node, s.Enum) and node.cls is None:
+            origin = node.variants  # a tagged union has no class of its own: its variants make it
         name, fresh = self._claim(node.name, origin)
         if fresh:
             self._items[name] = self._define(name, _open(node))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 
 KEYWORDS = frozenset(
@@ -28,6 +29,8 @@ def rust_identifier(name: str) -> str:
 
 def snake_case(name: str) -> str:
     """A field's name in Rust: `unitPrice` and `UnitPrice` are `unit_price`; names already in snake case stay."""
+    if keyword.iskeyword(name.rstrip("_")):
+        name = name.rstrip("_")  # `from_` is how Python spells a field called `from`
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return parted.lower() + ("_" if parted in NEVER_NAMES else "")
 

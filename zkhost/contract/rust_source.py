@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zkhost.contract.model import Array, Enum, Fields, Item, Named, RustType, Struct, Tuple, Variant
+from zkhost.contract.model import Array, Enum, Fields, Item, Named, RustType, Tuple, Variant
 from zkhost.contract.names import rust_identifier
 
 MAX_WIDTH = 100

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from zkhost.contract.model import Array, Enum, Field, Fields, Item, Module, Named, RustType, Struct, Tuple, Variant
 
+KEYS = "bool char u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 String".split()
 PRIMITIVES = "bool char u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64 String".split()
 
 field_names = st.sampled_from(
-    "a b id owner total_of_all_orders type match price_in_cents_per_unit is_open x_1 the_hash_of_the_previous_block".split()
+    "a b id owner type match is_open x_1 total_of_all_orders price_in_cents the_hash_of_the_previous_block".split()
 )
 variant_names = st.sampled_from("Left Right Jump Idle TheLongNameOfAVariant Http404 Go".split())
 docs = st.sampled_from(["", "", "", "In cents.", "Two factors.\n\nNeither of them is 1."])
@@ -24,8 +25,9 @@ def rust_types(names: tuple[tuple[str, int], ...] = (), params: tuple[str, ...] 
         return st.one_of(
             inner.map(lambda t: Named("Vec", (t,))),
             inner.map(lambda t: Named("Option", (t,))),
-            st.tuples(st.sampled_from(PRIMITIVES).map(Named), inner).map(lambda kv: Named("BTreeMap", kv)),
-            st.builds(Array, inner, st.integers(1, 32)),
+            st.tuples(st.sampled_from(KEYS).map(Named), inner).map(lambda kv: Named("BTreeMap", kv)),
+            st.sampled_from(KEYS).map(lambda name: Named("HashSet", (Named(name),))),
+            st.builds(Array, inner, st.sampled_from([1, 8, 32, 48])),
             st.lists(inner, max_size=3).map(lambda items: Tuple(tuple(items))),
             *users,
         )
@@ -58,8 +60,11 @@ def modules(draw: st.DrawFn) -> Module:
         if draw(st.booleans()):
             items.append(Struct(name, draw(held), params, doc))
         else:
-            variants = st.lists(st.builds(Variant, variant_names, held, docs), min_size=1, max_size=5)
+            own_names = variant_names.map(lambda chosen, number=number: f"{chosen}{number}")
+            variants = st.lists(st.builds(Variant, own_names, held, docs), min_size=1, max_size=5)
             chosen = draw(variants.filter(lambda vs: len({v.name for v in vs}) == len(vs)))
+            if all(v.fields.kind == "unit" for v in chosen):
+                params = ()  # Rust allows no parameter that nothing uses
             items.append(Enum(name, tuple(chosen), params, doc))
         known = (*known, (name, len(params)))
     return Module(tuple(items))
