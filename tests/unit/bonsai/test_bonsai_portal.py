@@ -79,7 +79,7 @@ def test_token() -> None:
         token.cancelled = True
 
     with pytest.raises(CancelledError):
-        portal.run(work, cancel, token)
+        portal.run(lambda emit: portal.unless(token, work(emit)), cancel)
     assert work.said_goodbye
 
 
@@ -87,8 +87,26 @@ def test_token_used_before() -> None:
     work, token = Endless(), Token()
     token.cancelled = True
     with pytest.raises(CancelledError):
-        portal.run(work, cancel=token)
-    assert not work.started.is_set()
+        portal.run(lambda emit: portal.unless(token, work(emit)))
+    assert not work.said_goodbye
+
+
+def test_token_not_used() -> None:
+    assert portal.run(lambda emit: portal.unless(Token(), three(emit))) == "done"
+
+
+def test_a_task_with_a_token_is_cancelled_like_any_other() -> None:
+    work = Endless()
+
+    async def main() -> None:
+        task = asyncio.create_task(portal.unless(Token(), work(lambda _: None)))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert work.said_goodbye
 
 
 def test_an_error_in_the_callback_ends_the_work() -> None:

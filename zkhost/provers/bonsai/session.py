@@ -36,7 +36,7 @@ class Stage:
     elapsed_s: float
 
 
-OnStage = Callable[[Stage], None]
+OnStage = Callable[[Stage], object]
 
 
 class RemoteSession:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zkhost import _config
 from zkhost._files import write_atomic
-from zkhost.provers.bonsai import wire
+from zkhost.provers.bonsai.fields import is_id
 
 log = logging.getLogger("zkhost.bonsai")
 
@@ -35,6 +35,10 @@ class SessionRecord:
     session_limit: int | None = None
     snark_id: str | None = None
     created: float = field(default_factory=time.time)
+
+    def with_opts(self, receipt_kind: str, prove_guest_errors: bool) -> SessionRecord:
+        """The same, its receipt to be of another kind."""
+        return replace(self, receipt_kind=receipt_kind, prove_guest_errors=prove_guest_errors)
 
     def with_snark(self, snark_id: str) -> SessionRecord:
         """The same, its snark stage started."""
@@ -65,7 +69,7 @@ class SessionStore:
 
     def load(self, session_id: str) -> SessionRecord | None:
         """The record of a session; None where there is none that can be read."""
-        if not wire.is_id(session_id):
+        if not is_id(session_id):
             return None
         path = self._path(session_id)
         try:
@@ -101,7 +105,7 @@ def _checked(record: SessionRecord) -> SessionRecord:
         not all(isinstance(text, str) for text in texts)
         or not isinstance(record.prove_guest_errors, bool)
         or not (limit is None or isinstance(limit, int))
-        or not (snark is None or (isinstance(snark, str) and wire.is_id(snark)))
+        or not (snark is None or (isinstance(snark, str) and is_id(snark)))
     ):
         raise ValueError("its fields are of other types")
     bytes.fromhex(record.image_id)

@@ -1,9 +1,6 @@
 """One HTTP request of the remote prover: the only module that touches httpx.
 
 Whatever httpx raises is mapped here. What goes out and comes back is bounded: time, size, hosts.
-
-Hosts: the API key and the risc0 version go to the API's own origin (scheme, host, port) and nowhere else; upload and
-download URLs and redirects may name other hosts, which get neither. An `https` API never sends us to plain `http`.
 """
 
 from __future__ import annotations
@@ -12,39 +9,25 @@ import asyncio
 import functools
 import logging
 import ssl
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 
 from zkhost.errors import DeadlineError, RemoteAnswerError, RemoteError, RemoteRefusedError, RemoteUnavailableError
 from zkhost.provers.bonsai import wire
+from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.retry import AttemptError, Trouble
 from zkhost.provers.bonsai.settings import Settings
+from zkhost.provers.bonsai.urls import Places, shown
 
 log = logging.getLogger("zkhost.bonsai")
 
 KEY_HEADER = "x-api-key"
 VERSION_HEADER = "x-risc0-version"
 JSON_LIMIT = 1 << 20
-_CHUNK = 64 * 1024
 _MAX_REDIRECTS = 3
 _CONNECT_TIMEOUT_S = 10.0
 _KEEPALIVE_S = 5.0
-
-
-class Body:
-    """Bytes to send, held in parts, sent in chunks, as often as it takes."""
-
-    def __init__(self, *parts: bytes | memoryview) -> None:
-        self._parts: Sequence[memoryview] = [memoryview(part).cast("B") for part in parts]
-        self.size = sum(len(part) for part in self._parts)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, at most 64 KiB at a time."""
-        for part in self._parts:
-            for start in range(0, len(part), _CHUNK):
-                yield bytes(part[start : start + _CHUNK])
 
 
 @dataclass(frozen=True)
@@ -85,7 +68,7 @@ class Transport:
     def __init__(self, settings: Settings, risc0_version: str, *, http: httpx.AsyncBaseTransport | None = None) -> None:
         self.settings = settings
         self._risc0_version = risc0_version
-        self._base = httpx.URL(settings.url)
+        self._places = Places(settings.url)
         self._reached = False
         self._transfers = asyncio.Semaphore(max(1, settings.max_connections // 2))
         self._http = httpx.AsyncClient(
@@ -136,14 +119,17 @@ class Transport:
 
     async def _attempt(self, request: Request) -> Reply:
         """One try, redirects followed."""
-        url = self._checked_url(request.url)
+        try:
+            url = self._places.checked(request.url)
+        except RemoteAnswerError as exc:
+            raise AttemptError(Trouble.FINAL, exc) from None
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._exchange(request, url)
             if isinstance(answer, Reply):
                 return answer
             url = self._redirected(request, url, answer)
         raise AttemptError(
-            Trouble.FINAL, RemoteAnswerError(f"{_show(request, url)} redirects more than {_MAX_REDIRECTS} times")
+            Trouble.FINAL, RemoteAnswerError(f"{_said(request, url)} redirects more than {_MAX_REDIRECTS} times")
         )
 
     async def _exchange(self, request: Request, url: httpx.URL) -> Reply | _Redirect:
@@ -151,7 +137,7 @@ class Transport:
         message = self._http.build_request(
             request.method, url, content=request.body.chunks() if request.body else None, headers=self._headers(request)
         )
-        if _origin(url) == _origin(self._base):
+        if self._places.is_api(url):
             message.headers[KEY_HEADER] = self.settings.key.reveal()
             message.headers[VERSION_HEADER] = self._risc0_version
         sent = request.body.size if request.body else 0
@@ -167,7 +153,7 @@ class Transport:
             if not clock.expired():
                 raise
             error = DeadlineError(
-                f"{_show(request, url)} was not answered within {self._allowed_s(sent):g} s",
+                f"{_said(request, url)} was not answered within {self._allowed_s(sent):g} s",
                 hint="raise BONSAI_TIMEOUT_MS if the network is slow",
             )
             raise AttemptError(Trouble.BROKEN, error) from exc
@@ -214,7 +200,7 @@ class Transport:
     def _failure(self, request: Request, url: httpx.URL, response: httpx.Response, said: str) -> AttemptError:
         """What an answer outside 2xx and 3xx means."""
         code = response.status_code
-        what = f"{_show(request, url)}: HTTP {code}" + (f" ({said})" if said else "")
+        what = f"{_said(request, url)}: HTTP {code}" + (f" ({said})" if said else "")
         if code == 429:
             error: RemoteError = RemoteUnavailableError(f"{what}: too many requests", status_code=code)
             return AttemptError(Trouble.REFUSED_FOR_NOW, error, _retry_after_s(response))
@@ -248,21 +234,6 @@ class Transport:
         timeout = self.settings.timeout_s
         return None if timeout is None else timeout + moved / self.settings.slowest_bps
 
-    def _checked_url(self, text: str) -> httpx.URL:
-        """A URL the server gave, or our own. Servers behind a TLS proxy call themselves http: that is put right."""
-        try:
-            url = httpx.URL(text)
-        except httpx.InvalidURL:
-            raise AttemptError(Trouble.FINAL, RemoteAnswerError("the remote prover gave a URL that is none")) from None
-        if self._base.scheme == "https" and url.scheme == "http" and url.host == self._base.host:
-            url = url.copy_with(scheme="https", port=self._base.port)
-        allowed = ("https",) if self._base.scheme == "https" else ("http", "https")
-        if url.scheme not in allowed or not url.host or url.userinfo:
-            why = f"the remote prover sends us to {url.scheme}://{url.host}"
-            hint = f"only {' or '.join(allowed)} URLs without a user name are followed from {self.settings.url}"
-            raise AttemptError(Trouble.FINAL, RemoteAnswerError(why, hint=hint))
-        return url
-
     def _redirected(self, request: Request, url: httpx.URL, redirect: _Redirect) -> httpx.URL:
         """Where a redirect leads. Only transfers follow one; the API itself has to be where we were told it is."""
         if not request.transfer or (request.method != "GET" and redirect.status_code not in (307, 308)):
@@ -270,9 +241,11 @@ class Transport:
                 request, url, f"is a redirect (HTTP {redirect.status_code}), which this request does not follow"
             )
         try:
-            return self._checked_url(str(url.join(redirect.location)))
+            return self._places.checked(str(url.join(redirect.location)))
         except httpx.InvalidURL:
             raise _nonsense(request, url, "redirects to something that is no URL") from None
+        except RemoteAnswerError as exc:
+            raise AttemptError(Trouble.FINAL, exc) from None
 
 
 @functools.cache
@@ -281,24 +254,18 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
-
-
-def _show(request: Request, url: httpx.URL) -> str:
-    """For messages: without the query, where signed URLs carry their secret."""
-    port = f":{url.port}" if url.port else ""
-    return f"{request.method} {url.scheme}://{url.host}{port}{url.path}"
+def _said(request: Request, url: httpx.URL) -> str:
+    return f"{request.method} {shown(url)}"
 
 
 def _nonsense(request: Request, url: httpx.URL, why: str) -> AttemptError:
-    return AttemptError(Trouble.FINAL, RemoteAnswerError(f"the answer to {_show(request, url)} {why}"))
+    return AttemptError(Trouble.FINAL, RemoteAnswerError(f"the answer to {_said(request, url)} {why}"))
 
 
 def _unavailable(request: Request, url: httpx.URL, why: str, hint: str | None) -> RemoteUnavailableError:
     if request.creates and hint is None:
         hint = "the server may have started it all the same; look there before asking again"
-    return RemoteUnavailableError(f"{_show(request, url)}: {why}", status_code=None, hint=hint)
+    return RemoteUnavailableError(f"{_said(request, url)}: {why}", status_code=None, hint=hint)
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zkhost.errors import RemoteAnswerError
+from zkhost.provers.bonsai.fields import JsonObject
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 _STATE = re.compile(r"(?P<name>[A-Za-z][A-Za-z ]{0,63})(?:: *(?P<done>\d{1,12})/(?P<total>\d{1,12}))?")
-_TEXT_LIMIT = 8192
-_U64 = 1 << 64
 
 
 class Status(enum.StrEnum):
@@ -53,14 +51,14 @@ class SessionStatus:
     @classmethod
     def parse(cls, data: bytes) -> SessionStatus:
         """From JSON."""
-        o = _Object("session status", data)
+        o = JsonObject("session status", data)
         return cls(
-            status=o.status(),
+            status=_status(o),
             state=o.message("state"),
             receipt_url=o.optional_text("receipt_url"),
             error_msg=o.message("error_msg"),
             elapsed_s=o.optional_seconds("elapsed_time"),
-            stats=o.stats(),
+            stats=_stats(o),
         )
 
 
@@ -75,8 +73,8 @@ class SnarkStatus:
     @classmethod
     def parse(cls, data: bytes) -> SnarkStatus:
         """From JSON."""
-        o = _Object("snark status", data)
-        return cls(o.status(), o.optional_text("output"), o.message("error_msg"))
+        o = JsonObject("snark status", data)
+        return cls(_status(o), o.optional_text("output"), o.message("error_msg"))
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Upload:
     @classmethod
     def parse(cls, data: bytes) -> Upload:
         """From JSON."""
-        o = _Object("upload", data)
+        o = JsonObject("upload", data)
         return cls(o.text("url"), o.id("uuid"))
 
 
@@ -105,7 +103,7 @@ class Quotas:
     @classmethod
     def parse(cls, data: bytes) -> Quotas:
         """From JSON."""
-        o = _Object("quotas", data)
+        o = JsonObject("quotas", data)
         return cls(*(o.integer(name) for name in cls.__dataclass_fields__))
 
 
@@ -130,17 +128,17 @@ class State:
 
 def parse_url(what: str, data: bytes) -> str:
     """The `url` of an image upload or a receipt download."""
-    return _Object(what, data).text("url")
+    return JsonObject(what, data).text("url")
 
 
 def parse_created(what: str, data: bytes) -> str:
     """The `uuid` of what was created."""
-    return _Object(what, data).id("uuid")
+    return JsonObject(what, data).id("uuid")
 
 
 def parse_versions(data: bytes) -> tuple[str, ...]:
     """The `risc0_zkvm` list of GET version."""
-    return _Object("version", data).texts("risc0_zkvm")
+    return JsonObject("version", data).texts("risc0_zkvm")
 
 
 def session_request(
@@ -161,15 +159,10 @@ def snark_request(session_id: str) -> bytes:
     return _dump(session_id=session_id)
 
 
-def is_id(text: str) -> bool:
-    """Whether the text can be an id of the API, and so part of a path."""
-    return _ID.fullmatch(text) is not None
-
-
 def error_message(data: bytes) -> str:
     """What an error's body says: `{type, msg}` of r0vm and Bento, else its text. At most 500 characters, one line."""
     try:
-        o = _Object("error", data)
+        o = JsonObject("error", data)
         text = f"{o.text('type')}: {o.text('msg')}"
     except RemoteAnswerError:
         text = data.decode("utf-8", "replace")
@@ -180,88 +173,16 @@ def _dump(**fields: Any) -> bytes:
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
-class _Object:
-    """A JSON object whose fields are read with their type checked."""
+def _status(o: JsonObject) -> Status:
+    text = o.text("status")
+    try:
+        return Status(text)
+    except ValueError:
+        raise o.wrong(f"has an unknown status: {text[:40]!r}") from None
 
-    def __init__(self, what: str, data: bytes) -> None:
-        self.what = what
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError) as exc:
-            raise self.wrong("is not JSON") from exc
-        if not isinstance(value, dict):
-            raise self.wrong("is not a JSON object")
-        self.fields = value
 
-    def wrong(self, why: str) -> RemoteAnswerError:
-        return RemoteAnswerError(
-            f"the remote prover's answer ({self.what}) {why}",
-            hint="check that BONSAI_API_URL is the root of a Bonsai API, and its version",
-        )
-
-    def text(self, name: str) -> str:
-        value = self.fields.get(name)
-        if not isinstance(value, str) or not value:
-            raise self.wrong(f"has no text in {name!r}")
-        if len(value) > _TEXT_LIMIT:
-            raise self.wrong(f"has more than {_TEXT_LIMIT} characters in {name!r}")
-        return value
-
-    def optional_text(self, name: str) -> str | None:
-        return None if self.fields.get(name) in (None, "") else self.text(name)
-
-    def message(self, name: str) -> str | None:
-        """A text for people: of any length, cut."""
-        value = self.fields.get(name)
-        if value is not None and not isinstance(value, str):
-            raise self.wrong(f"has no text in {name!r}")
-        return value[:_TEXT_LIMIT] or None if value else None
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.fields.get(name)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.wrong(f"has no list of texts in {name!r}")
-        return tuple(value)
-
-    def id(self, name: str) -> str:
-        value = self.text(name)
-        if not is_id(value):
-            raise self.wrong(f"has an id that cannot be part of a path in {name!r}")
-        return value
-
-    def integer(self, name: str) -> int:
-        value = self.fields.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _U64:
-            raise self.wrong(f"has no 64-bit whole number in {name!r}")
-        return value
-
-    def count(self, name: str) -> int:
-        value = self.integer(name)
-        if value < 0:
-            raise self.wrong(f"has a negative number in {name!r}")
-        return value
-
-    def optional_seconds(self, name: str) -> float | None:
-        value = self.fields.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e12:
-            raise self.wrong(f"has no time in {name!r}")
-        return float(value)
-
-    def status(self) -> Status:
-        text = self.text("status")
-        try:
-            return Status(text)
-        except ValueError:
-            raise self.wrong(f"has an unknown status: {text[:40]!r}") from None
-
-    def stats(self) -> Stats | None:
-        value = self.fields.get("stats")
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            raise self.wrong("has no object in 'stats'")
-        inner = _Object.__new__(_Object)
-        inner.what, inner.fields = f"{self.what}, stats", value
-        return Stats(inner.count("segments"), inner.count("cycles"), inner.count("total_cycles"))
+def _stats(o: JsonObject) -> Stats | None:
+    stats = o.optional_object("stats")
+    if stats is None:
+        return None
+    return Stats(stats.count("segments"), stats.count("cycles"), stats.count("total_cycles"))

@@ -1,0 +1,290 @@
+"""The remote prover for asyncio. The blocking one (`prover`) is this one, run in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from zkhost.errors import ConfigError, RemoteError, UnsupportedError
+from zkhost.image_id import image_id_hex
+from zkhost.provers.base import ProveInfo, ProverInfo, ProverOpts, ReceiptKind
+from zkhost.provers.bonsai import results, wire
+from zkhost.provers.bonsai.client import Client
+from zkhost.provers.bonsai.fields import is_id
+from zkhost.provers.bonsai.pace import Pace
+from zkhost.provers.bonsai.portal import Token, unless
+from zkhost.provers.bonsai.session import RemoteSession, within
+from zkhost.provers.bonsai.settings import Settings
+from zkhost.provers.bonsai.store import SessionRecord, SessionStore
+from zkhost.provers.bonsai.transport import Transport
+from zkhost.session import ExitCode
+
+if TYPE_CHECKING:
+    from zkhost.executor_env import ExecutorEnv
+    from zkhost.image_id import ImageIDLike
+    from zkhost.provers.base import OnProgress, Program
+    from zkhost.receipt import Receipt
+    from zkhost.session import SessionInfo
+
+T = TypeVar("T")
+_DEFAULT_OPTS = ProverOpts()
+
+
+class AsyncBonsaiProver:
+    """Proves on a server that speaks the Bonsai REST API: Bonsai, Bento, an r0vm cluster.
+
+    Use it in `async with`, or close it with `aclose`. Methods raise RemoteErrors for the server, GuestErrors for the
+    guest and VerificationErrors for a receipt that does not prove what was asked; no such receipt is ever returned.
+    """
+
+    name = "bonsai"
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        url: str | None = None,
+        key: str | None = None,
+        reason: str = "asked for in code",
+        store: SessionStore | None = None,
+    ) -> None:
+        """Without settings: the environment's (see `Settings.from_env`), with `url` and `key` where given."""
+        self.settings = settings or Settings.from_env(url, key)
+        self.reason = reason
+        self.store = store or SessionStore()
+        self._pace = Pace(self.settings.poll_interval_s)
+        self._has_logs = True
+        self._open: tuple[asyncio.AbstractEventLoop, Transport, Client] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self.settings.url}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections. Sessions on the server go on."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            await opened[1].aclose()
+
+    @property
+    def client(self) -> Client:
+        """The API itself, for the running event loop."""
+        loop = asyncio.get_running_loop()
+        if self._open is None or self._open[0] is not loop:
+            transport = Transport(self.settings, results.risc0_version())
+            self._open = loop, transport, Client(transport)
+        return self._open[2]
+
+    async def prove(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        opts: ProverOpts = _DEFAULT_OPTS,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: Token | None = None,
+    ) -> ProveInfo:
+        """Prove a run: upload, start a session, wait, download, verify.
+
+        The server decides on succinct receipts; GROTH16 adds its snark stage. Cancelling stops the session.
+        """
+        return await unless(cancel, self._own(env, program, opts, on_progress, execute_only=False, finish=self._proved))
+
+    async def execute(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: Token | None = None,
+    ) -> SessionInfo:
+        """Run without a proof: an execute-only session. Its journal is what the server says, nothing more."""
+        work = self._own(env, program, _DEFAULT_OPTS, on_progress, execute_only=True, finish=self._executed)
+        return await unless(cancel, work)
+
+    async def submit(
+        self, env: ExecutorEnv, program: Program, opts: ProverOpts = _DEFAULT_OPTS, *, execute_only: bool = False
+    ) -> RemoteSession:
+        """Upload what is needed and start a session; it is written to the store before this returns."""
+        job = await asyncio.to_thread(results.job, env, program)
+        client = self.client
+        input_id, _, *assumptions = await _together(
+            client.upload_input(job.input),
+            client.upload_image(job.image_id, job.program),
+            *(client.upload_receipt(receipt) for receipt in job.assumptions),
+        )
+        session_id = await client.create_session(
+            job.image_id, input_id, assumptions, execute_only=execute_only, exec_cycle_limit=job.limit_in_millions
+        )
+        record = SessionRecord(
+            session_id,
+            self.settings.url,
+            job.image_id,
+            receipt_kind=opts.receipt_kind.value,
+            prove_guest_errors=opts.prove_guest_errors,
+            session_limit=job.session_limit,
+        )
+        self.store.save(record)
+        return self._session(record)
+
+    def session(
+        self, session_id: str, *, image_id: ImageIDLike | None = None, opts: ProverOpts | None = None
+    ) -> RemoteSession:
+        """A session that was started before, here or elsewhere, without asking the server.
+
+        What its receipt must be comes from the store, or from `image_id` and `opts`. Raises ConfigError where neither
+        says the image ID, or they differ.
+        """
+        record = self.store.load(session_id)
+        given = None if image_id is None else image_id_hex(image_id)
+        if not is_id(session_id):
+            raise ConfigError(f"{session_id!r} is not a session id")
+        if record is None and given is None:
+            raise ConfigError(
+                f"session {session_id} was not started here, so what its receipt must prove is not known",
+                hint="give the image ID of the program: attach(session_id, image_id=...)",
+            )
+        if record is not None and given not in (None, record.image_id):
+            raise ConfigError(f"session {session_id} was started for image ID {record.image_id}, not for {given}")
+        if record is None:
+            assert given is not None
+            record = SessionRecord(session_id, self.settings.url, given)
+        if opts is not None:
+            record = record.with_opts(opts.receipt_kind.value, opts.prove_guest_errors)
+        return self._session(record)
+
+    async def attach(
+        self,
+        session_id: str,
+        *,
+        image_id: ImageIDLike | None = None,
+        opts: ProverOpts | None = None,
+        on_progress: OnProgress | None = None,
+        cancel: Token | None = None,
+    ) -> ProveInfo:
+        """Wait for a session that was started before, its snark stage included, and verify its receipt.
+
+        Cancelling ends the wait, not the session. See `session` for where image ID and options come from.
+        """
+        return await self.wait(
+            self.session(session_id, image_id=image_id, opts=opts), on_progress=on_progress, cancel=cancel
+        )
+
+    async def wait(
+        self, session: RemoteSession, *, on_progress: OnProgress | None = None, cancel: Token | None = None
+    ) -> ProveInfo:
+        """Wait for a session and verify its receipt. Cancelling ends the wait, not the session."""
+
+        async def work() -> ProveInfo:
+            async with within(self.settings.deadline_s, lambda: session):
+                return await self._receive(session, on_progress)
+
+        return await unless(cancel, work())
+
+    async def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: Token | None = None) -> Receipt:
+        """The receipt, where it is as small as asked for. The API compresses no receipt it did not make."""
+        if results.at_least(receipt, opts.receipt_kind):
+            return receipt
+        raise UnsupportedError(
+            "the Bonsai API does not compress receipts it did not make",
+            asked=f"compress to {opts.receipt_kind.value}",
+            hint="give receipt_kind when proving, or compress with the local prover",
+        )
+
+    async def versions(self) -> tuple[str, ...] | None:
+        """The versions of risc0-zkvm the server proves for; None where it does not say."""
+        return await self.client.versions()
+
+    async def quotas(self) -> wire.Quotas | None:
+        """What the API key may use; None where the server has no quotas."""
+        return await self.client.quotas()
+
+    def _session(self, record: SessionRecord) -> RemoteSession:
+        return RemoteSession(self.client, self.settings, self._pace, self.store, record)
+
+    async def _own(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        opts: ProverOpts,
+        on_progress: OnProgress | None,
+        *,
+        execute_only: bool,
+        finish: Callable[[RemoteSession, ExecutorEnv, OnProgress | None], Awaitable[T]],
+    ) -> T:
+        """A session that is this call's own: whoever cancels the call stops the session. A deadline lets it run on."""
+        session: RemoteSession | None = None
+        try:
+            async with within(self.settings.deadline_s, lambda: session):
+                session = await self.submit(env, program, opts, execute_only=execute_only)
+                return await finish(session, env, on_progress)
+        except asyncio.CancelledError:
+            if session is not None:
+                await session.stop_quietly()
+            raise
+
+    async def _receive(self, session: RemoteSession, on_progress: OnProgress | None) -> ProveInfo:
+        """Wait, download, verify."""
+        started = asyncio.get_running_loop().time()
+        tell = results.teller(on_progress)
+        status = await session.finish(tell)
+        if session.record.receipt_kind == ReceiptKind.GROTH16:
+            data = await session.snark(tell)
+        else:
+            data = await session.receipt(status)
+        receipt = await asyncio.to_thread(results.verified, data, session.record)
+        return ProveInfo(
+            receipt=receipt,
+            stats=results.session_stats(status.stats),
+            prover=ProverInfo(self.name, self.settings.url, results.risc0_version(), self.reason),
+            elapsed_s=asyncio.get_running_loop().time() - started,
+        )
+
+    async def _proved(self, session: RemoteSession, env: ExecutorEnv, on_progress: OnProgress | None) -> ProveInfo:
+        info = await self._receive(session, on_progress)
+        await self._show_output(session, env)
+        return info
+
+    async def _executed(self, session: RemoteSession, env: ExecutorEnv, on_progress: OnProgress | None) -> SessionInfo:
+        """Wait, fetch the journal."""
+        started = asyncio.get_running_loop().time()
+        status = await session.finish(results.teller(on_progress))
+        await self._show_output(session, env)
+        served = await session.journal(status)
+        if served is None:
+            journal, exit_code = await asyncio.to_thread(results.unproved, await session.receipt(status))
+        else:
+            journal, exit_code = served, ExitCode("Halted", 0)
+        return results.session_info(status, journal, exit_code, asyncio.get_running_loop().time() - started)
+
+    async def _show_output(self, session: RemoteSession, env: ExecutorEnv) -> None:
+        """What the guest printed, from a server that keeps it; not worth a failure."""
+        if not self._has_logs:
+            return
+        with contextlib.suppress(RemoteError):
+            logs = await session.logs()
+            self._has_logs = logs is not None
+            if logs:
+                await asyncio.to_thread(results.show_output, env, logs)
+
+
+async def _together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The results of all, or the first error, the others cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

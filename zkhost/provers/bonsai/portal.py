@@ -1,0 +1,109 @@
+"""From blocking code into asyncio: one event loop for the process, in a daemon thread of its own.
+
+The blocking prover is the asyncio one, run here. The caller's thread stays free to be interrupted: it waits for events
+and calls the progress callback itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, Protocol, TypeVar
+
+from zkhost.errors import CancelledError
+
+E = TypeVar("E")
+T = TypeVar("T")
+_LOOK_AT_TOKEN_S = 0.05
+_GRACE_S = 6.0
+
+Work = Callable[[Callable[[E], None]], Coroutine[Any, Any, T]]
+
+
+class Token(Protocol):
+    """What can cancel: zkhost's CancelToken."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was used."""
+
+
+@functools.cache
+def _loop(pid: int) -> asyncio.AbstractEventLoop:
+    """The loop of this process; a forked child has none of its parent's threads and gets its own."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="zkhost-remote", daemon=True).start()
+    return loop
+
+
+def run(work: Work[E, T], on_event: Callable[[E], object] | None = None) -> T:
+    """The result of `work(emit)`, a coroutine run in the loop; `on_event` gets what it emits, in the caller's thread.
+
+    Whatever ends the wait early (KeyboardInterrupt, an error in `on_event`) cancels the work and gives it 6 s to say
+    goodbye to the server.
+    """
+    events: queue.SimpleQueue[E | _End[T]] = queue.SimpleQueue()
+    future = asyncio.run_coroutine_threadsafe(_work(work, events), _loop(os.getpid()))
+    try:
+        while not isinstance(event := events.get(), _End):
+            if on_event is not None:
+                on_event(event)
+    except BaseException:
+        future.cancel()
+        _wait_for_end(events)
+        raise
+    return event.result()
+
+
+def start(work: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine in the loop without waiting for it."""
+    asyncio.run_coroutine_threadsafe(work, _loop(os.getpid()))
+
+
+async def unless(cancel: Token | None, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`. Raises CancelledError, the work cancelled, at most 50 ms after the token was used."""
+    if cancel is None:
+        return await work
+    task = asyncio.ensure_future(work)
+    try:
+        while not cancel.cancelled:
+            await asyncio.wait([task], timeout=_LOOK_AT_TOKEN_S)
+            if task.done():
+                return task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    raise CancelledError("cancelled by the caller")
+
+
+class _End(Generic[T]):
+    """The last event: how the work ended."""
+
+    def __init__(self, value: T | None = None, error: BaseException | None = None) -> None:
+        self.value, self.error = value, error
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # T may itself allow None
+
+
+async def _work(work: Work[E, T], events: queue.SimpleQueue[E | _End[T]]) -> None:
+    try:
+        events.put(_End(await work(events.put)))
+    except BaseException as exc:  # handed to the waiting thread
+        events.put(_End(error=exc))
+
+
+def _wait_for_end(events: queue.SimpleQueue[Any]) -> None:
+    """Until the cancelled work has ended, 6 s at most."""
+    deadline = time.monotonic() + _GRACE_S
+    with contextlib.suppress(queue.Empty):
+        while not isinstance(events.get(timeout=max(0.0, deadline - time.monotonic())), _End):
+            pass

@@ -1,0 +1,232 @@
+"""Between zkhost's types and the API's: what a session is started with, what it gave, what it is worth."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zkhost import _shim
+from zkhost.errors import (
+    GuestExitError,
+    ImageIDMismatchError,
+    RemoteAnswerError,
+    UnsuccessfulExitError,
+    UnsupportedError,
+    VerificationError,
+)
+from zkhost.executor_env import STDERR, STDIN, STDOUT, Assumption, Reader
+from zkhost.provers.base import OnProgress, Progress, ReceiptKind, SessionStats, program_bytes, require_success
+from zkhost.provers.bonsai import wire
+from zkhost.provers.bonsai.body import Body
+from zkhost.provers.bonsai.session import OnStage, Stage
+from zkhost.provers.bonsai.store import SessionRecord
+from zkhost.receipt import Receipt
+from zkhost.session import ExitCode, Journal, SessionInfo
+
+if TYPE_CHECKING:
+    from zkhost.executor_env import ExecutorEnv
+    from zkhost.provers.base import Program
+
+_MILLION = 1_000_000
+_IN_MEMORY_BYTES = 16 << 20
+_CHUNK = 1 << 20
+_SIZE = {ReceiptKind.COMPOSITE: 0, ReceiptKind.SUCCINCT: 1, ReceiptKind.GROTH16: 2}
+
+# The states that servers tell, as phases of Progress; whatever else they say counts as proving.
+_PHASES = {"Setup": "queue", "Executor": "execute", "Planner": "compress", "Recursion": "compress"} | dict.fromkeys(
+    ("RecursionJoin", "Resolve", "Finalize"), "compress"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a session is started with. `image_id`: 64 hex digits; `assumptions`: bincode, as the API takes them."""
+
+    image_id: str
+    program: Body
+    input: Body
+    assumptions: tuple[Body, ...]
+    session_limit: int | None
+
+    @property
+    def limit_in_millions(self) -> int | None:
+        """The session limit as the API has it, rounded up so that no server stops a run that is within the limit."""
+        return None if self.session_limit is None else -(-self.session_limit // _MILLION)
+
+
+def job(env: ExecutorEnv, program: Program) -> Job:
+    """What to send for a run. A standard input given as a stream is read to its end here.
+
+    Raises UnsupportedError for what the API cannot carry, and InvalidProgramError for what is no program.
+    """
+    _refuse_what_the_api_lacks(env)
+    binary = program_bytes(program)
+    image_id = _image_id(binary)
+    stream = env.readers.get(STDIN)
+    return Job(
+        image_id=image_id,
+        program=Body(binary),
+        input=Body(env.input) if stream is None else _drained(stream),
+        assumptions=tuple(_assumption(item) for item in env.assumptions),
+        session_limit=env.session_limit,
+    )
+
+
+def verified(data: bytes | bytearray, record: SessionRecord) -> Receipt:
+    """The receipt, once it is known to prove what the session was to prove.
+
+    Raises a VerificationError or ReceiptFormatError otherwise, and GuestExitError where it proves an exit code that was
+    not to be proved.
+    """
+    receipt = Receipt.from_bytes(bytes(data))
+    image_id = bytes.fromhex(record.image_id)
+    if record.prove_guest_errors:
+        claim = receipt.verify_integrity()
+        if claim is None:
+            raise VerificationError(
+                "the receipt's claim is pruned, so which program and exit code it proves is unknown"
+            )
+        if claim.pre != image_id:
+            raise ImageIDMismatchError(
+                f"the receipt proves program {claim.image_id}, not {record.image_id}",
+                expected=record.image_id,
+                found=claim.image_id,
+            )
+    else:
+        try:
+            receipt.verify(image_id)
+        except UnsuccessfulExitError as exc:
+            raise _guest_exit(receipt) from exc
+    if not at_least(receipt, ReceiptKind(record.receipt_kind)):
+        raise RemoteAnswerError(
+            f"a {record.receipt_kind} receipt was asked for, but the server gave a {receipt.kind} one"
+        )
+    return receipt
+
+
+def at_least(receipt: Receipt, kind: ReceiptKind) -> bool:
+    """Whether a receipt is as small as this kind. A fake one, where it is accepted at all, passes for any."""
+    return receipt.kind is ReceiptKind.FAKE or _SIZE[receipt.kind] >= _SIZE.get(kind, 0)
+
+
+def session_stats(stats: wire.Stats | None) -> SessionStats:
+    """Counts of a proved run; all 0 where a server that restarted no longer has them."""
+    stats = stats or wire.Stats(0, 0, 0)
+    return SessionStats(stats.segments, stats.user_cycles, stats.total_cycles, paging_cycles=None, reserved_cycles=None)
+
+
+def session_info(status: wire.SessionStatus, journal: bytes, exit_code: ExitCode, elapsed_s: float) -> SessionInfo:
+    """An execute-only session's result. The API tells neither po2 nor cycles of segments, so there are none."""
+    stats = session_stats(status.stats)
+    return SessionInfo(
+        exit_code=exit_code,
+        journal=Journal(journal),
+        user_cycles=stats.user_cycles,
+        total_cycles=stats.total_cycles,
+        paging_cycles=None,
+        reserved_cycles=None,
+        segments=(),
+        elapsed_s=elapsed_s,
+    )
+
+
+def unproved(data: bytes | bytearray) -> tuple[bytes, ExitCode]:
+    """Journal and exit code that a receipt says, unverified. Halted(0) where it does not say how the run ended."""
+    receipt = Receipt.from_bytes(bytes(data))
+    return receipt.journal.bytes, ExitCode("Halted", 0) if receipt.claim is None else receipt.claim.exit_code
+
+
+def show_output(env: ExecutorEnv, logs: str) -> None:
+    """The guest's stdout and stderr, which servers merge, to where the environment wants its stdout."""
+    env.host().writers[STDOUT](logs.encode())
+
+
+def teller(on_progress: OnProgress | None) -> OnStage | None:
+    """Turns stages of a session into Progress."""
+    return None if on_progress is None else lambda stage: on_progress(progress(stage))
+
+
+def progress(stage: Stage) -> Progress:
+    """A stage as Progress. Segments are told where the server counts them."""
+    state = stage.state
+    if stage.name != "session":
+        return Progress("compress", elapsed_s=stage.elapsed_s)
+    if state is None:
+        return Progress("prove", elapsed_s=stage.elapsed_s)
+    phase = _PHASES.get(state.name, "prove")
+    if phase != "prove" or state.done is None or not state.total:
+        return Progress(phase, elapsed_s=stage.elapsed_s)
+    remaining = stage.elapsed_s * (state.total - state.done) / state.done if state.done else None
+    return Progress("prove", state.done, state.total, elapsed_s=stage.elapsed_s, remaining_s=remaining)
+
+
+def risc0_version() -> str:
+    """The risc0 whose receipts we verify: what the server is told we want."""
+    return str(_shim.build_info()["risc0_version"])
+
+
+@functools.lru_cache(maxsize=8)
+def _image_id(program: bytes) -> str:
+    image_id: bytes = _shim.call("image_id", {"program": program})["image_id"]
+    return image_id.hex()
+
+
+def _refuse_what_the_api_lacks(env: ExecutorEnv) -> None:
+    asked = [
+        name
+        for name, given in {
+            "args": env.args,
+            "env_var": env.env_vars,
+            "read_fd": set(env.readers) - {STDIN},
+            "write_fd": set(env.writers) - {STDOUT, STDERR},
+            "slice_io": env.slice_io,
+            "input_digest": env.input_digest,
+            "pprof_out": env.pprof_out,
+            "segment_path": env.segment_path,
+            "trace_callback": env.trace,
+        }.items()
+        if given
+    ]
+    if asked:
+        raise UnsupportedError(
+            f"the Bonsai API cannot carry {', '.join(asked)}: it takes an input, assumptions and a session limit",
+            asked=", ".join(asked),
+            hint="put it into the guest's input, or use the local or ipc prover",
+        )
+
+
+def _assumption(item: Receipt | Assumption) -> Body:
+    """Bytes that r0vm decodes as a Receipt, Bonsai as an InnerAssumptionReceipt and Bento as either.
+
+    With its claim pruned, a succinct receipt's bincode begins with that of its InnerAssumptionReceipt.
+    """
+    if isinstance(item, Assumption) or item.kind is not ReceiptKind.SUCCINCT:
+        what = "a bare assumption" if isinstance(item, Assumption) else f"a {item.kind} receipt as an assumption"
+        raise UnsupportedError(
+            f"the Bonsai API cannot carry {what}: it takes succinct receipts",
+            asked="add_assumption",
+            hint="prove what is assumed with ProverOpts.succinct(), or use the local or ipc prover",
+        )
+    return Body(_shim.call("receipt_prune", {"receipt": item.to_bytes()})["receipt"])
+
+
+def _drained(stream: Reader) -> Body:
+    """What a stream still has, on disk where it is large: it is sent again when a connection breaks."""
+    file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (closed with the body)
+    while chunk := stream.read(_CHUNK):
+        file.write(chunk)
+    return Body.of_file(file)
+
+
+def _guest_exit(receipt: Receipt) -> Exception:
+    """The error for a run that was proved but did not end well."""
+    from zkhost.provers.base import ProverOpts
+
+    try:
+        if receipt.claim is not None:
+            require_success(receipt.claim.exit_code, ProverOpts())
+    except GuestExitError as exc:
+        return exc
+    return VerificationError("the receipt proves a run that did not end with Halted(0)")
