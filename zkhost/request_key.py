@@ -23,8 +23,8 @@ class RequestKey:
     """Every part of a request that its receipt depends on.
 
     `parts` maps a part's name to its digest or short text; `digest` (64 hex digits) is over all of them. Inputs,
-    arguments, variables and assumptions enter as SHA-256 digests, so a key shows none of their content. `live` names the
-    parts a key cannot cover: what readers and slice_io handlers answer while the guest runs.
+    arguments, variables and assumptions enter as SHA-256 digests, so a key shows none of their content. `live` names
+    the parts a key cannot cover: what readers and slice_io handlers answer while the guest runs.
     """
 
     parts: Mapping[str, str]
