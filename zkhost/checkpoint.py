@@ -8,7 +8,7 @@ one that outlives the process.
     DIR/session                 the outcome of the execution and the list of its pieces, once it has ended
     DIR/spool/<n>.bincode       the pieces, as the executor writes them
     DIR/proved/<digest>         receipts by the SHA-256 of the piece they prove, and what is joined of them
-    DIR/receipt                 the finished receipt; spool, proved and session are gone then
+    DIR/receipt                 the finished receipt; spool and proved are empty then
     DIR/limit                   the smaller segment_limit_po2 that running out of memory led to
 
 No two executions of a risc0 guest are alike: each begins with 16 random bytes, which hide the memory from who sees the
@@ -24,6 +24,8 @@ import json
 import os
 import shutil
 import tempfile
+import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +48,10 @@ DISK_LIMIT_BYTES = 64 << 30
 """What the pieces of a run may take on disk: enough for some 10^11 cycles."""
 
 
+class CheckpointWarning(UserWarning):
+    """A checkpoint starts afresh, or does some work again, and why."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """A part of a session that is proved on its own: `kind` is "segment" or "keccak", `size` in bytes."""
@@ -64,14 +70,13 @@ class Piece:
 class SegmentStore:
     """The pieces and receipts of one proof. Make one with `temporary()` or `durable(folder, key)`.
 
-    `notes` tells what the user should know: why it started afresh, what was damaged. `execution` is the reply of the
-    shim's `execute`, once that has ended, and `pieces` what there is to prove.
+    `execution` is the reply of the shim's `execute`, once that has ended, and `pieces` what there is to prove. What a user
+    should know (why it starts afresh, what was damaged) is a CheckpointWarning.
     """
 
     def __init__(self, root: Path, key: RequestKey | None, *, disk_limit_bytes: int) -> None:
         self.root = root
         self.spool = root / "spool"
-        self.notes: list[str] = []
         self.execution: dict[str, Any] | None = None
         self.pieces: list[Piece] = []
         self.segment_limit_po2: int | None = None
@@ -80,6 +85,8 @@ class SegmentStore:
         self._durable = key is not None
         self._disk_limit = disk_limit_bytes
         self._spooled = 0
+        self._sound: set[str] = set()
+        self._lock = threading.Lock()  # the executor hands over segments and keccak batches from two threads
         self.spool.mkdir(exist_ok=True)
         self._proved.mkdir(exist_ok=True)
         if key is not None:
@@ -123,10 +130,10 @@ class SegmentStore:
         except FileNotFoundError:
             pass
         except ValueError as error:
-            self.notes.append(f"the checkpoint starts afresh: its request.json is damaged ({error})")
+            self.note(f"the checkpoint starts afresh: its request.json is damaged ({error})")
         if earlier is not None and earlier.digest != key.digest:
             changes = "; ".join(key.differences(earlier))
-            self.notes.append(f"the checkpoint starts afresh, for it was made for another request: {changes}")
+            self.note(f"the checkpoint starts afresh, for it was made for another request: {changes}")
             earlier = None
         if earlier is None:
             self.clear()
@@ -142,17 +149,18 @@ class SegmentStore:
         except FileNotFoundError:
             self._forget_session()
         except (DamagedFileError, ValueError) as error:
-            self.notes.append(f"the checkpoint starts afresh: {error}")
+            self.note(f"the checkpoint starts afresh: {error}")
             self._forget_session()
         else:
             self.execution = session["execution"]
-            self.pieces = [Piece(**piece) for piece in session["pieces"]]
-            self._check_pieces()
+            if not (self.root / "receipt").exists():
+                self.pieces = [Piece(**piece) for piece in session["pieces"]]
+                self._check_pieces()
 
     def _check_pieces(self) -> None:
         for piece in self.pieces:
             if self.receipt(piece) is None and self.path(piece) is None:
-                self.notes.append(
+                self.note(
                     f"the checkpoint starts afresh: {piece.kind} {piece.index} was not proved yet, and is damaged"
                 )
                 self._forget_session()
@@ -166,8 +174,9 @@ class SegmentStore:
         """Notes a piece that the executor has finished writing. Raises CheckpointError once they are too many bytes."""
         path = self.spool / Piece(kind, index, "", 0).name
         piece = Piece(kind, index, sha256_file(path), path.stat().st_size)
-        self.pieces.append(piece)
-        self._spooled += piece.size
+        with self._lock:
+            self.pieces.append(piece)
+            self._spooled += piece.size
         if self._spooled > self._disk_limit:
             raise CheckpointError(
                 f"the first {len(self.pieces)} pieces take {self._spooled} bytes, and {self._disk_limit} are allowed",
@@ -192,8 +201,8 @@ class SegmentStore:
         return self.load(piece.digest, f"the receipt of {piece.kind} {piece.index}")
 
     def missing(self) -> list[Piece]:
-        """The pieces that are not proved, in order. Reads every receipt, to know the damaged ones."""
-        return [piece for piece in self.pieces if self.receipt(piece) is None]
+        """The pieces that are not proved, in order. Reads each receipt once, to know the damaged ones."""
+        return [piece for piece in self.pieces if piece.digest not in self._sound and self.receipt(piece) is None]
 
     def path(self, piece: Piece) -> Path | None:
         """The piece's file, None where it is gone or damaged."""
@@ -209,35 +218,40 @@ class SegmentStore:
     def save(self, name: str, receipt: bytes) -> None:
         """Stores a receipt under the name of what it proves (hex digits)."""
         write_frame(self._proved / name, receipt, durable=self._durable)
+        self._sound.add(name)
 
     def load(self, name: str, what: str = "a joined receipt") -> bytes | None:
         """A receipt by its name, None where there is none or it is damaged (it is removed then, with a note)."""
         path = self._proved / name
         try:
-            return read_frame(path)
+            receipt = read_frame(path)
         except FileNotFoundError:
             return None
         except DamagedFileError:
-            self.notes.append(f"{what} was damaged on disk; it is made again")
+            self.note(f"{what} was damaged on disk; it is made again")
             path.unlink()
             return None
+        self._sound.add(name)
+        return receipt
 
     def finished(self) -> bytes | None:
-        """The finished receipt of an earlier run, None where there is none."""
+        """The finished receipt of an earlier run, None where there is none; `execution` is that run's."""
+        if self.execution is None:
+            return None
         try:
             return read_frame(self.root / "receipt")
         except FileNotFoundError:
             return None
         except DamagedFileError as error:
-            self.notes.append(f"proving again: {error}")
-            (self.root / "receipt").unlink()
+            self.note(f"the checkpoint starts afresh: {error}")
+            self._forget_session()
             return None
 
     def finish(self, receipt: bytes) -> None:
         """Stores the finished receipt and gives up what it was made of."""
         if self._durable:
             write_frame(self.root / "receipt", receipt)
-            self._forget_session()
+            self._forget_pieces()
 
     def lower_limit(self, segment_limit_po2: int) -> None:
         """Starts afresh with smaller segments, and remembers that after a crash too."""
@@ -248,18 +262,27 @@ class SegmentStore:
 
     def clear(self) -> None:
         """Forgets everything."""
-        for name in ("receipt", "limit"):
-            (self.root / name).unlink(missing_ok=True)
+        (self.root / "limit").unlink(missing_ok=True)
         self._forget_session()
 
     def _forget_session(self) -> None:
-        (self.root / "session").unlink(missing_ok=True)
+        for name in ("session", "receipt"):
+            (self.root / name).unlink(missing_ok=True)
+        self._forget_pieces()
+        self.execution = None
+
+    def _forget_pieces(self) -> None:
         for folder in (self.spool, self._proved):
             shutil.rmtree(folder)
             folder.mkdir()
         if self._durable:
             sync_folder(self.root)
-        self.pieces, self.execution, self._spooled = [], None, 0
+        self.pieces, self._spooled = [], 0
+        self._sound.clear()
+
+    def note(self, text: str) -> None:
+        """Tells the user."""
+        warnings.warn(text, CheckpointWarning, stacklevel=2)
 
     def disk_bytes(self) -> int:
         """What the store takes on disk, in bytes."""

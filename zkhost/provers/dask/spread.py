@@ -1,7 +1,7 @@
 """One proof spread over a farm: segments go out while the guest still runs, receipts come back into the store.
 
-For a composite receipt every piece is proved, and that is all. For a succinct one each segment is proved and lifted on a
-worker, and neighbours are joined there as soon as both are done, until one receipt is left.
+For a composite receipt every piece is proved, and that is all. For a succinct one each segment is proved and lifted on
+a worker, and neighbours are joined there as soon as both are done, until one receipt is left.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Spread:
     _ended: bool = False
 
     async def run(self, execute: Execute, cancel: Cancel) -> None:
-        """Executes, unless the store has the run already, and proves every piece. `cancel` ends it with CancelledError."""
+        """Executes, unless the store has the run already, and proves every piece. `cancel` raises CancelledError."""
         async with self.farm:
             work = asyncio.create_task(self._work(execute))
             try:
