@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zkhost.contract.model import Array, Enum, Fields, Item, Named, RustType, Tuple, Variant
+from zkhost.contract.model import Array, Enum, Fields, Item, Named, RustType, Tuple, Variant, walk
 from zkhost.contract.names import rust_identifier
 
 MAX_WIDTH = 100
@@ -56,7 +56,7 @@ def _fields_lines(head: str, fields: Fields, end: str, *, public: bool, width: i
         parts = [("pub " if public else "") + type_text(f.type) for f in fields.items]
         one_line = f"{head}({', '.join(parts)}){end}"
         fits = len(", ".join(parts)) <= _CALL_WIDTH and len(one_line) <= MAX_WIDTH - (0 if public else 4)
-        if fits and not any(f.doc for f in fields.items):
+        if fits and not any(f.doc or _breaks(f.type) for f in fields.items):
             return [one_line]
         lines = [f"{head}("]
         for item in fields.items:
@@ -68,7 +68,7 @@ def _fields_lines(head: str, fields: Fields, end: str, *, public: bool, width: i
         return [f"{head} {{}}{end}"]
     if width is not None and not any(f.doc for f in fields.items):
         inside = ", ".join(f"{rust_identifier(f.name)}: {type_text(f.type)}" for f in fields.items)
-        if len(inside) + 4 <= width:
+        if len(inside) <= width and not any(_breaks(f.type) for f in fields.items):
             return [f"{head} {{ {inside} }}{end}"]
     lines = [f"{head} {{"]
     for item in fields.items:
@@ -81,12 +81,18 @@ def _typed_lines(prefix: str, rust_type: RustType, top: bool) -> list[str]:
     """`prefix` and the type and a comma, indented once, inside an item at the left margin (`top`) or in an enum."""
     room = MAX_WIDTH - (4 if top else 8)
     one_line = f"{prefix}{type_text(rust_type)},"
-    if len(one_line) <= room:
+    if len(one_line) <= room and not _breaks(rust_type):
         return [_INDENT + one_line]
-    if prefix.endswith(": ") and len(type_text(rust_type)) + 5 <= room:
+    if prefix.endswith(": ") and len(type_text(rust_type)) + 5 <= room and not _breaks(rust_type):
         return [_INDENT + prefix.rstrip(), f"{_INDENT * 2}{type_text(rust_type)},"]
     first, *rest = _broken(rust_type, room)
     return [_INDENT + line for line in (prefix + first, *rest[:-1], rest[-1] + ",")] if rest else [_INDENT + one_line]
+
+
+def _breaks(rust_type: RustType) -> bool:
+    """Whether rustfmt breaks the type wherever it stands: tuples have a width of their own, as calls have."""
+    tuples = (t for t in walk(rust_type) if isinstance(t, Tuple))
+    return any(len(", ".join(map(type_text, t.items))) > _CALL_WIDTH for t in tuples)
 
 
 def _broken(rust_type: RustType, room: int) -> list[str]:
@@ -104,7 +110,7 @@ def _broken(rust_type: RustType, room: int) -> list[str]:
     lines = [opening]
     for each in inner:
         text = type_text(each) + ","
-        if len(text) > room - 4:
+        if len(text) > room - 4 or _breaks(each):
             *broken, last = _broken(each, room - 4)
             lines += _indented([*broken, last + ","])
         else:
