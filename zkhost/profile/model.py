@@ -2,8 +2,8 @@
 
 Cycles are the executor's. *User* cycles run the guest's instructions; *paging* cycles bring a page of memory into a
 segment the first time it is touched there, and write it out again. A page's cycles count for the function that touched
-it. What the executor's profiler could not put under any function (start-up code before the first call, pages written
-out at a segment's end) is the difference between the run's figures and the tree's: `unattributed`.
+it. What is under no function (pages written out when a segment ends) is the difference between the run's figures and
+the tree's: `unattributed`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from zkhost.profile.names import crate_of, tidy
-from zkhost.profile.pprof import Pprof
-
-PAGE_IN, PAGE_OUT = "[PageIn]", "[PageOut]"
+from zkhost.profile.names import crate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +71,31 @@ class Run:
 
 
 @dataclass(slots=True)
-class Node:
-    """A function as called along one path. `own` is spent in it and not in its callees."""
+class Source:
+    """Where a function is written: the first of its lines that ran, and the own cycles of each line."""
 
-    name: str
     file: str = ""
     line: int = 0
+    lines: dict[int, Cycles] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Node:
+    """A function as called along one path. `own` is spent in it and not in its callees.
+
+    `inlined`: on this path the compiler put it into its caller.
+    """
+
+    name: str
+    inlined: bool = False
     own: Cycles = Cycles()
     children: dict[str, Node] = field(default_factory=dict)
 
-    def child(self, name: str, file: str = "", line: int = 0) -> Node:
+    def child(self, name: str, inlined: bool = False) -> Node:
         found = self.children.get(name)
         if found is None:
-            found = self.children[name] = Node(name, file, line)
+            found = self.children[name] = Node(name, inlined)
+        found.inlined &= inlined
         return found
 
     @property
@@ -109,18 +118,18 @@ class FunctionCost:
 
     name: str
     crate: str
-    file: str
-    line: int
+    source: Source
     own: Cycles
     total: Cycles
 
 
 @dataclass(slots=True)
 class Profile:
-    """The call tree of one run (`root` is the program itself, not a function) with the run's own figures."""
+    """The call tree of one run (`root` is the program itself, not a function), and the run's own figures."""
 
     root: Node
     run: Run
+    sources: dict[str, Source] = field(default_factory=dict)
 
     @property
     def unattributed(self) -> Cycles:
@@ -128,18 +137,19 @@ class Profile:
         attributed = self.root.total
         return Cycles(max(0, self.run.user - attributed.user), max(0, self.run.paging - attributed.paging))
 
+    def source(self, name: str) -> Source:
+        return self.sources.get(name) or Source()
+
     def functions(self) -> list[FunctionCost]:
         """Every function, the most expensive (own cycles) first."""
-        first: dict[str, Node] = {}
         own: dict[str, Cycles] = {}
         for _, node in self.root.walk():
             if node is not self.root:
-                first.setdefault(node.name, node)
                 own[node.name] = own.get(node.name, Cycles()) + node.own
         totals = _totals(self.root)
         rows = [
-            FunctionCost(name, crate_of(name, node.file), node.file, node.line, own[name], totals[name])
-            for name, node in first.items()
+            FunctionCost(name, crate_of(name, self.source(name).file), self.source(name), own[name], totals[name])
+            for name in own
         ]
         return sorted(rows, key=lambda row: (-row.own.all, -row.total.all, row.name))
 
@@ -149,29 +159,6 @@ class Profile:
         for row in self.functions():
             sums[row.crate] = sums.get(row.crate, Cycles()) + row.own
         return sorted(sums.items(), key=lambda item: (-item[1].all, item[0]))
-
-
-def build_profile(pprof: Pprof, run: Run | None = None, *, program: str = "guest") -> Profile:
-    """The call tree of a pprof file. Its first sample type is taken for user cycles, whatever its name.
-
-    Without a `run`, the figures are the tree's own sums, of `program`, and nothing is known of its segments.
-    """
-    root = Node("all")
-    for sample in pprof.samples:
-        node, cycles = root, sample.values[0]
-        cost = Cycles(user=cycles)
-        for frame in sample.stack:
-            if frame.name == PAGE_IN:
-                cost = Cycles(page_in=cycles)
-            elif frame.name == PAGE_OUT:
-                cost = Cycles(page_out=cycles)
-            else:
-                node = node.child(tidy(frame.name), frame.file, frame.line)
-        node.own += cost
-    if run is None:
-        total = root.total
-        run = Run(program, user=total.user, paging=total.paging, total=total.all)
-    return Profile(root, run)
 
 
 def _totals(root: Node) -> dict[str, Cycles]:

@@ -12,6 +12,9 @@ _CRATE = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)::")
 _REGISTRY = re.compile(r"/(?:registry/src/[^/]+|vendor)/([A-Za-z0-9_-]+?)-\d+\.\d[^/]*/")
 _LIBRARY = re.compile(r"/library/([a-z_]+)/")
 
+MACHINE = "zkvm"
+"""The crate shown for what is no function of the guest: system calls, start-up."""
+
 RUNTIME = "runtime"
 """The crate shown for functions that name none: start-up, memcpy and the other compiler built-ins, system calls."""
 
@@ -27,9 +30,11 @@ def tidy(name: str) -> str:
 
 def crate_of(name: str, file: str = "") -> str:
     """The crate a function belongs to, from its name, else from where its source lies; `RUNTIME` where neither says."""
+    if name.startswith("[") and name.endswith("]"):
+        return MACHINE
     path = _LEADING.sub("", name)
     if found := _CRATE.match(path):
-        return found[1]
+        return RUNTIME if found[1] == "__rustc" else found[1]
     if " as " in path and (found := _CRATE.match(_LEADING.sub("", path.split(" as ", 1)[1]))):
         # `<T as alloc::string::ToString>::to_string`: the type names no crate, the trait does.
         return found[1]

@@ -1,9 +1,10 @@
-"""Reads the pprof protobuf that risc0's executor writes (`ExecutorEnv.pprof_out`), and those of other writers.
+"""Reads the pprof protobuf that the executor writes (`ExecutorEnv.pprof_out`), and those of other writers.
 
 The format is google/pprof's `profile.proto`; a file may be gzipped, as `go tool pprof` writes it. Only what a call tree
-needs is read: sample types, samples, locations, functions, strings. What risc0 puts into a file: one sample type
-(cycles, count), one line per location, inlined functions as locations of their own, and paging as a leaf location named
-`[PageIn]` or `[PageOut]` below the function that touched the page.
+needs is read: sample types, samples, locations, functions, strings. Two writers matter. zkhost's own executor gives a
+location the lines of all functions inlined there, as the format means it. r0vm, which is risc0's, has one line per
+location and, with RISC0_PPROF_ENABLE_INLINE_FUNCTIONS=1, inlined functions as locations of their own. Both have one
+sample type (cycles, count), and paging as a leaf named `[PageIn]` or `[PageOut]` below the function that touched it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING = 1, 2, 4, 5, 6
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One function on a call stack. `line` is where in `file` it was called or defined; 0 where unknown."""
+    """One function on a call stack. `line` is where in `file` it was at the time; 0 where unknown.
+
+    `inlined` functions were compiled into the one above them on the stack.
+    """
 
     name: str
     file: str = ""
     line: int = 0
+    inlined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,8 @@ def _read(data: bytes) -> Pprof:
     for number, lines in locations.items():
         # pprof puts the innermost inlined function first, as it does with the locations of a sample.
         frames[number] = [
-            Frame(strings[functions[function].get(2, 0)], strings[functions[function].get(4, 0)], line)
-            for function, line in reversed(lines)
+            Frame(strings[functions[function].get(2, 0)], strings[functions[function].get(4, 0)], line, depth > 0)
+            for depth, (function, line) in enumerate(reversed(lines))
         ]
     return Pprof(
         tuple((strings[t.get(1, 0)], strings[t.get(2, 0)]) for t in types),

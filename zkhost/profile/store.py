@@ -2,10 +2,11 @@
 
     {"format": "zkhost-profile", "version": 1,
      "run": {"program", "image_id", "user", "paging", "reserved", "total", "segments": [[index, po2, user, paging]]},
-     "functions": [[name, crate, file, line]],
-     "tree": {"parent": [], "function": [], "user": [], "page_in": [], "page_out": []}}
+     "functions": [[name, crate, file, line, [[line, user, page_in, page_out]]]],
+     "tree": {"parent": [], "function": [], "inlined": [], "user": [], "page_in": [], "page_out": []}}
 
-The tree's columns are parallel, callers before callees; entry 0 is the program itself (its parent and function are -1).
+A function's cycles by line are its own, not its callees'. The tree's columns are parallel, callers before callees;
+entry 0 is the program itself (its parent and function are -1).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from zkhost.errors import ProfileError
-from zkhost.profile.model import Cycles, Node, Profile, Run, SegmentCost, build_profile
+from zkhost.profile.build import build_profile
+from zkhost.profile.model import Cycles, Node, Profile, Run, SegmentCost, Source
 from zkhost.profile.names import crate_of
 from zkhost.profile.pprof import read_pprof
 
@@ -26,17 +28,18 @@ def to_plain(profile: Profile) -> dict[str, Any]:
     """The profile as JSON values, in the form above."""
     run = profile.run
     functions: dict[str, int] = {}
-    rows: list[list[str | int]] = []
-    parents, names, user, page_in, page_out = [-1], [-1], [], [], []
+    rows: list[list[Any]] = []
+    parents, names, inlined, user, page_in, page_out = [-1], [-1], [0], [], [], []
     # The index of the ancestor at each depth of the walk.
     open_at = [0]
     for depth, node in profile.root.walk():
         if depth:
             if node.name not in functions:
                 functions[node.name] = len(rows)
-                rows.append([node.name, crate_of(node.name, node.file), node.file, node.line])
+                rows.append(_function(node.name, profile.source(node.name)))
             parents.append(open_at[depth - 1])
             names.append(functions[node.name])
+            inlined.append(int(node.inlined))
             del open_at[depth:]
             open_at.append(len(parents) - 1)
         user.append(node.own.user)
@@ -55,8 +58,20 @@ def to_plain(profile: Profile) -> dict[str, Any]:
             "segments": [[s.index, s.po2, s.user, s.paging] for s in run.segments],
         },
         "functions": rows,
-        "tree": {"parent": parents, "function": names, "user": user, "page_in": page_in, "page_out": page_out},
+        "tree": {
+            "parent": parents,
+            "function": names,
+            "inlined": inlined,
+            "user": user,
+            "page_in": page_in,
+            "page_out": page_out,
+        },
     }
+
+
+def _function(name: str, source: Source) -> list[Any]:
+    lines = [[line, cost.user, cost.page_in, cost.page_out] for line, cost in sorted(source.lines.items())]
+    return [name, crate_of(name, source.file), source.file, source.line, lines]
 
 
 def from_plain(plain: Any) -> Profile:
@@ -70,19 +85,24 @@ def from_plain(plain: Any) -> Profile:
         )
     try:
         run = Run(**{**plain["run"], "segments": tuple(SegmentCost(*row) for row in plain["run"]["segments"])})
+        functions = plain["functions"]
+        sources = {
+            name: Source(file, line, {number: Cycles(*cost) for number, *cost in lines})
+            for name, _, file, line, lines in functions
+        }
         tree = plain["tree"]
         nodes = [Node("all")]
-        columns = zip(tree["parent"], tree["function"], tree["user"], tree["page_in"], tree["page_out"], strict=True)
-        for number, (parent, function, *cycles) in enumerate(columns):
+        costs = zip(tree["user"], tree["page_in"], tree["page_out"], strict=True)
+        columns = zip(tree["parent"], tree["function"], tree["inlined"], costs, strict=True)
+        for number, (parent, function, inlined, cost) in enumerate(columns):
             if number:
                 if not 0 <= parent < number:
                     raise ValueError(f"entry {number} has parent {parent}")
-                name, _, file, line = plain["functions"][function]
-                nodes.append(nodes[parent].child(name, file, line))
-            nodes[number].own += Cycles(*cycles)
+                nodes.append(nodes[parent].child(functions[function][0], bool(inlined)))
+            nodes[number].own += Cycles(*cost)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ProfileError(f"a damaged saved profile: {type(error).__name__}: {error}") from error
-    return Profile(nodes[0], run)
+    return Profile(nodes[0], run, sources)
 
 
 def load_profile(path: str | Path) -> Profile:

@@ -66,11 +66,12 @@ function makeFlame(element, tip, options) {
       frame.style.width = width * 100 + "%";
       frame.style.setProperty("--fill", options.colour(node));
       frame.classList.toggle("above", path.has(node) && node !== state.zoom);
+      frame.classList.toggle("inlined", node.inlined);
       frame.tabIndex = node === state.focus ? 0 : -1;
       const fits = Math.floor((width * room - 10) / 6.4);
       const names = shortNames(node.fn.name);
       frame.firstChild.textContent = fits < 3 ? "" : names.find((name) => name.length <= fits) || names.at(-1);
-      frame.setAttribute("aria-label", `${node.fn.name}, ${count(of(node))} ${options.metric().says}, `
+      frame.setAttribute("aria-label", `${node.fn.name}${node.inlined ? ", inlined" : ""}, ${count(of(node))} ${options.metric().says}, `
         + `${percent(of(node), of(state.root))} of all`);
     }
     element.style.height = (deepest + 1) * ROW_PX + "px";

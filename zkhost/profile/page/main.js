@@ -4,22 +4,29 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const run = data.profile.run;
 const compared = Boolean(data.base);
-const down = topDown(data);
-let up = null;
-const rows = byFunction(down);
 
-const settings = { metric: "user", view: "down", search: "", theme: "", ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) };
+const DEFAULTS = { metric: "user", view: "down", inlined: "show", start: "hide", search: "", theme: "" };
+const settings = { ...DEFAULTS, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) };
+
+const NONE = new Set();
+const above = startUp(topDown(data, { fold: false, skip: NONE }));
+let down, rows;
+function aggregate() {
+  down = topDown(data, { fold: settings.inlined === "fold", skip: NONE });
+  rows = byFunction(down);
+}
+aggregate();
 const metric = () => METRICS[settings.metric] || METRICS.user;
 const whole = () => metric().of(down.total);
 
 function keep(changes) {
   Object.assign(settings, changes);
-  const kept = Object.entries(settings).filter(([key, value]) => value && !(key === "metric" && value === "user") && !(key === "view" && value === "down"));
+  const kept = Object.entries(settings).filter(([key, value]) => value !== DEFAULTS[key]);
   try { history.replaceState(null, "", "#" + new URLSearchParams(kept)); } catch { /* a page without an address keeps nothing */ }
 }
 
 // Colours: the guest's own crate stands out, the standard library and the runtime stay quiet, every other crate has its own hue.
-const QUIET = { core: 0, alloc: 1, std: 2, runtime: 3, compiler_builtins: 4, hashbrown: 5 };
+const QUIET = { core: 0, alloc: 1, std: 2, runtime: 3, compiler_builtins: 4, zkvm: 5 };
 const byCost = byCrate(rows, (cost) => cost[0] + cost[1]).map(([name]) => name);
 const guestCrate = (() => {
   const main = [...rows.values()].filter(({ fn }) => /(^|::)main$/.test(fn.name) && !(fn.crate in QUIET));
@@ -42,6 +49,7 @@ function frameColour(node) {
 
 function describe(node) {
   const lines = [element("strong", "", node.fn.name)];
+  if (node.inlined) lines.push(element("span", "where", "inlined into " + node.parent.fn.name));
   if (node.fn.file) lines.push(element("span", "where", node.fn.file.split("/").slice(-4).join("/") + (node.fn.line ? ":" + node.fn.line : "")));
   const facts = element("dl");
   const fact = (name, value) => facts.append(element("dt", "", name), element("dd", "", value));
@@ -88,7 +96,9 @@ function tiles() {
   }
 }
 
+let chosenName = "";
 function detail(row) {
+  chosenName = row.fn.name;
   const of = metric().of;
   const sides = { callers: new Map(), callees: new Map() };
   const note = (side, fn, cost) => {
@@ -116,6 +126,14 @@ function detail(row) {
     }
     return [element("h4", "", title), entries.length ? made : element("p", "note", empty)];
   };
+  const hot = row.fn.lines.filter(({ cost }) => of(cost) > 0).sort((a, b) => of(b.cost) - of(a.cost)).slice(0, 8);
+  const lines = element("ol", "lines");
+  for (const { line, cost } of hot) {
+    const item = element("li", "", `line ${line}`);
+    item.style.setProperty("--share", Math.min(100, (100 * of(cost)) / (of(row.own) || 1)) + "%");
+    item.append(element("small", "", count(of(cost))));
+    lines.append(item);
+  }
   const find = element("button", "find", "Show in the flame graph");
   find.type = "button";
   find.addEventListener("click", () => {
@@ -123,7 +141,8 @@ function detail(row) {
     search(row.fn.name);
     $("flame").scrollIntoView({ block: "center" });
   });
-  $("detail").replaceChildren(...describe(row), find, ...list("Called by", sides.callers, "The start of the program."), ...list("Calls", sides.callees, "Nothing."));
+  $("detail").replaceChildren(...describe(row), find,
+    ...(hot.length > 1 ? [element("h4", "", `Self by line of ${row.fn.file.split("/").at(-1)}`), lines] : []), ...list("Called by", sides.callers, "The start of the program."), ...list("Calls", sides.callees, "Nothing."));
 }
 
 const flame = makeFlame($("flame"), $("tip"), {
@@ -155,7 +174,7 @@ function search(query) {
 }
 
 function crates() {
-  const sums = byCrate(rows, metric().of);
+  const sums = byCrate(rows, metric().of).filter(([, cycles]) => cycles > 0.0005 * whole());
   $("crates").replaceChildren(...sums.slice(0, 14).map(([name, cycles]) => {
     const chip = element("button", "chip", name);
     chip.type = "button";
@@ -176,14 +195,17 @@ function crates() {
 
 function show() {
   largestChange = Math.max(1, ...[...rows.values()].map((row) => Math.abs(metric().of(row.total) - metric().of(row.wasTotal))));
-  flame.show(settings.view === "up" ? (up ??= bottomUp(down)) : down);
+  const hidden = settings.start === "hide" ? above : NONE;
+  const drawn = hidden.size ? topDown(data, { fold: settings.inlined === "fold", skip: hidden }) : down;
+  flame.show(settings.view === "up" ? bottomUp(down) : drawn);
+  $("start").hidden = !above.size || settings.view === "up";
+  $("start").textContent = `${settings.start === "hide" ? "Show" : "Hide"} the ${above.size} calls above main`;
   table.show(rows);
   crates();
   search(settings.search);
-  if (!$("detail").childElementCount) {
-    const heaviest = [...rows.values()].sort((a, b) => metric().of(b.own) - metric().of(a.own))[0];
-    if (heaviest) { detail(heaviest); table.select(heaviest.fn.name); }
-  }
+  const heaviest = [...rows.values()].sort((a, b) => metric().of(b.own) - metric().of(a.own))[0];
+  const chosen = rows.get(chosenName) || heaviest;
+  if (chosen) { detail(chosen); table.select(chosen.fn.name); }
 }
 
 function choice(where, key, labels) {
@@ -194,6 +216,7 @@ function choice(where, key, labels) {
     button.addEventListener("click", () => {
       for (const other of where.children) other.setAttribute("aria-pressed", other === button);
       keep({ [key]: value });
+      if (key === "inlined") aggregate();
       show();
     });
     where.append(button);
@@ -229,10 +252,12 @@ theme(settings.theme);
 document.body.classList.toggle("compared", compared);
 tiles();
 choice($("metric"), "metric", Object.fromEntries(Object.entries(METRICS).map(([key, { label }]) => [key, label])));
-choice($("view"), "view", { down: "Callers first", up: "Callees first" });
+choice($("view"), "view", { down: "Top down", up: "Bottom up" });
+choice($("inlined"), "inlined", { show: "Inlined shown", fold: "Folded" });
+$("inlined").hidden = !data.profile.tree.inlined.some(Boolean);
+$("start").addEventListener("click", () => { keep({ start: settings.start === "hide" ? "show" : "hide" }); show(); });
 showSegments($("segments"), data);
 show();
-const apart = down.total;
-const outside = Math.max(0, run.user - apart[0]) + Math.max(0, run.paging - apart[1]);
-if (outside) $("flame-hint").textContent += ` ${count(outside)} cycles of the run (${percent(outside, run.user + run.paging)}) belong to no function: start-up, and pages written out when a segment ends.`;
+const outside = Math.max(0, run.user + run.paging - down.total[0] - down.total[1]);
+if (outside > 0.001 * (run.user + run.paging)) $("flame-hint").textContent += ` ${count(outside)} cycles of the run (${percent(outside, run.user + run.paging)}) are under no function.`;
 document.documentElement.dataset.ready = "";

@@ -8,17 +8,18 @@ const METRICS = {
 
 const add = (into, cost) => { into[0] += cost[0]; into[1] += cost[1]; };
 
-function newNode(fn, parent) {
+function newNode(fn, parent, inlined = false) {
   // `own` and `total` are of this run; `wasOwn` and `wasTotal` of the base, where two runs are compared.
   return {
-    fn, parent, depth: parent ? parent.depth + 1 : 0, children: new Map(),
+    fn, parent, inlined, depth: parent ? parent.depth + 1 : 0, children: new Map(),
     own: [0, 0], total: [0, 0], wasOwn: [0, 0], wasTotal: [0, 0],
   };
 }
 
-function childOf(node, fn) {
+function childOf(node, fn, inlined) {
   let child = node.children.get(fn.name);
-  if (!child) node.children.set(fn.name, (child = newNode(fn, node)));
+  if (!child) node.children.set(fn.name, (child = newNode(fn, node, inlined)));
+  child.inlined &&= inlined;
   return child;
 }
 
@@ -40,24 +41,43 @@ function sumTotals(root) {
   return root;
 }
 
-// Puts the saved tree of one run into `root`, as the base's costs where `base` is true.
-function addRun(root, saved, base) {
-  const { parent, function: index, user, page_in, page_out } = saved.tree;
+// Puts the saved tree of one run into `root`, as the base's costs where `base` is true. With `fold`, inlined functions
+// count for the function they are in; functions named in `skip` for the program itself, where they are at its start.
+function addRun(root, saved, base, { fold, skip }) {
+  const { parent, function: index, inlined, user, page_in, page_out } = saved.tree;
+  const functions = saved.functions.map(([name, crate, file, line, lines]) => ({
+    name, crate, file, line, lines: lines.map(([number, own, ...paging]) => ({ line: number, cost: [own, paging[0] + paging[1]] })),
+  }));
   const nodes = [root];
   for (let i = 0; i < parent.length; i++) {
     if (i > 0) {
-      const [name, crate, file, line] = saved.functions[index[i]];
-      nodes[i] = childOf(nodes[parent[i]], { name, crate, file, line });
+      const above = nodes[parent[i]], fn = functions[index[i]];
+      const left = (fold && inlined[i] && above !== root) || (above === root && skip.has(fn.name));
+      nodes[i] = left ? above : childOf(above, fn, Boolean(inlined[i]));
     }
     add(base ? nodes[i].wasOwn : nodes[i].own, [user[i], page_in[i] + page_out[i]]);
   }
 }
 
-function topDown(data) {
-  const root = newNode({ name: data.profile.run.program, crate: "", file: "", line: 0 }, null);
-  addRun(root, data.profile, false);
-  if (data.base) addRun(root, data.base, true);
+function topDown(data, options) {
+  const root = newNode({ name: data.profile.run.program, crate: "", file: "", line: 0, lines: [] }, null);
+  addRun(root, data.profile, false, options);
+  if (data.base) addRun(root, data.base, true, options);
   return sumTotals(root);
+}
+
+// The functions that call one another from the program's start down to the guest's main: the same in every guest.
+function startUp(tree) {
+  const chain = [];
+  let main = 0;
+  for (let node = tree; ;) {
+    const next = [...node.children.values()].find((child) => METRICS.user.of(child.total) > 0.9 * METRICS.user.of(tree.total));
+    if (!next) break;
+    chain.push(next.fn.name);
+    if (/(^|::)main$/.test(next.fn.name)) main = chain.length;
+    node = next;
+  }
+  return new Set(chain.slice(0, Math.max(0, main - 1)));
 }
 
 // The same costs with every function at the top and its callers below, as many levels as anyone reads.
@@ -67,7 +87,7 @@ function bottomUp(tree) {
   for (const node of walk(tree)) {
     if (!node.own[0] && !node.own[1] && !node.wasOwn[0] && !node.wasOwn[1]) continue;
     let at = root;
-    for (let up = node; up.parent && at.depth < CALLER_LEVELS; up = up.parent) at = childOf(at, up.fn);
+    for (let up = node; up.parent && at.depth < CALLER_LEVELS; up = up.parent) at = childOf(at, up.fn, up.inlined);
     add(at.own, node.own);
     add(at.wasOwn, node.wasOwn);
   }
@@ -120,7 +140,10 @@ function shortNames(name) {
     else if (depth === 0 && name.startsWith("::", i)) { parts.push(name.slice(start, i)); start = i + 2; i++; }
   }
   parts.push(name.slice(start));
+  // `read::<u32>`: the type belongs to the function before it.
+  for (let i = parts.length - 1; i > 0; i--) if (parts[i].startsWith("<")) parts.splice(i - 1, 2, parts[i - 1] + "::" + parts[i]);
   const last = parts.at(-1).startsWith("{") ? parts.slice(-2) : parts.slice(-1);
   const bare = (part) => part.replace(/\b(?:[A-Za-z_]\w*::)+(?=[A-Za-z_])/g, "");
-  return [name, parts.slice(-2).map(bare).join("::"), last.map(bare).join("::")];
+  const short = last.map(bare).join("::");
+  return [name, parts.slice(-2).map(bare).join("::"), short, short.replace(/::<.*/, "")];
 }

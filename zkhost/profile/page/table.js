@@ -67,7 +67,7 @@ function makeTable(table, more, options) {
           cell.textContent = found;
           cell.className = key;
           if (key === "name") cell.title = found;
-          if (key === "crate" || compared) cell.style.setProperty("--fill", options.crateColour(found));
+          if (key === "crate" || compared) cell.style.setProperty("--fill", options.crateColour(row.fn.crate));
         } else {
           cell.className = "figure" + (change && found ? (found > 0 ? " worse" : " better") : "");
           cell.textContent = change ? (found ? signed(found) : "0") : count(found);
