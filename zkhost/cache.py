@@ -11,18 +11,20 @@ write to it, as the answer to "which receipt for this input" is its own (a recei
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost._files import DamagedFileError, read_frame, write_frame
-from zkhost.errors import CacheError, ReceiptError
+from zkhost.errors import CacheError, ReceiptError, UnsuccessfulExitError
 from zkhost.request_key import RequestKey
 
 if TYPE_CHECKING:
+    from zkhost.provers.base import SessionStats
     from zkhost.receipt import Receipt
 
 GIB = 1 << 30
@@ -30,7 +32,7 @@ _LAYOUT = 1
 _BUSY_TIMEOUT_S = 30.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS receipts (
-    key TEXT PRIMARY KEY, image_id TEXT NOT NULL, kind TEXT NOT NULL, risc0_version TEXT NOT NULL,
+    key TEXT PRIMARY KEY, image_id TEXT NOT NULL, kind TEXT NOT NULL, risc0_version TEXT NOT NULL, stats TEXT NOT NULL,
     size INTEGER NOT NULL, stored REAL NOT NULL, used REAL NOT NULL, hits INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS by_use ON receipts (used);
@@ -92,40 +94,48 @@ class ReceiptCache:
         """Where the receipt with this key is, or would be."""
         return self.folder / "receipts" / key[:2] / key
 
-    def get(self, key: RequestKey, image_id: bytes) -> Receipt | None:
-        """The receipt for this request, verified for this program; None where there is none.
+    def get(self, key: RequestKey) -> tuple[Receipt, SessionStats] | None:
+        """The receipt for this request, verified for its program, and its run's counts; None where there is none.
 
         A receipt that is damaged or does not verify is removed and counts as none.
         """
+        from zkhost.provers.base import SessionStats
         from zkhost.receipt import Receipt
 
         key.require_complete("cache")
-        try:
-            receipt = Receipt.from_bytes(read_frame(self.path(key.digest)))
-            receipt.verify(image_id)
-        except FileNotFoundError:
-            return None
-        except (DamagedFileError, ReceiptError):
-            self.remove(key.digest)
-            return None
         with self._index() as index:
+            row = index.execute("SELECT stats FROM receipts WHERE key = ?", (key.digest,)).fetchone()
+            if row is None:
+                return None
+            try:
+                receipt = Receipt.from_bytes(read_frame(self.path(key.digest)))
+                receipt.verify(key.parts["image ID"], allow_fake=False)
+            except (FileNotFoundError, DamagedFileError, ReceiptError):
+                self.remove(key.digest)
+                return None
             index.execute("UPDATE receipts SET used = ?, hits = hits + 1 WHERE key = ?", (time.time(), key.digest))
-        return receipt
+        return receipt, SessionStats(**json.loads(row[0]))
 
-    def put(self, key: RequestKey, receipt: Receipt, image_id: bytes) -> None:
-        """Keeps a receipt that verifies for this program. Fake receipts raise: they prove nothing and are not kept."""
+    def put(self, key: RequestKey, receipt: Receipt, stats: SessionStats) -> None:
+        """Keeps a receipt that verifies for its program. A run that did not end with exit code 0 is not kept.
+
+        Raises what `Receipt.verify` raises, for a fake receipt too, and CacheError where the folder cannot be written.
+        """
         key.require_complete("cache")
-        receipt.verify(image_id)
+        try:
+            receipt.verify(key.parts["image ID"], allow_fake=False)
+        except UnsuccessfulExitError:
+            return
         path, data, now = self.path(key.digest), receipt.to_bytes(), time.time()
         try:
             path.parent.mkdir(exist_ok=True)
             write_frame(path, data)
-            row = (key.digest, image_id.hex(), receipt.kind, key.parts["risc0 version"], len(data), now, now)
+            facts = (key.parts["image ID"], receipt.kind, key.parts["risc0 version"], json.dumps(asdict(stats)))
             with self._index() as index:
                 index.execute(
-                    "INSERT OR REPLACE INTO receipts (key, image_id, kind, risc0_version, size, stored, used)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    row,
+                    "INSERT OR REPLACE INTO receipts (key, image_id, kind, risc0_version, stats, size, stored, used)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (key.digest, *facts, len(data), now, now),
                 )
         except (OSError, sqlite3.Error) as error:
             raise CacheError(f"the receipt cannot be kept in {self.folder}: {error}") from error
@@ -176,7 +186,7 @@ class ReceiptCache:
 
         for entry in self.entries():
             try:
-                Receipt.from_bytes(read_frame(self.path(entry.key))).verify(bytes.fromhex(entry.image_id))
+                Receipt.from_bytes(read_frame(self.path(entry.key))).verify(entry.image_id, allow_fake=False)
             except FileNotFoundError:
                 yield entry, "its file is missing"
             except DamagedFileError:

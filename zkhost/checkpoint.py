@@ -70,8 +70,8 @@ class Piece:
 class SegmentStore:
     """The pieces and receipts of one proof. Make one with `temporary()` or `durable(folder, key)`.
 
-    `execution` is the reply of the shim's `execute`, once that has ended, and `pieces` what there is to prove. What a user
-    should know (why it starts afresh, what was damaged) is a CheckpointWarning.
+    `execution` is the reply of the shim's `execute`, once that has ended, and `pieces` what there is to prove. What a
+    user should know (why it starts afresh, what was damaged) is a CheckpointWarning.
     """
 
     def __init__(self, root: Path, key: RequestKey | None, *, disk_limit_bytes: int) -> None:

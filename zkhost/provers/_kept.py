@@ -1,0 +1,120 @@
+"""Proofs that outlast the process and are not made twice: what `checkpoint=` and `cache=` add to any prover that works
+piece by piece."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zkhost import _config, _shim
+from zkhost.checkpoint import SegmentStore
+from zkhost.errors import OutOfMemoryError
+from zkhost.provers import _segments
+from zkhost.provers.base import ProveInfo, ProverInfo, ProverOpts, ReceiptKind, SessionStats
+from zkhost.receipt import Receipt
+from zkhost.request_key import RequestKey
+from zkhost.session import SessionInfo
+
+if TYPE_CHECKING:
+    from zkhost.cache import ReceiptCache
+    from zkhost.executor_env import ExecutorEnv
+
+Work = Callable[["ExecutorEnv", SegmentStore], tuple[Receipt, SessionInfo]]
+"""Proves a run into a verified receipt, starting from what the store has."""
+
+# The smallest segment that risc0's executor runs real guests in: at 13 its longest instruction does not fit.
+SMALLEST_SEGMENT_PO2 = 14
+
+
+def request_key(env: ExecutorEnv, program: bytes, opts: ProverOpts) -> RequestKey:
+    """The key of a request: everything that its receipt depends on."""
+    return RequestKey.of(
+        env.request(),
+        image_id=_shim.call("image_id", {"program": program})["image_id"],
+        receipt_kind=opts.receipt_kind,
+        risc0_version=_shim.build_info()["risc0_version"],
+        options={"prove_guest_errors": opts.prove_guest_errors},
+    )
+
+
+def prove(
+    work: Work,
+    info: ProverInfo,
+    env: ExecutorEnv,
+    program: bytes,
+    opts: ProverOpts,
+    *,
+    checkpoint: Path | str | None = None,
+    cache: ReceiptCache | Path | str | None = None,
+) -> ProveInfo:
+    """Proves with `work`, unless the cache or the checkpoint has the receipt already; keeps it there for next time.
+
+    Runs out of memory: starts again with segments half the size, down to 2**14, and says so.
+    """
+    started = time.monotonic()
+    fake = opts.receipt_kind is ReceiptKind.FAKE or _config.dev_mode()
+    if fake or (checkpoint is None and cache is None):
+        with SegmentStore.temporary() as store:
+            receipt, session = work(env, store)
+        return ProveInfo(receipt, SessionStats.of(session), info, time.monotonic() - started)
+
+    key = request_key(env, program, opts)
+    kept = None if cache is None else _open(cache)
+    if kept is not None and (hit := kept.get(key)) is not None:
+        receipt, stats = hit
+        where = ProverInfo("cache", str(kept.folder), info.version, "the receipt cache had it")
+        return ProveInfo(receipt, stats, where, time.monotonic() - started)
+
+    with _store(checkpoint, key) as store:
+        earlier = store.finished()
+        if earlier is not None:
+            receipt, session = Receipt(earlier), SessionInfo.from_reply(_reply(store))
+            _segments.verify_made(receipt, session)
+            info = ProverInfo("checkpoint", str(checkpoint), info.version, "an earlier run had finished it")
+        else:
+            receipt, session = _within_memory(work, env, store)
+    stats = SessionStats.of(session)
+    if kept is not None:
+        kept.put(key, receipt, stats)
+    return ProveInfo(receipt, stats, info, time.monotonic() - started)
+
+
+def _open(cache: ReceiptCache | Path | str) -> ReceiptCache:
+    from zkhost.cache import ReceiptCache
+
+    return cache if isinstance(cache, ReceiptCache) else ReceiptCache(cache)
+
+
+def _store(checkpoint: Path | str | None, key: RequestKey) -> contextlib.AbstractContextManager[SegmentStore]:
+    return SegmentStore.temporary() if checkpoint is None else SegmentStore.durable(checkpoint, key)
+
+
+def _reply(store: SegmentStore) -> dict[str, Any]:
+    assert store.execution is not None, "a finished store has its run"
+    return store.execution
+
+
+def _within_memory(work: Work, env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:
+    while True:
+        limit = store.segment_limit_po2
+        try:
+            return work(env if limit is None else dataclasses.replace(env, segment_limit_po2=limit), store)
+        except OutOfMemoryError as error:
+            if store.execution is None:
+                raise
+            biggest = max(segment.po2 for segment in SessionInfo.from_reply(store.execution).segments)
+            if biggest <= SMALLEST_SEGMENT_PO2:
+                raise OutOfMemoryError(
+                    f"even segments of 2**{biggest} need more memory than there is",
+                    hint="prove on a machine with more memory, or on r0vm, Dask or a remote prover there",
+                    segment_limit_po2=biggest,
+                ) from error
+            store.note(
+                f"out of memory with segments of 2**{biggest}: starting again with segment_limit_po2 {biggest - 1} "
+                f"({error.message})"
+            )
+            store.lower_limit(biggest - 1)
