@@ -1,0 +1,155 @@
+"""A profile for the terminal: the run's figures, the dearest functions, the dearest call path, the segments."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from zkhost.profile.compare import compare_profiles
+from zkhost.profile.model import Cycles, FunctionCost, Node, Profile, SegmentCost
+
+_USER, _PAGING, _RESERVED = "cyan", "yellow", "bright_black"
+_BAR = 40
+
+
+def render_profile(profile: Profile, base: Profile | None = None, *, top: int = 20) -> RenderableType:
+    """What `zkhost profile` prints: `top` functions; with a `base`, what changed since then."""
+    parts: list[RenderableType] = [_figures(profile, base), Text()]
+    if base:
+        parts += [_changes(profile, base, top)]
+    else:
+        parts += [_functions(profile, top), Text(), _path(profile)]
+    if profile.run.segments:
+        parts += [Text(), _segments(profile.run.segments)]
+    return Group(*parts)
+
+
+def _figures(profile: Profile, base: Profile | None) -> RenderableType:
+    run = profile.run
+    title = Text(run.program, style="bold")
+    if run.image_id:
+        title.append(f"  image ID {run.image_id}", style="dim")
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(justify="right", style="dim")
+    table.add_column(justify="right")
+    for label, value, before, style in (
+        ("user", run.user, base.run.user if base else None, _USER),
+        ("paging", run.paging, base.run.paging if base else None, _PAGING),
+        ("reserved and padding", run.reserved, base.run.reserved if base else None, _RESERVED),
+        ("proved", run.total, base.run.total if base else None, "bold"),
+    ):
+        row = [Text(label, style=style), f"{value:,}", _percent(value, run.total)]
+        table.add_row(*row, _change(value - before, before) if before is not None else "")
+    return Group(title, table, _share_bar(run.user, run.paging, run.reserved))
+
+
+def _share_bar(user: int, paging: int, reserved: int, width: int = 72) -> Text:
+    whole = (user + paging + reserved) or 1
+    first, second = round(width * user / whole), round(width * (user + paging) / whole)
+    bar = Text("█" * first, style=_USER)
+    bar.append("█" * (second - first), style=_PAGING)
+    bar.append("░" * (width - second), style=_RESERVED)
+    return bar
+
+
+def _functions(profile: Profile, top: int) -> RenderableType:
+    rows = profile.functions()
+    whole = profile.root.total.user or 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("self", justify="right", no_wrap=True)
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("total", justify="right", no_wrap=True)
+    table.add_column("paging", justify="right", style=_PAGING, no_wrap=True)
+    table.add_column("function", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("where", style="dim", no_wrap=True)
+    for row in rows[:top]:
+        paging = f"{row.own.paging:,}" if row.own.paging else ""
+        share = _percent(row.own.user, whole)
+        table.add_row(f"{row.own.user:,}", share, f"{row.total.user:,}", paging, Text(row.name), _where(row))
+    if len(rows) > top:
+        table.caption = f"{len(rows) - top} more functions"
+    return table
+
+
+def _where(row: FunctionCost) -> str:
+    if not row.source.file:
+        return row.crate
+    return f"{row.crate} {row.source.file.rsplit('/', 1)[-1]}:{row.source.line}"
+
+
+def _path(profile: Profile) -> RenderableType:
+    """The calls that cost most at every step."""
+    lines = [Text("dearest path", style="bold")]
+    totals: dict[int, Cycles] = {id(node): node.own for _, node in profile.root.walk()}
+    for _, node in reversed(list(profile.root.walk())):
+        for child in node.children.values():
+            totals[id(node)] += totals[id(child)]
+    whole = totals[id(profile.root)].user or 1
+    node: Node = profile.root
+    last = -1
+    while node.children:
+        node = max(node.children.values(), key=lambda child: totals[id(child)].user)
+        cycles = totals[id(node)].user
+        if cycles < whole / 20:
+            break
+        # Calls that pass everything on say nothing new, nor do inlined ones.
+        if cycles != last and not node.inlined:
+            bar = "█" * max(1, round(_BAR / 2 * cycles / whole))
+            line = Text(f"{_percent(cycles, whole):>7} ", style="dim")
+            line.append(f"{bar:<{_BAR // 2}} ", style=_USER).append(node.name, style="default")
+            line.no_wrap, line.overflow = True, "ellipsis"
+            lines.append(line)
+        last = cycles
+    return Group(*lines)
+
+
+def _changes(profile: Profile, base: Profile, top: int) -> RenderableType:
+    deltas = compare_profiles(base, profile)
+    if not deltas:
+        return Text("No function's cost changed.")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    for name in ("self in base", "self", "change", "change of total"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("function", ratio=1, no_wrap=True, overflow="ellipsis")
+    for delta in deltas[:top]:
+        before = f"{delta.before.own.all:,}" if delta.before else "-"
+        after = f"{delta.after.own.all:,}" if delta.after else "-"
+        table.add_row(before, after, _change(delta.own.all), _change(delta.total.all), Text(delta.name))
+    if len(deltas) > top:
+        table.caption = f"{len(deltas) - top} more functions changed"
+    return table
+
+
+def _segments(segments: tuple[SegmentCost, ...]) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("segment", "proved at", "user", "paging", "reserved"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    shown = segments if len(segments) <= 12 else (*segments[:8], *segments[-2:])
+    for segment in shown:
+        table.add_row(
+            str(segment.index),
+            f"2^{segment.po2}",
+            f"{segment.user:,}",
+            f"{segment.paging:,}",
+            f"{segment.reserved:,}",
+            _share_bar(segment.user, segment.paging, segment.reserved, 24),
+        )
+    if len(shown) < len(segments):
+        table.caption = f"{len(segments) - len(shown)} segments between left out"
+    return table
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""
+
+
+def _change(change: int, before: int = 0) -> Text:
+    if not change:
+        return Text("unchanged" if before else "0", style="dim")
+    share = f" ({100 * change / before:+.1f} %)" if before else ""
+    return Text(f"{change:+,}{share}", style="red" if change > 0 else "green")
