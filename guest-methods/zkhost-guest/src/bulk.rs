@@ -5,30 +5,42 @@
 //! `Deserialize` uses, what it would build is known, and it can be built by one copy. Everything else takes the
 //! ordinary path. The comparisons are between constants and leave nothing in the compiled guest.
 
-use alloc::{vec, vec::Vec};
-use core::{any::TypeId, fmt, marker::PhantomData, mem};
+use alloc::{
+    alloc::{alloc_zeroed, handle_alloc_error, Layout},
+    vec::Vec,
+};
+use core::{any::TypeId, fmt, marker::PhantomData, mem, ptr::NonNull};
 
 use serde::de::{DeserializeOwned, Visitor};
 
-use crate::{de::Decoder, error::Result, input::TRUSTED_BYTES};
+use crate::{de::Decoder, error::Stop, input::TRUSTED_BYTES};
 
-/// A number whose wire form is its memory, least significant byte first, and for which any bytes are a value.
+/// A number, or an array of bytes, whose wire form is its memory, and for which any bytes are a value.
 ///
 /// # Safety
-/// Implementors are primitive integers and floats.
+/// Implementors are primitive integers and floats, and arrays of u8.
 pub(crate) unsafe trait Plain: Copy + 'static {
-    const ZERO: Self;
+    /// In the standard format its bytes take a word each.
+    const BYTES: bool = false;
 }
 
 macro_rules! plain {
     ($($number:ty)*) => {$(
         // SAFETY: a primitive number.
-        unsafe impl Plain for $number {
-            const ZERO: Self = 0 as Self;
-        }
+        unsafe impl Plain for $number {}
     )*};
 }
-plain!(u8 u32 i32 u64 i64 u128 i128 f32 f64);
+plain!(u32 i32 u64 i64 f32 f64);
+
+// SAFETY: a primitive integer.
+unsafe impl Plain for u8 {
+    const BYTES: bool = true;
+}
+
+// SAFETY: an array of u8.
+unsafe impl<const N: usize> Plain for [u8; N] {
+    const BYTES: bool = true;
+}
 
 #[cfg(not(target_endian = "little"))]
 compile_error!("words are copied as they lie in memory, least significant byte first");
@@ -46,59 +58,76 @@ pub(crate) fn bytes_of<T: Plain>(numbers: &[T]) -> &[u8] {
 /// `len` numbers as they lie in the input. A length that the input cannot keep costs no more than `TRUSTED_BYTES` more
 /// memory than there is input.
 #[inline]
-pub(crate) fn plain_vec<T: Plain, const PACKED: bool>(decoder: &mut Decoder<'_, PACKED>, len: usize) -> Result<Vec<T>> {
-    let step = TRUSTED_BYTES / mem::size_of::<T>();
-    let mut numbers = vec![T::ZERO; len.min(step)];
-    decoder.fill(bytes_of_mut(&mut numbers))?;
+pub(crate) fn plain_vec<T: Plain, const WIDE: bool, const PACKED: bool>(
+    decoder: &mut Decoder<'_, PACKED>,
+    len: usize,
+) -> Result<Vec<T>, Stop> {
+    let fill = if WIDE { Decoder::fill_wide } else { Decoder::fill };
+    let mut numbers = zeros(len.min(TRUSTED_BYTES / mem::size_of::<T>()));
+    fill(decoder, bytes_of_mut(&mut numbers))?;
     while numbers.len() < len {
-        let done = numbers.len();
-        numbers.resize(len.min(done + step), T::ZERO);
-        decoder.fill(bytes_of_mut(&mut numbers[done..]))?;
+        let mut more = zeros(numbers.len().min(len - numbers.len()));
+        fill(decoder, bytes_of_mut(&mut more))?;
+        numbers.append(&mut more);
     }
     Ok(numbers)
 }
 
-/// If `V` is the visitor of a `Vec` of plain numbers: its value, from the `len` elements that follow.
+/// `len` zeros, in memory that the allocator knows to be zero: in a guest that costs nothing.
+#[inline]
+fn zeros<T: Plain>(len: usize) -> Vec<T> {
+    let layout = Layout::array::<T>(len).unwrap_or_else(|_| unreachable!("len is bounded by the input"));
+    if layout.size() == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the layout is not empty.
+    let Some(start) = NonNull::new(unsafe { alloc_zeroed(layout) }) else { handle_alloc_error(layout) };
+    // SAFETY: allocated by the global allocator with the layout of `len` values of T, which may be zero.
+    unsafe { Vec::from_raw_parts(start.as_ptr().cast(), len, len) }
+}
+
+/// If `V` is the visitor of a `Vec` of plain elements: its value, from the `len` elements that follow.
 #[inline(always)]
 pub(crate) fn seq<'de, V: Visitor<'de>, const PACKED: bool>(
     decoder: &mut Decoder<'_, PACKED>,
     len: usize,
-) -> Option<Result<V::Value>> {
+) -> Option<Result<V::Value, Stop>> {
     macro_rules! vecs {
-        ($($number:ty)*) => {$(
-            if visits::<V, Vec<$number>>() {
-                return Some(plain_vec::<$number, PACKED>(decoder, len).map(same));
+        ($($element:ty)*) => {$(
+            if visits::<V, Vec<$element>>() {
+                return Some(if PACKED || !<$element>::BYTES {
+                    plain_vec::<$element, false, PACKED>(decoder, len).map(same)
+                } else {
+                    plain_vec::<$element, true, PACKED>(decoder, len).map(same)
+                });
             }
         )*};
     }
-    if visits::<V, Vec<u8>>() {
-        let bytes = if PACKED { plain_vec(decoder, len) } else { decoder.wide_bytes(len) };
-        return Some(bytes.map(same));
-    }
-    vecs!(u32 i32 u64 i64 f32 f64);
+    vecs!(u8 u32 i32 u64 i64 f32 f64 [u8; 4] [u8; 8] [u8; 16] [u8; 20] [u8; 32]);
     None
 }
 
-/// If `V` is the visitor of an array of plain numbers: its value, from the elements that follow.
+/// If `V` is the visitor of an array of bytes: its value, from the bytes that follow.
 #[inline(always)]
 pub(crate) fn array<'de, V: Visitor<'de>, const PACKED: bool>(
     decoder: &mut Decoder<'_, PACKED>,
     len: usize,
-) -> Option<Result<V::Value>> {
+) -> Option<Result<V::Value, Stop>> {
     macro_rules! arrays {
         ($($len:literal)*) => {
             match len {
                 $($len => {
-                    if PACKED && visits::<V, [u8; $len]>() {
+                    if visits::<V, [u8; $len]>() {
                         let mut bytes = [0; $len];
-                        return Some(decoder.fill(&mut bytes).map(|()| same(bytes)));
+                        let filled = if PACKED { decoder.fill_array(&mut bytes) } else { decoder.fill_wide(&mut bytes) };
+                        return Some(filled.map(|()| same(bytes)));
                     }
                 })*
                 _ => {}
             }
         };
     }
-    arrays!(4 8 16 20 24 28 32);
+    arrays!(4 8 12 16 20 24 28 32);
     None
 }
 
@@ -175,7 +204,7 @@ impl<'de> serde::Deserializer<'de> for Spy {
     type Error = Seen;
 
     #[inline(always)]
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> core::result::Result<V::Value, Seen> {
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Seen> {
         Err(Seen(id_of::<V>()))
     }
 
@@ -189,9 +218,11 @@ impl<'de> serde::Deserializer<'de> for Spy {
 pub(crate) struct PlainSlice<'a> {
     pub len: usize,
     pub bytes: &'a [u8],
+    /// Each byte takes a word.
+    pub wide: bool,
 }
 
-/// If `iter` is a slice or `Vec` of plain numbers: its memory. Bytes are plain only where they are packed.
+/// If `iter` is a slice or `Vec` of plain elements: its memory.
 #[inline(always)]
 pub(crate) fn slice_of<I: IntoIterator, const PACKED: bool>(iter: &I) -> Option<PlainSlice<'_>> {
     macro_rules! slices {
@@ -206,13 +237,11 @@ pub(crate) fn slice_of<I: IntoIterator, const PACKED: bool>(iter: &I) -> Option<
                 None
             };
             if let Some(slice) = slice {
-                return Some(PlainSlice { len: slice.len(), bytes: bytes_of(slice) });
+                let wide = !PACKED && <$number>::BYTES;
+                return Some(PlainSlice { len: slice.len(), bytes: bytes_of(slice), wide });
             }
         )*};
     }
-    if PACKED {
-        slices!(u8);
-    }
-    slices!(u32 i32 u64 i64 f32 f64);
+    slices!(u8 u32 i32 u64 i64 f32 f64 [u8; 4] [u8; 8] [u8; 16] [u8; 20] [u8; 32]);
     None
 }

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, IntoDeserializer, Visitor};
 
 use crate::{
     bulk,
-    error::{Error, ErrorKind, Result},
+    error::{ErrorKind, Stop},
     input::{Refill, Window},
 };
 
@@ -33,9 +33,9 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
 
     /// Goes to the next word boundary, refusing non-zero bytes on the way.
     #[inline(always)]
-    pub fn align(&mut self) -> Result<()> {
+    pub fn align(&mut self) -> Result<(), Stop> {
         if PACKED {
-            let over = self.window.pos as usize % 4;
+            let over = self.window.pos.as_ptr() as usize % 4;
             if over != 0 {
                 // SAFETY: the window ends on a word boundary, so the whole word that pos points into lies in it.
                 let word = unsafe { self.window.pos.sub(over).cast::<u32>().read() };
@@ -51,14 +51,14 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     /// Goes to the next word boundary, whatever the bytes on the way are.
     #[inline(always)]
     fn skip_padding(&mut self) {
-        let over = (self.window.pos as usize).wrapping_neg() % 4;
+        let over = (self.window.pos.as_ptr() as usize).wrapping_neg() % 4;
         // SAFETY: the window ends on a word boundary.
         self.window.pos = unsafe { self.window.pos.add(over) };
     }
 
     /// Makes sure that the window holds at least one byte (and so, on a word boundary, a word).
     #[inline(always)]
-    fn need(&mut self) -> Result<()> {
+    fn need(&mut self) -> Result<(), Stop> {
         if self.window.pos == self.window.end {
             match self.more.refill() {
                 Some(window) => self.window = window,
@@ -69,8 +69,14 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     }
 
     #[inline(always)]
-    pub fn word(&mut self) -> Result<u32> {
+    pub fn word(&mut self) -> Result<u32, Stop> {
         self.align()?;
+        self.aligned_word()
+    }
+
+    /// A word, where the one before was a word too.
+    #[inline(always)]
+    fn aligned_word(&mut self) -> Result<u32, Stop> {
         self.need()?;
         // SAFETY: pos is on a word boundary, and need() saw to it that the word lies in the window.
         let word = unsafe { self.window.pos.cast::<u32>().read() };
@@ -80,14 +86,14 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     }
 
     #[inline(always)]
-    fn dword(&mut self) -> Result<u64> {
+    fn dword(&mut self) -> Result<u64, Stop> {
         let low = self.word()?;
-        let high = self.word()?;
+        let high = self.aligned_word()?;
         Ok(u64::from(low) | u64::from(high) << 32)
     }
 
     #[inline(always)]
-    fn qword(&mut self) -> Result<u128> {
+    fn qword(&mut self) -> Result<u128, Stop> {
         let low = self.dword()?;
         let high = self.dword()?;
         Ok(u128::from(low) | u128::from(high) << 64)
@@ -95,7 +101,7 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
 
     /// A byte of a packed word.
     #[inline(always)]
-    fn byte(&mut self) -> Result<u8> {
+    fn byte(&mut self) -> Result<u8, Stop> {
         self.need()?;
         // SAFETY: need() saw to it that pos lies in the window.
         let byte = unsafe { self.window.pos.read() };
@@ -105,7 +111,19 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     }
 
     /// Fills `out` with the next bytes as they lie in memory.
-    pub fn fill(&mut self, out: &mut [u8]) -> Result<()> {
+    #[inline(always)]
+    pub fn fill(&mut self, out: &mut [u8]) -> Result<(), Stop> {
+        if self.window.len() < out.len() {
+            return self.fill_past(out);
+        }
+        self.copy(out);
+        Ok(())
+    }
+
+    /// As [`Self::fill`], where the window may not hold that much.
+    #[cold]
+    #[inline(never)]
+    fn fill_past(&mut self, out: &mut [u8]) -> Result<(), Stop> {
         let mut done = self.copy(out);
         let direct = (out.len() - done) & !3;
         if direct > 0 {
@@ -126,41 +144,124 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     fn copy(&mut self, out: &mut [u8]) -> usize {
         let count = out.len().min(self.window.len());
         // SAFETY: count bytes from pos on lie in the window.
-        out[..count].copy_from_slice(unsafe { core::slice::from_raw_parts(self.window.pos, count) });
+        out[..count].copy_from_slice(unsafe { core::slice::from_raw_parts(self.window.pos.as_ptr(), count) });
         // SAFETY: as above.
         self.window.pos = unsafe { self.window.pos.add(count) };
         count
     }
 
     /// A byte length, the bytes, and padding to the next word.
-    fn byte_string(&mut self) -> Result<Vec<u8>> {
+    fn byte_string(&mut self) -> Result<Vec<u8>, Stop> {
         let len = self.word()? as usize;
-        let bytes = bulk::plain_vec(self, len)?;
+        let bytes = bulk::plain_vec::<u8, false, PACKED>(self, len)?;
         self.skip_padding();
         Ok(bytes)
     }
 
-    /// Bytes that take a word each.
-    pub fn wide_bytes(&mut self, len: usize) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(len.min(crate::input::TRUSTED_BYTES));
-        while bytes.len() < len {
+    /// Fills `out` with bytes that take a word each.
+    pub fn fill_wide(&mut self, mut out: &mut [u8]) -> Result<(), Stop> {
+        while !out.is_empty() {
             self.need()?;
-            let count = (self.window.len() / 4).min(len - bytes.len());
-            // SAFETY: count words from pos on lie in the window, and pos is on a word boundary outside packed words.
-            let words = unsafe { core::slice::from_raw_parts(self.window.pos.cast::<u32>(), count) };
-            let mut all = 0;
-            bytes.extend(words.iter().map(|&word| {
-                all |= word;
-                word as u8
-            }));
-            if all > 0xff {
-                let wrong = words.iter().copied().find(|&word| word > 0xff).unwrap_or_default();
-                let found = serde::de::Unexpected::Unsigned(wrong.into());
-                return Err(serde::de::Error::invalid_value(found, &"u8"));
-            }
+            let (here, rest) = out.split_at_mut(out.len().min(self.window.len() / 4));
+            // SAFETY: so many words lie in the window, and outside packed words pos is on a word boundary.
+            let words = unsafe { core::slice::from_raw_parts(self.window.pos.cast::<u32>().as_ptr(), here.len()) };
             // SAFETY: as above.
-            self.window.pos = unsafe { self.window.pos.add(4 * count) };
+            self.window.pos = unsafe { self.window.pos.add(4 * words.len()) };
+            let mut all = 0;
+            let mut narrow = |bytes: &mut [u8], words: &[u32]| {
+                for (byte, &word) in bytes.iter_mut().zip(words) {
+                    all |= word;
+                    *byte = word as u8;
+                }
+            };
+            // Eight at a time, which the compiler unrolls.
+            let (mut byte_groups, mut word_groups) = (here.chunks_exact_mut(8), words.chunks_exact(8));
+            byte_groups.by_ref().zip(word_groups.by_ref()).for_each(|(bytes, words)| narrow(bytes, words));
+            narrow(byte_groups.into_remainder(), word_groups.remainder());
+            if all > 0xff {
+                return Err(serde::de::Error::custom("expected bytes, found a word above 255"));
+            }
+            out = rest;
         }
+        Ok(())
+    }
+
+    /// As [`Self::fill`], quickly if the bytes are whole words at hand.
+    #[inline(always)]
+    pub fn fill_array<const N: usize>(&mut self, out: &mut [u8; N]) -> Result<(), Stop> {
+        if N % 4 != 0 || self.window.len() < N || self.window.pos.as_ptr() as usize % 4 != 0 {
+            return self.fill_past(out);
+        }
+        for four in out.chunks_exact_mut(4) {
+            // SAFETY: N bytes from pos on lie in the window, and pos is on a word boundary.
+            four.copy_from_slice(&unsafe { self.window.pos.cast::<u32>().read() }.to_le_bytes());
+            // SAFETY: as above.
+            self.window.pos = unsafe { self.window.pos.add(4) };
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn copy(&mut self, out: &mut [u8]) -> usize {
+        let count = out.len().min(self.window.len());
+        // SAFETY: count bytes from pos on lie in the window.
+        out[..count].copy_from_slice(unsafe { core::slice::from_raw_parts(self.window.pos.as_ptr(), count) });
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(count) };
+        count
+    }
+
+    /// A byte length, the bytes, and padding to the next word.
+    fn byte_string(&mut self) -> Result<Vec<u8>, Stop> {
+        let len = self.word()? as usize;
+        let bytes = bulk::plain_vec::<u8, false, PACKED>(self, len)?;
+        self.skip_padding();
+        Ok(bytes)
+    }
+
+    /// Fills `out` with bytes that take a word each.
+    pub fn fill_wide(&mut self, mut out: &mut [u8]) -> Result<(), Stop> {
+        while !out.is_empty() {
+            self.need()?;
+            let (here, rest) = out.split_at_mut(out.len().min(self.window.len() / 4));
+            // SAFETY: so many words lie in the window, and outside packed words pos is on a word boundary.
+            let words = unsafe { core::slice::from_raw_parts(self.window.pos.cast::<u32>().as_ptr(), here.len()) };
+            // SAFETY: as above.
+            self.window.pos = unsafe { self.window.pos.add(4 * words.len()) };
+            let mut all = 0;
+            let mut narrow = |bytes: &mut [u8], words: &[u32]| {
+                for (byte, &word) in bytes.iter_mut().zip(words) {
+                    all |= word;
+                    *byte = word as u8;
+                }
+            };
+            // Eight at a time, which the compiler unrolls.
+            let (mut byte_groups, mut word_groups) = (here.chunks_exact_mut(8), words.chunks_exact(8));
+            byte_groups.by_ref().zip(word_groups.by_ref()).for_each(|(bytes, words)| narrow(bytes, words));
+            narrow(byte_groups.into_remainder(), word_groups.remainder());
+            if all > 0xff {
+                return Err(serde::de::Error::custom("expected bytes, found a word above 255"));
+            }
+            out = rest;
+        }
+        Ok(())
+    }
+
+    /// N bytes as they lie in memory; quickly if they are whole words at hand.
+    #[inline(always)]
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
+        if N % 4 == 0 && self.window.len() >= N && self.window.pos.as_ptr() as usize % 4 == 0 {
+            let mut bytes = [0; N];
+            for four in bytes.chunks_exact_mut(4) {
+                // SAFETY: N bytes from pos on lie in the window, and pos is on a word boundary.
+                four.copy_from_slice(&unsafe { self.window.pos.cast::<u32>().read() }.to_le_bytes());
+                // SAFETY: as above.
+                self.window.pos = unsafe { self.window.pos.add(4) };
+            }
+            return Ok(bytes);
+        }
+        let mut bytes = [0; N];
+        self.fill_past(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -182,10 +283,10 @@ struct Elements<'b, 'a, const PACKED: bool> {
 }
 
 impl<'de, const PACKED: bool> serde::de::SeqAccess<'de> for Elements<'_, '_, PACKED> {
-    type Error = Error;
+    type Error = Stop;
 
     #[inline(always)]
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Stop> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -200,15 +301,15 @@ impl<'de, const PACKED: bool> serde::de::SeqAccess<'de> for Elements<'_, '_, PAC
 }
 
 impl<'de, const PACKED: bool> serde::de::MapAccess<'de> for Elements<'_, '_, PACKED> {
-    type Error = Error;
+    type Error = Stop;
 
     #[inline(always)]
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Stop> {
         serde::de::SeqAccess::next_element_seed(self, seed)
     }
 
     #[inline(always)]
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Stop> {
         seed.deserialize(&mut *self.decoder)
     }
 
@@ -219,36 +320,36 @@ impl<'de, const PACKED: bool> serde::de::MapAccess<'de> for Elements<'_, '_, PAC
 }
 
 impl<'de, const PACKED: bool> serde::de::EnumAccess<'de> for &mut Decoder<'_, PACKED> {
-    type Error = Error;
+    type Error = Stop;
     type Variant = Self;
 
     #[inline]
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
-        let index: serde::de::value::U32Deserializer<Error> = self.word()?.into_deserializer();
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Stop> {
+        let index: serde::de::value::U32Deserializer<Stop> = self.word()?.into_deserializer();
         Ok((seed.deserialize(index)?, self))
     }
 }
 
 impl<'de, const PACKED: bool> serde::de::VariantAccess<'de> for &mut Decoder<'_, PACKED> {
-    type Error = Error;
+    type Error = Stop;
 
     #[inline]
-    fn unit_variant(self) -> Result<()> {
+    fn unit_variant(self) -> Result<(), Stop> {
         Ok(())
     }
 
     #[inline]
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Stop> {
         seed.deserialize(self)
     }
 
     #[inline]
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
         serde::Deserializer::deserialize_tuple(self, len, visitor)
     }
 
     #[inline]
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Stop> {
         serde::Deserializer::deserialize_tuple(self, fields.len(), visitor)
     }
 }
@@ -257,14 +358,14 @@ impl<'de, const PACKED: bool> serde::de::VariantAccess<'de> for &mut Decoder<'_,
 macro_rules! numbers {
     ($($name:ident, $read:ident, $visit:ident, $as:ty;)*) => {$(
         #[inline(always)]
-        fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
             visitor.$visit(self.$read()? as $as)
         }
     )*};
 }
 
 impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACKED> {
-    type Error = Error;
+    type Error = Stop;
 
     numbers! {
         deserialize_i8, word, visit_i32, i32;
@@ -279,7 +380,7 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
     }
 
     #[inline(always)]
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         if PACKED {
             visitor.visit_u8(self.byte()?)
         } else {
@@ -288,7 +389,7 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
     }
 
     #[inline(always)]
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         match if PACKED { u32::from(self.byte()?) } else { self.word()? } {
             0 => visitor.visit_bool(false),
             1 => visitor.visit_bool(true),
@@ -297,43 +398,43 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
     }
 
     #[inline(always)]
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         visitor.visit_f32(f32::from_bits(self.word()?))
     }
 
     #[inline(always)]
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         visitor.visit_f64(f64::from_bits(self.dword()?))
     }
 
     #[inline]
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let word = self.word()?;
         visitor.visit_char(char::from_u32(word).ok_or(ErrorKind::Char(word))?)
     }
 
     #[inline]
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         visitor.visit_string(String::from_utf8(self.byte_string()?).map_err(|_| ErrorKind::Utf8)?)
     }
 
     #[inline]
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         self.deserialize_str(visitor)
     }
 
     #[inline]
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         visitor.visit_byte_buf(self.byte_string()?)
     }
 
     #[inline]
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         self.deserialize_bytes(visitor)
     }
 
     #[inline]
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         match self.word()? {
             0 => visitor.visit_none(),
             1 => visitor.visit_some(self),
@@ -342,22 +443,22 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
     }
 
     #[inline]
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         visitor.visit_unit()
     }
 
     #[inline]
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Stop> {
         visitor.visit_unit()
     }
 
     #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Stop> {
         visitor.visit_newtype_struct(self)
     }
 
     #[inline]
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let left = self.word()? as usize;
         if let Some(value) = bulk::seq::<V, PACKED>(self, left) {
             return value;
@@ -366,7 +467,7 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
     }
 
     #[inline]
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {
         if let Some(value) = bulk::array::<V, PACKED>(self, len) {
             return value;
         }
@@ -379,12 +480,12 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
         _name: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value> {
+    ) -> Result<V::Value, Stop> {
         visitor.visit_seq(Elements { decoder: self, left: len })
     }
 
     #[inline]
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         let left = self.word()? as usize;
         self.apart(|decoder| visitor.visit_map(Elements { decoder, left }))
     }
@@ -395,7 +496,7 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
         _name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value> {
+    ) -> Result<V::Value, Stop> {
         visitor.visit_seq(Elements { decoder: self, left: fields.len() })
     }
 
@@ -405,19 +506,19 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
         _name: &'static str,
         _variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value> {
+    ) -> Result<V::Value, Stop> {
         visitor.visit_enum(self)
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Stop> {
         Err(ErrorKind::NotSelfDescribing.into())
     }
 
-    fn deserialize_identifier<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Stop> {
         Err(ErrorKind::NotSelfDescribing.into())
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Stop> {
         Err(ErrorKind::NotSelfDescribing.into())
     }
 

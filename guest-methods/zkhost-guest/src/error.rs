@@ -1,9 +1,6 @@
 //! What can be wrong with words, or with a value to be written as words.
 
-use alloc::{
-    boxed::Box,
-    string::{String, ToString},
-};
+use alloc::string::{String, ToString};
 use core::fmt::{self, Display, Formatter};
 
 /// What went wrong.
@@ -30,9 +27,9 @@ pub enum ErrorKind {
     Custom(String),
 }
 
-/// An error of a decoder or encoder, one pointer wide so that passing it on costs a guest next to nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Error(Box<ErrorKind>);
+/// An error of a decoder or encoder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(ErrorKind);
 
 /// The result of decoding or encoding.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -45,10 +42,8 @@ impl Error {
 }
 
 impl From<ErrorKind> for Error {
-    #[cold]
-    #[inline(never)]
     fn from(kind: ErrorKind) -> Self {
-        Self(Box::new(kind))
+        Self(kind)
     }
 }
 
@@ -68,24 +63,90 @@ impl Display for Error {
     }
 }
 
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.kind().fmt(f)
-    }
-}
-
 impl core::error::Error for Error {}
 
-impl serde::de::Error for Error {
+/// The error that passes through serde: that there is one. What it is lies in [`slot`] until the caller takes it.
+///
+/// An error with a size would share memory with the value in every `Result<Option<T>, _>` that serde's traits return,
+/// at offsets that make the compiler move an array byte by byte: five times the cost of a record with two keys.
+pub(crate) struct Stop(());
+
+impl Stop {
+    /// What went wrong; for who has made or been given a Stop.
+    #[cold]
+    pub fn take(self) -> Error {
+        Error(slot::take().unwrap_or(ErrorKind::End))
+    }
+}
+
+impl From<ErrorKind> for Stop {
+    #[cold]
+    #[inline(never)]
+    fn from(kind: ErrorKind) -> Self {
+        slot::set(kind);
+        Self(())
+    }
+}
+
+impl Display for Stop {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let kind = slot::take().unwrap_or(ErrorKind::End);
+        slot::set(kind.clone());
+        Error(kind).fmt(f)
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+impl core::error::Error for Stop {}
+
+impl serde::de::Error for Stop {
     #[cold]
     fn custom<T: Display>(message: T) -> Self {
         ErrorKind::Custom(message.to_string()).into()
     }
 }
 
-impl serde::ser::Error for Error {
+impl serde::ser::Error for Stop {
     #[cold]
     fn custom<T: Display>(message: T) -> Self {
         ErrorKind::Custom(message.to_string()).into()
+    }
+}
+
+/// The last error of this thread; a guest has one.
+mod slot {
+    use core::cell::Cell;
+
+    use super::ErrorKind;
+
+    type Slot = Cell<Option<ErrorKind>>;
+
+    #[cfg(target_os = "zkvm")]
+    fn with<T>(use_it: impl FnOnce(&Slot) -> T) -> T {
+        struct Global(Slot);
+        // SAFETY: a guest has one thread.
+        unsafe impl Sync for Global {}
+        static SLOT: Global = Global(Cell::new(None));
+        use_it(&SLOT.0)
+    }
+
+    #[cfg(not(target_os = "zkvm"))]
+    fn with<T>(use_it: impl FnOnce(&Slot) -> T) -> T {
+        extern crate std;
+        std::thread_local!(static SLOT: Slot = const { Cell::new(None) });
+        SLOT.with(use_it)
+    }
+
+    pub fn set(kind: ErrorKind) {
+        with(|slot| slot.set(Some(kind)));
+    }
+
+    pub fn take() -> Option<ErrorKind> {
+        with(Cell::take)
     }
 }

@@ -1,7 +1,10 @@
 //! Input, taken in bulk: a buffer that a decoder reads from memory and that is filled again when it runs out.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::{ptr, slice};
+use core::{
+    ptr::{self, NonNull},
+    slice,
+};
 
 /// The buffer's size. One system call costs a guest about as much as reading 1 KiB, so this makes calls cheap, and it
 /// is small enough that long byte strings mostly go straight to where they belong.
@@ -19,19 +22,20 @@ pub trait Source {
 /// Words in memory, waiting to be decoded: `pos..end`, a whole number of words when `pos` is on a word boundary.
 #[derive(Clone, Copy)]
 pub(crate) struct Window {
-    pub pos: *const u8,
-    pub end: *const u8,
+    pub pos: NonNull<u8>,
+    pub end: NonNull<u8>,
 }
 
 impl Window {
     pub fn over(words: &[u32]) -> Self {
-        let range = words.as_ptr_range();
-        Self { pos: range.start.cast(), end: range.end.cast() }
+        let start = NonNull::from(words).cast::<u8>();
+        // SAFETY: the end of the slice.
+        Self { pos: start, end: unsafe { start.add(size_of_val(words)) } }
     }
 
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.end as usize - self.pos as usize
+        self.end.as_ptr() as usize - self.pos.as_ptr() as usize
     }
 }
 
@@ -61,7 +65,7 @@ impl Refill for Nothing {
 /// source and not given out is lost to others who read the same source.
 pub struct Input<S> {
     source: S,
-    buffer: *mut [u32],
+    buffer: NonNull<[u32]>,
     window: Window,
     /// Bytes in the buffer after the window, too few for a word.
     tail: usize,
@@ -72,14 +76,14 @@ pub struct Input<S> {
 impl<S: Source> Input<S> {
     /// An input with nothing read yet.
     pub fn new(source: S) -> Self {
-        let buffer: *mut [u32] = Box::into_raw(vec![0; BUFFER_BYTES / 4].into_boxed_slice());
-        let start = buffer.cast::<u8>().cast_const();
+        let buffer = NonNull::from(Box::leak(vec![0; BUFFER_BYTES / 4].into_boxed_slice()));
+        let start = buffer.cast();
         Self { source, buffer, window: Window { pos: start, end: start }, tail: 0, offset: 0 }
     }
 
     /// The number of bytes given out so far.
     pub fn position(&self) -> usize {
-        self.offset + (self.window.pos as usize - self.start() as usize)
+        self.offset + self.window.pos.as_ptr() as usize - self.start().as_ptr() as usize
     }
 
     /// Fills `out` from its start and gives the number of bytes; less than asked for only at the end.
@@ -113,11 +117,11 @@ impl<S: Source> Input<S> {
 
     /// The window, moved to a word boundary if bytes were read up to the middle of a word.
     pub(crate) fn aligned_window(&mut self) -> Window {
-        if (self.window.pos as usize) % 4 != 0 {
+        if self.window.pos.as_ptr() as usize % 4 != 0 {
             let rest = self.pending();
             self.offset = self.position();
             // SAFETY: both ranges lie in the buffer.
-            unsafe { ptr::copy(self.window.pos, self.start().cast_mut(), rest) };
+            unsafe { ptr::copy(self.window.pos.as_ptr(), self.start().as_ptr(), rest) };
             self.hold(rest);
         }
         self.window
@@ -128,8 +132,8 @@ impl<S: Source> Input<S> {
         self.window = window;
     }
 
-    fn start(&self) -> *const u8 {
-        self.buffer.cast::<u8>().cast_const()
+    fn start(&self) -> NonNull<u8> {
+        self.buffer.cast()
     }
 
     fn pending(&self) -> usize {
@@ -140,7 +144,7 @@ impl<S: Source> Input<S> {
     fn take(&mut self, out: &mut [u8]) -> usize {
         let count = self.pending().min(out.len());
         // SAFETY: pending() bytes from pos on lie in the buffer.
-        out[..count].copy_from_slice(unsafe { slice::from_raw_parts(self.window.pos, count) });
+        out[..count].copy_from_slice(unsafe { slice::from_raw_parts(self.window.pos.as_ptr(), count) });
         let from_tail = count.saturating_sub(self.window.len());
         // SAFETY: as above.
         self.window.pos = unsafe { self.window.pos.add(count) };
@@ -159,14 +163,15 @@ impl<S: Source> Input<S> {
         self.tail = total & 3;
     }
 
+    #[inline(never)]
     /// Fills the buffer again, once the window is used up, and gives the number of bytes then pending.
     fn take_more(&mut self) -> usize {
-        self.offset += self.window.end as usize - self.start() as usize;
+        self.offset += self.window.end.as_ptr() as usize - self.start().as_ptr() as usize;
         let tail = self.tail;
         // SAFETY: both ranges lie in the buffer.
-        unsafe { ptr::copy(self.window.end, self.start().cast_mut(), tail) };
+        unsafe { ptr::copy(self.window.end.as_ptr(), self.start().as_ptr(), tail) };
         // SAFETY: the buffer is this Input's own and no other reference to it exists; windows are raw pointers.
-        let bytes = unsafe { slice::from_raw_parts_mut(self.buffer.cast::<u8>(), BUFFER_BYTES) };
+        let bytes = unsafe { slice::from_raw_parts_mut(self.start().as_ptr(), BUFFER_BYTES) };
         let total = tail + self.source.read(&mut bytes[tail..]);
         self.hold(total);
         total
@@ -174,6 +179,8 @@ impl<S: Source> Input<S> {
 }
 
 impl<S: Source> Refill for Input<S> {
+    #[cold]
+    #[inline(never)]
     fn refill(&mut self) -> Option<Window> {
         loop {
             let before = self.tail;
@@ -187,10 +194,12 @@ impl<S: Source> Refill for Input<S> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn read_past(&mut self, out: &mut [u8]) -> usize {
         let tail = self.tail;
         // SAFETY: the tail's bytes lie in the buffer after the window.
-        out[..tail].copy_from_slice(unsafe { slice::from_raw_parts(self.window.end, tail) });
+        out[..tail].copy_from_slice(unsafe { slice::from_raw_parts(self.window.end.as_ptr(), tail) });
         let total = tail + fill(&mut self.source, &mut out[tail..]);
         self.tail = 0;
         self.offset += total;
@@ -200,8 +209,8 @@ impl<S: Source> Refill for Input<S> {
 
 impl<S> Drop for Input<S> {
     fn drop(&mut self) {
-        // SAFETY: made by Box::into_raw, and dropped once.
-        drop(unsafe { Box::from_raw(self.buffer) });
+        // SAFETY: made by Box::leak, and dropped once.
+        drop(unsafe { Box::from_raw(self.buffer.as_ptr()) });
     }
 }
 

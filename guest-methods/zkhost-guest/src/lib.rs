@@ -124,12 +124,13 @@ impl<S: Source> Input<S> {
         let value = T::deserialize(&mut decoder).and_then(|value| decoder.align().map(|()| value));
         let window = decoder.window();
         self.set_window(window);
-        value
+        value.map_err(error::Stop::take)
     }
 }
 
 fn decode_words<T: DeserializeOwned, const PACKED: bool>(words: &[u32]) -> Result<T> {
     T::deserialize(&mut de::Decoder::<PACKED>::new(input::Window::over(words), &mut input::Nothing))
+        .map_err(error::Stop::take)
 }
 
 fn encode_words<T: Serialize + ?Sized, const PACKED: bool>(value: &T) -> Result<Vec<u32>> {
@@ -144,7 +145,7 @@ fn encode_words<T: Serialize + ?Sized, const PACKED: bool>(value: &T) -> Result<
 fn encode<T: Serialize + ?Sized, const PACKED: bool>(value: &T, sink: &mut dyn output::Sink) -> Result<()> {
     let mut room = output::Room::new();
     let mut output = output::Output::new(&mut room, sink);
-    value.serialize(ser::Encoder::<PACKED, false>(&mut output))?;
+    value.serialize(ser::Encoder::<PACKED, false>(&mut output)).map_err(error::Stop::take)?;
     output.flush();
     Ok(())
 }

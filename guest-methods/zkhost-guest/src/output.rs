@@ -1,6 +1,6 @@
 //! Output, handed over in bulk: words gather in a buffer on the stack and go to a sink when it is full.
 
-use core::{mem::MaybeUninit, ptr, slice};
+use core::{hint::black_box, mem::MaybeUninit, ptr, slice};
 
 const BUFFER_WORDS: usize = 1024;
 
@@ -37,7 +37,9 @@ impl<'a> Output<'a> {
     #[inline(always)]
     pub fn new(room: &'a mut Room, sink: &'a mut dyn Sink) -> Self {
         let range = room.0.as_mut_ptr_range();
-        Self { start: range.start.cast(), pos: range.start.cast(), end: range.end.cast(), sink }
+        // The compiler must not see that this is the stack: it would address each word as base and offset.
+        let start = black_box(range.start.cast());
+        Self { start, pos: start, end: range.end.cast(), sink }
     }
 
     /// Appends a word; on a word boundary.
@@ -91,14 +93,46 @@ impl<'a> Output<'a> {
         self.append(rest);
     }
 
+    /// Appends a word for each byte.
+    pub fn wide_bytes(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.pos == self.end {
+                self.flush();
+            }
+            let (here, later) = rest.split_at(rest.len().min((self.end as usize - self.pos as usize) / 4));
+            // SAFETY: there is room for so many words, and pos is on a word boundary.
+            let room = unsafe { slice::from_raw_parts_mut(self.pos.cast::<MaybeUninit<u32>>(), here.len()) };
+            // SAFETY: as above.
+            self.pos = unsafe { self.pos.add(4 * here.len()) };
+            let widen = |words: &mut [MaybeUninit<u32>], bytes: &[u8]| {
+                for (word, &byte) in words.iter_mut().zip(bytes) {
+                    word.write(byte.into());
+                }
+            };
+            // Eight at a time, which the compiler unrolls.
+            let (mut word_groups, mut byte_groups) = (room.chunks_exact_mut(8), here.chunks_exact(8));
+            word_groups.by_ref().zip(byte_groups.by_ref()).for_each(|(words, bytes)| widen(words, bytes));
+            widen(word_groups.into_remainder(), byte_groups.remainder());
+            rest = later;
+        }
+    }
+
     /// Hands over what the buffer holds.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     pub fn flush(&mut self) {
-        let len = self.pos as usize - self.start as usize;
-        // SAFETY: start..pos is written.
-        self.sink.write(unsafe { slice::from_raw_parts(self.start, len) });
+        hand_over(self.sink, self.start, self.pos);
         self.pos = self.start;
+    }
+
+    /// Runs `write` on an output of its own that takes this one's place and then gives it back. A loop over it can keep
+    /// its position in a register, where this one's lives in memory because others point to it.
+    #[inline(always)]
+    pub fn apart<T>(&mut self, write: impl FnOnce(&mut Output<'_>) -> T) -> T {
+        let mut inner = Output { start: self.start, pos: self.pos, end: self.end, sink: &mut *self.sink };
+        let value = write(&mut inner);
+        self.pos = inner.pos;
+        value
     }
 
     #[inline(always)]
@@ -108,4 +142,11 @@ impl<'a> Output<'a> {
         // SAFETY: as above.
         self.pos = unsafe { self.pos.add(bytes.len()) };
     }
+}
+
+#[cold]
+#[inline(never)]
+fn hand_over(sink: &mut dyn Sink, start: *mut u8, pos: *mut u8) {
+    // SAFETY: the one caller gives the start of its buffer and the end of what it has written.
+    sink.write(unsafe { slice::from_raw_parts(start, pos as usize - start as usize) });
 }

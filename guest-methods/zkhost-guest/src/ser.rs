@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     bulk,
-    error::{Error, ErrorKind, Result},
+    error::{ErrorKind, Stop},
     output::Output,
 };
 
@@ -41,7 +41,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> Encoder<'b, 'a, PACKED, NES
     }
 
     #[inline(always)]
-    fn open(mut self, len: Option<usize>) -> Result<Compound<'b, 'a, PACKED, NESTED>> {
+    fn open(mut self, len: Option<usize>) -> Result<Compound<'b, 'a, PACKED, NESTED>, Stop> {
         self.word(len.ok_or(ErrorKind::UnknownLength)? as u32);
         Ok(Compound(self.0))
     }
@@ -51,7 +51,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> Encoder<'b, 'a, PACKED, NES
 macro_rules! numbers {
     ($($name:ident, $number:ty, $write:ident, |$v:ident| $words:expr;)*) => {$(
         #[inline(always)]
-        fn $name(mut self, $v: $number) -> Result<()> {
+        fn $name(mut self, $v: $number) -> Result<(), Stop> {
             self.$write($words);
             Ok(())
         }
@@ -60,7 +60,7 @@ macro_rules! numbers {
 
 impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encoder<'b, 'a, PACKED, NESTED> {
     type Ok = ();
-    type Error = Error;
+    type Error = Stop;
     type SerializeSeq = Compound<'b, 'a, PACKED, NESTED>;
     type SerializeTuple = Self::SerializeSeq;
     type SerializeTupleStruct = Self::SerializeSeq;
@@ -83,12 +83,12 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
     }
 
     #[inline(always)]
-    fn serialize_bool(self, v: bool) -> Result<()> {
+    fn serialize_bool(self, v: bool) -> Result<(), Stop> {
         self.serialize_u8(v.into())
     }
 
     #[inline(always)]
-    fn serialize_u8(self, v: u8) -> Result<()> {
+    fn serialize_u8(self, v: u8) -> Result<(), Stop> {
         if PACKED && NESTED {
             self.0.byte(v);
         } else {
@@ -98,64 +98,64 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
     }
 
     #[inline]
-    fn serialize_i128(self, v: i128) -> Result<()> {
+    fn serialize_i128(self, v: i128) -> Result<(), Stop> {
         self.serialize_u128(v as u128)
     }
 
     #[inline]
-    fn serialize_u128(mut self, v: u128) -> Result<()> {
+    fn serialize_u128(mut self, v: u128) -> Result<(), Stop> {
         self.dword(v as u64);
         self.dword((v >> 64) as u64);
         Ok(())
     }
 
     #[inline]
-    fn serialize_str(mut self, v: &str) -> Result<()> {
+    fn serialize_str(mut self, v: &str) -> Result<(), Stop> {
         self.byte_string(v.as_bytes());
         Ok(())
     }
 
     #[inline]
-    fn serialize_bytes(mut self, v: &[u8]) -> Result<()> {
+    fn serialize_bytes(mut self, v: &[u8]) -> Result<(), Stop> {
         self.byte_string(v);
         Ok(())
     }
 
     #[inline]
-    fn collect_str<T: ?Sized + Display>(self, value: &T) -> Result<()> {
+    fn collect_str<T: ?Sized + Display>(self, value: &T) -> Result<(), Stop> {
         self.serialize_str(&value.to_string())
     }
 
     #[inline(always)]
-    fn serialize_none(mut self) -> Result<()> {
+    fn serialize_none(mut self) -> Result<(), Stop> {
         self.word(0);
         Ok(())
     }
 
     #[inline(always)]
-    fn serialize_some<T: ?Sized + Serialize>(mut self, value: &T) -> Result<()> {
+    fn serialize_some<T: ?Sized + Serialize>(mut self, value: &T) -> Result<(), Stop> {
         self.word(1);
         value.serialize(self)
     }
 
     #[inline(always)]
-    fn serialize_unit(self) -> Result<()> {
+    fn serialize_unit(self) -> Result<(), Stop> {
         Ok(())
     }
 
     #[inline(always)]
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<()> {
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Stop> {
         Ok(())
     }
 
     #[inline(always)]
-    fn serialize_unit_variant(mut self, _name: &'static str, index: u32, _variant: &'static str) -> Result<()> {
+    fn serialize_unit_variant(mut self, _name: &'static str, index: u32, _variant: &'static str) -> Result<(), Stop> {
         self.word(index);
         Ok(())
     }
 
     #[inline(always)]
-    fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _name: &'static str, value: &T) -> Result<()> {
+    fn serialize_newtype_struct<T: ?Sized + Serialize>(self, _name: &'static str, value: &T) -> Result<(), Stop> {
         value.serialize(self)
     }
 
@@ -166,53 +166,77 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         index: u32,
         _variant: &'static str,
         value: &T,
-    ) -> Result<()> {
+    ) -> Result<(), Stop> {
         self.word(index);
         value.serialize(self)
     }
 
     #[inline]
-    fn collect_seq<I>(self, iter: I) -> Result<()>
+    fn collect_seq<I>(self, iter: I) -> Result<(), Stop>
     where
         I: IntoIterator,
         I::Item: Serialize,
     {
         if let Some(plain) = bulk::slice_of::<I, PACKED>(&iter) {
             let compound = self.open(Some(plain.len))?;
-            compound.0.bytes(plain.bytes);
+            if plain.wide {
+                compound.0.wide_bytes(plain.bytes);
+            } else {
+                compound.0.bytes(plain.bytes);
+            }
             compound.close();
             return Ok(());
         }
         let mut items = iter.into_iter();
         let (len, bound) = items.size_hint();
-        let mut compound = self.open(bound.filter(|&bound| bound == len))?;
-        items.try_for_each(|item| serde::ser::SerializeSeq::serialize_element(&mut compound, &item))?;
+        let compound = self.open(bound.filter(|&bound| bound == len))?;
+        compound.0.apart(|output| items.try_for_each(|item| item.serialize(Encoder::<PACKED, true>(&mut *output))))?;
+        compound.close();
+        Ok(())
+    }
+
+    #[inline]
+    fn collect_map<K, V, I>(self, iter: I) -> Result<(), Stop>
+    where
+        K: Serialize,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let mut items = iter.into_iter();
+        let (len, bound) = items.size_hint();
+        let compound = self.open(bound.filter(|&bound| bound == len))?;
+        compound.0.apart(|output| {
+            items.try_for_each(|(key, value)| {
+                key.serialize(Encoder::<PACKED, true>(&mut *output))?;
+                value.serialize(Encoder::<PACKED, true>(&mut *output))
+            })
+        })?;
         compound.close();
         Ok(())
     }
 
     #[inline(always)]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, Stop> {
         self.open(len)
     }
 
     #[inline(always)]
-    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, Stop> {
         self.open(len)
     }
 
     #[inline(always)]
-    fn serialize_tuple(self, _len: usize) -> Result<Self::SerializeTuple> {
+    fn serialize_tuple(self, _len: usize) -> Result<Self::SerializeTuple, Stop> {
         Ok(Compound(self.0))
     }
 
     #[inline(always)]
-    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Self::SerializeTupleStruct> {
+    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Self::SerializeTupleStruct, Stop> {
         Ok(Compound(self.0))
     }
 
     #[inline(always)]
-    fn serialize_struct(self, _name: &'static str, _len: usize) -> Result<Self::SerializeStruct> {
+    fn serialize_struct(self, _name: &'static str, _len: usize) -> Result<Self::SerializeStruct, Stop> {
         Ok(Compound(self.0))
     }
 
@@ -223,7 +247,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         index: u32,
         _variant: &'static str,
         _len: usize,
-    ) -> Result<Self::SerializeTupleVariant> {
+    ) -> Result<Self::SerializeTupleVariant, Stop> {
         self.word(index);
         Ok(Compound(self.0))
     }
@@ -235,7 +259,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         index: u32,
         _variant: &'static str,
         _len: usize,
-    ) -> Result<Self::SerializeStructVariant> {
+    ) -> Result<Self::SerializeStructVariant, Stop> {
         self.word(index);
         Ok(Compound(self.0))
     }
@@ -250,7 +274,7 @@ pub(crate) struct Compound<'b, 'a, const PACKED: bool, const NESTED: bool>(&'b m
 
 impl<const PACKED: bool, const NESTED: bool> Compound<'_, '_, PACKED, NESTED> {
     #[inline(always)]
-    fn element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<()> {
+    fn element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Stop> {
         value.serialize(Encoder::<PACKED, true>(&mut *self.0))
     }
 
@@ -268,17 +292,17 @@ macro_rules! compounds {
     ($($kind:ident { $($method:ident ( $($key:ident)? )),* })*) => {$(
         impl<const PACKED: bool, const NESTED: bool> serde::ser::$kind for Compound<'_, '_, PACKED, NESTED> {
             type Ok = ();
-            type Error = Error;
+            type Error = Stop;
 
             $(
                 #[inline(always)]
-                fn $method<T: ?Sized + Serialize>(&mut self, $($key: &'static str,)? value: &T) -> Result<()> {
+                fn $method<T: ?Sized + Serialize>(&mut self, $($key: &'static str,)? value: &T) -> Result<(), Stop> {
                     self.element(value)
                 }
             )*
 
             #[inline(always)]
-            fn end(self) -> Result<()> {
+            fn end(self) -> Result<(), Stop> {
                 self.close();
                 Ok(())
             }
