@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import zkhost
 from zkhost.errors import OutOfMemoryError, ProverError, WorkerLostError, ZkhostError
-from zkhost.provers.local import LocalBench
+from zkhost.provers._bench import LocalBench
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken

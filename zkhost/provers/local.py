@@ -1,0 +1,104 @@
+"""The in-process prover: risc0's own, in the native library."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zkhost import _shim
+from zkhost.errors import ProverUnavailableError
+from zkhost.provers import _kept, _segments
+from zkhost.provers._bench import LocalBench
+from zkhost.provers._isolated import IsolatedBench
+from zkhost.provers.base import (
+    OnProgress,
+    Program,
+    ProveInfo,
+    ProverInfo,
+    ProverOpts,
+    program_bytes,
+)
+from zkhost.receipt import Receipt
+from zkhost.session import SessionInfo
+
+if TYPE_CHECKING:
+    from zkhost._shim import CancelToken
+    from zkhost.cache import ReceiptCache
+    from zkhost.checkpoint import SegmentStore
+    from zkhost.executor_env import ExecutorEnv
+
+_DEFAULT_OPTS = ProverOpts()
+
+
+class LocalProver:
+    """Executes and proves in this process, piece by piece. `reason` is why it was chosen, for ProveInfo.
+
+    Memory is that of one segment: about 10 GB at segment_limit_po2 20, half of that for each step down.
+    Raises ProverUnavailableError where the native library was built without `prove`.
+    """
+
+    name = "local"
+
+    def __init__(self, reason: str = "asked for in code") -> None:
+        info = _shim.build_info()
+        if "prove" not in info["features"]:
+            raise ProverUnavailableError(
+                "this build of zkhost has no in-process prover",
+                hint="rebuild it with the cargo feature `prove`, or use r0vm: RISC0_PROVER=ipc",
+            )
+        self.info = ProverInfo("local", f"this process on {platform.node()}", info["risc0_version"], reason)
+        self._bench = LocalBench()
+
+    def __repr__(self) -> str:
+        return f"<LocalProver, risc0 {self.info.version}>"
+
+    def execute(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> SessionInfo:
+        """Run a guest. Raises a GuestError where it panics or is stopped; other exit codes are in the result."""
+        return _segments.run_guest(self._bench, env, program_bytes(program), on_progress=on_progress, cancel=cancel)
+
+    def prove(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        opts: ProverOpts = _DEFAULT_OPTS,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+        checkpoint: Path | str | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> ProveInfo:
+        """Run a guest and prove the run; see the class for memory, ProveInfo for what comes back.
+
+        Ctrl-C or `cancel` gives control back within a second and leaves no file behind, other than in `checkpoint`.
+
+        checkpoint: a folder that keeps segments and their receipts. After a crash, whatever its cause, the same call
+        proves only what is missing. Segments are then proved in a child process: if it runs out of memory, the run
+        starts again with smaller segments. cache: receipts of earlier requests, verified again when they are used.
+        """
+        binary = program_bytes(program)
+        with contextlib.ExitStack() as stack:
+            bench = self._bench if checkpoint is None else stack.enter_context(IsolatedBench())
+
+            def work(env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:
+                token = cancel or _shim.CancelToken()
+                return _segments.Run(bench, env, binary, opts, store, on_progress, token).prove()
+
+            return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
+
+    def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
+        """The same claim in a receipt of `opts.receipt_kind`; a no-op where it is as small already.
+
+        Raises RecursionUnavailableError, at once, where this build lacks the recursion programs.
+        """
+        smaller = Receipt(self._bench.compress(receipt.to_bytes(), opts.receipt_kind, cancel or _shim.CancelToken()))
+        smaller.verify_integrity(allow_fake=False)
+        return smaller
