@@ -1,0 +1,114 @@
+//! Guest builds: the toolchain, cargo, the program binaries. The work is done by the crate `guest_build`.
+
+use std::path::PathBuf;
+
+use guest_build::{Error, Places, Report, Request, Toolchain, Versions};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Kind, Result, ShimError};
+use crate::fail;
+use crate::host::Host;
+
+/// The file descriptor on which cargo's output goes to the host.
+const STDERR: u32 = 2;
+
+#[derive(Deserialize)]
+pub struct BuildRequest {
+    /// The folder of the guest package.
+    package: PathBuf,
+    #[serde(default)]
+    bins: Vec<String>,
+    #[serde(default)]
+    features: Vec<String>,
+    #[serde(default)]
+    locked: bool,
+    #[serde(default)]
+    force: bool,
+    target: Option<PathBuf>,
+    progress_width: Option<u16>,
+}
+
+/// `build_guests {package, bins, features, locked, force, target, progress_width}`: builds the bins of a guest package.
+/// What cargo prints goes to file descriptor 2 of the host.
+pub fn build_guests(request: BuildRequest, host: &Host) -> Result<Report> {
+    let request = Request {
+        package: request.package,
+        bins: request.bins,
+        features: request.features,
+        locked: request.locked,
+        force: request.force,
+        target: request.target,
+        progress_width: request.progress_width,
+    };
+    guest_build::build(&request, &Places::from_env(), &mut Output(host)).map_err(Into::into)
+}
+
+#[derive(Deserialize)]
+pub struct ToolchainRequest {}
+
+#[derive(Serialize)]
+pub struct ToolchainReply {
+    toolchain: Toolchain,
+    versions: Versions,
+    /// The rustc flags of a guest without flags of its own.
+    flags: Vec<String>,
+}
+
+/// `toolchain_info {}`: the toolchain that a build would use now.
+pub fn toolchain_info(_: ToolchainRequest, _: &Host) -> Result<ToolchainReply> {
+    let toolchain = Toolchain::find(&Places::from_env())?;
+    let versions = toolchain.versions()?;
+    Ok(ToolchainReply {
+        flags: guest_build::rustc_flags(&versions, &[]),
+        toolchain,
+        versions,
+    })
+}
+
+#[derive(Serialize)]
+pub struct SysrootReply {
+    root: PathBuf,
+}
+
+/// `build_toolchain {}`: builds std for guests once, with the toolchain that has its source.
+pub fn build_toolchain(_: ToolchainRequest, host: &Host) -> Result<SysrootReply> {
+    let places = Places::from_env();
+    let source = Toolchain::with_std_source(&places)?;
+    let root = guest_build::build_sysroot(&source, &places, &mut Output(host))?;
+    Ok(SysrootReply { root })
+}
+
+struct Output<'a>(&'a Host);
+
+impl guest_build::Host for Output<'_> {
+    fn output(&mut self, bytes: &[u8]) -> guest_build::Result<()> {
+        self.0.write(STDERR, bytes).map_err(|_| Error::Cancelled)
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+impl From<Error> for ShimError {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            "Toolchain" => Kind::Toolchain,
+            "GuestNotFound" => Kind::GuestNotFound,
+            "Cargo" => Kind::Cargo,
+            "InvalidProgram" => Kind::InvalidProgram,
+            "Cancelled" => Kind::Cancelled,
+            _ => Kind::Build,
+        };
+        let failed = fail!(Build, "{error}");
+        let failed = match error.hint() {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        };
+        let failed = match &error {
+            Error::Cargo { tail, .. } => failed.with("output", tail.as_str()),
+            _ => failed,
+        };
+        ShimError { kind, ..failed }
+    }
+}
