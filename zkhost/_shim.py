@@ -1,7 +1,7 @@
 """The narrow waist: one call, a request frame in, a reply frame out. The only module that touches cffi and msgpack.
 
-`call` runs the native work so that Ctrl-C always gives control back: from the main thread it works in a daemon thread and
-waits for it; KeyboardInterrupt then cancels the work, which stops at its next segment boundary or host call.
+`call` runs long native work in a daemon thread and waits for it, so that Ctrl-C and `CancelToken.cancel` always give
+control back within a second; the work itself stops at its next segment boundary or host call.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from zkhost import errors
 
@@ -30,7 +30,9 @@ except ImportError as exc:
 _CLASS_OF: dict[str, str] = {}
 
 # Operations that take microseconds to milliseconds: not worth a thread.
-_QUICK = frozenset({"build_info", "serde_encode", "serde_decode", "receipt_inspect", "receipt_convert", "program_binary"})
+_QUICK = frozenset(
+    {"build_info", "serde_encode", "serde_decode", "receipt_inspect", "receipt_convert", "program_binary"}
+)
 
 _FAILED, _CANCELLED = -1, -2
 _READ, _WRITE, _SLICE_IO, _FETCH, _TRACE, _PROGRESS, _SEGMENT = range(7)
@@ -45,12 +47,14 @@ _active: dict[int, Host] = {}
 class CancelToken:
     """Cancels long work from anywhere: pass it to prove or execute, call `cancel()` from any thread or signal handler.
 
-    The work then raises CancelledError, at the next segment boundary or host call at the latest. A token stays cancelled.
+    The work then raises CancelledError within a second. What runs natively ends at its next segment boundary or host
+    call, unheeded. A token stays cancelled.
     """
 
     def __init__(self) -> None:
         self._event = threading.Event()
         self._hosts: set[int] = set()
+        self._waiting: set[threading.Event] = set()
 
     @property
     def cancelled(self) -> bool:
@@ -60,6 +64,8 @@ class CancelToken:
         self._event.set()
         for host_id in tuple(self._hosts):
             lib.zkhost_cancel(host_id)
+        for waiting in tuple(self._waiting):
+            waiting.set()
 
     def check(self) -> None:
         """Raise CancelledError once cancelled."""
@@ -124,7 +130,9 @@ class Host:
 
 
 @ffi.callback("HostCallback", error=_FAILED)  # type: ignore[untyped-decorator]
-def _callback(host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int) -> int:
+def _callback(  # noqa: PLR0917
+    host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int
+) -> int:
     host = _active.get(host_id)
     if host is None or host.cancel.cancelled:
         return _CANCELLED
@@ -143,7 +151,7 @@ def call(op: str, request: Mapping[str, Any], host: Host | None = None) -> dict[
     """
     if host is not None:
         host.cancel.check()
-    if op in _QUICK or threading.current_thread() is not threading.main_thread():
+    if op in _QUICK:
         return _call(op, request, host)
     return _call_interruptible(op, request, host or Host())
 
@@ -176,7 +184,7 @@ def _call(op: str, request: Mapping[str, Any], host: Host | None) -> dict[str, A
 
 def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict[str, Any]:
     outcome: list[Any] = []
-    done = threading.Event()
+    wake = threading.Event()
 
     def work() -> None:
         try:
@@ -184,15 +192,23 @@ def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict
         except BaseException as exc:  # handed to the waiting main thread
             outcome.append(exc)
         finally:
-            done.set()
+            wake.set()
 
-    threading.Thread(target=work, name=f"zkhost-{op}", daemon=True).start()
+    worker = threading.Thread(target=work, name=f"zkhost-{op}", daemon=True)
+    host.cancel._waiting.add(wake)
     try:
-        done.wait()
+        worker.start()
+        wake.wait()
+        if not outcome:
+            worker.join(_GRACE_S)
     except BaseException:  # KeyboardInterrupt, or whatever a signal handler raises
         host.cancel.cancel()
-        done.wait(_GRACE_S)
+        worker.join(_GRACE_S)
         raise
+    finally:
+        host.cancel._waiting.discard(wake)
+    if not outcome:
+        host.cancel.check()
     result = outcome[0]
     if isinstance(result, BaseException):
         raise result

@@ -94,6 +94,8 @@ class SessionInfo:
     """Bytes it left; None for a stream."""
     claim: bytes | None = None
     """Digest of the claim that proving this run proves, 32 bytes."""
+    image_id: bytes = b""
+    """The program's image ID, 32 bytes; empty where the prover does not say."""
     record: bytes = field(default=b"", repr=False)
     """What the prover needs to assemble a receipt; opaque."""
 
@@ -112,5 +114,6 @@ class SessionInfo:
             input_read=reply["input_read"],
             input_left=reply["input_left"],
             claim=reply["claim"],
+            image_id=reply["image_id"],
             record=reply["session"],
         )

@@ -57,6 +57,7 @@ pub struct Reply {
     /// Requests written to `keccak-<n>.bincode` in the segment directory; their sizes as powers of two.
     keccaks: Vec<usize>,
     claim: ByteBuf,
+    image_id: ByteBuf,
     session: ByteBuf,
     input_read: u64,
     input_left: Option<u64>,
@@ -72,12 +73,13 @@ struct SegmentInfo {
     paging_cycles: u64,
 }
 
+/// A piece to prove has been made; in a directory, its file is complete.
 #[derive(Serialize)]
-struct Progress {
+struct Made {
     phase: &'static str,
+    piece: (&'static str, usize),
     segments: usize,
     user_cycles: u64,
-    elapsed_s: f64,
 }
 
 /// `execute {env, program, segments, segment_dir?}`.
@@ -96,6 +98,7 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
             .as_deref()
             .filter(|_| request.segments == Sink::Dir),
         sizes: &keccaks,
+        host,
     });
     let profile = match &request.env.pprof_out {
         Some(path) => Some(Profile::start(path, request.program, &mut env)?),
@@ -116,11 +119,11 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
                 let info = request.keep(&segment, host)?;
                 let mut segments = lock(&segments);
                 segments.push(info);
-                host.progress(&Progress {
+                host.progress(&Made {
                     phase: "execute",
+                    piece: ("segment", segment.index as usize),
                     segments: segments.len(),
                     user_cycles: segments.iter().map(|segment| segment.cycles).sum(),
-                    elapsed_s: start.elapsed().as_secs_f64(),
                 })?;
                 Ok(Box::new(NullSegmentRef))
             })
@@ -167,6 +170,7 @@ fn reply(
         segments,
         keccaks,
         claim: bytes(claim.digest()),
+        image_id: bytes(claim.pre.digest()),
         session: SessionRecord {
             claim,
             journal: journal.clone().unwrap_or_default(),
@@ -274,6 +278,7 @@ impl<W: Write> Write for Tail<W> {
 struct Keccaks<'a> {
     dir: Option<&'a Path>,
     sizes: &'a Mutex<Vec<usize>>,
+    host: &'a Host,
 }
 
 impl CoprocessorCallback for Keccaks<'_> {
@@ -286,6 +291,12 @@ impl CoprocessorCallback for Keccaks<'_> {
             file.flush()?;
         }
         sizes.push(request.po2);
+        self.host.progress(&Made {
+            phase: "execute",
+            piece: ("keccak", sizes.len() - 1),
+            segments: 0,
+            user_cycles: 0,
+        })?;
         Ok(())
     }
 }

@@ -16,16 +16,13 @@ if TYPE_CHECKING:
     from zkhost.receipt import Receipt
 
 
-class ReceiptKind(str, enum.Enum):
-    """COMPOSITE: a proof a segment. SUCCINCT: one proof of constant size. GROTH16: a few hundred bytes. FAKE: no proof at all."""
+class ReceiptKind(enum.StrEnum):
+    """COMPOSITE: a proof a segment. SUCCINCT: one proof of constant size. GROTH16: a few hundred bytes. FAKE: none."""
 
     COMPOSITE = "composite"
     SUCCINCT = "succinct"
     GROTH16 = "groth16"
     FAKE = "fake"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)

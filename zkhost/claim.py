@@ -1,0 +1,45 @@
+"""What a receipt claims: which program, how it ended, what it output. Unproved until the receipt is verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zkhost.session import ExitCode
+
+
+@dataclass(frozen=True)
+class ReceiptClaim:
+    """risc0's ReceiptClaim. Digests are 32 bytes.
+
+    pre: the program's image ID. post: the memory's state at the end, all zero after a halt. journal_digest and
+    assumptions (digests of those left unresolved) are None where the claim is pruned.
+    """
+
+    pre: bytes
+    post: bytes
+    exit_code: ExitCode
+    input: bytes
+    output: bytes
+    journal_digest: bytes | None
+    assumptions: tuple[bytes, ...] | None
+
+    @classmethod
+    def from_reply(cls, reply: Mapping[str, Any]) -> ReceiptClaim:
+        """From the shim's ClaimFacts."""
+        assumptions = reply["assumptions"]
+        return cls(
+            pre=reply["pre"],
+            post=reply["post"],
+            exit_code=ExitCode(*reply["exit_code"]),
+            input=reply["input"],
+            output=reply["output"],
+            journal_digest=reply["journal_digest"],
+            assumptions=None if assumptions is None else tuple(assumptions),
+        )
+
+    @property
+    def image_id(self) -> str:
+        """The program's image ID, 64 hex digits."""
+        return self.pre.hex()
