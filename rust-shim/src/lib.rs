@@ -78,6 +78,7 @@ operations! {
     "verify_integrity" => verify::verify_integrity,
     "receipt_inspect" => receipt::inspect,
     "receipt_convert" => receipt::convert,
+    "receipt_prune" => receipt::prune,
 }
 
 fn decode<'a, T: Deserialize<'a>>(request: &'a [u8]) -> Result<T> {
