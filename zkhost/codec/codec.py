@@ -9,11 +9,14 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast, overload
 
-from ..errors import DecodeError, EncodeError
+from ..errors import DecodeError, EncodeError, SchemaError
 from . import schema as s
+from .deep import deep_recursion
+from .gen_decode import compile_decoder, compile_reader
+from .gen_encode import compile_encoder
 from .ref_decode import decode_value
 from .ref_encode import encode_value
-from .report import NESTING_LIMIT, refuse_words
+from .report import NESTING_LIMIT, refuse_words, show
 from .translate import schema_of
 
 __all__ = ["Codec", "WireFormat", "Words", "codec", "decode", "encode"]
@@ -30,8 +33,14 @@ class WireFormat(StrEnum):
     PACKED = "packed"
 
 
+FORMATS: dict[str, WireFormat] = {f.value: f for f in WireFormat}
+
+
 class Codec(Generic[T]):
-    """The encoder and decoder of one type in one format. Get one from `codec`; it can be shared between threads."""
+    """The encoder and decoder of one type in one format. Get one from `codec`; it can be shared between threads.
+
+    Each is compiled when it is first used, and from then on replaces the method of its name on this object.
+    """
 
     def __init__(self, node: s.Node, format: WireFormat) -> None:
         self.schema = node
@@ -43,10 +52,10 @@ class Codec(Generic[T]):
 
     def encode(self, value: T) -> bytes:
         """The value as words, in little-endian bytes. Raises EncodeError with the path of what does not fit."""
-        try:
-            return encode_value(self.schema, value, self._packed)
-        except RecursionError:
-            raise EncodeError(_too_deep("value"), path="", expected="fewer levels", found="more") from None
+        with deep_recursion():
+            compiled, _ = compile_encoder(self.schema, self._packed, self._explain)
+        self.__dict__["encode"] = compiled
+        return compiled(value)
 
     def encode_words(self, value: T) -> list[int]:
         """The value as a list of words. Raises EncodeError."""
@@ -54,10 +63,7 @@ class Codec(Generic[T]):
 
     def encode_array(self, value: T) -> array[int]:
         """The value as an array('I') of words. Raises EncodeError."""
-        words = array("I", self.encode(value))
-        if sys.byteorder == "big":
-            words.byteswap()
-        return words
+        return array("I", self.encode(value))
 
     def decode(self, data: Words, strict: bool = True) -> T:
         """The value that `data` holds. Raises DecodeError with the path and the word offset of what is wrong.
@@ -65,23 +71,47 @@ class Codec(Generic[T]):
         Where `strict`, words left over, padding that is not zero and maps or sets out of order are refused;
         otherwise exactly what the Rust deserializer accepts is accepted, words left over included.
         """
-        raw = as_words(data)
-        value, end = self._decode(raw, 0, strict)
-        if strict and end != len(raw):
-            left = (len(raw) - end) // 4
-            refuse_words(None, end // 4, "the end of the input", f"{left} more word{'s' * (left > 1)}",
-                         "to read several values one after another use decode_from or zkhost.codec.Reader")  # fmt: skip
-        return value
+        with deep_recursion():
+            compiled, _ = compile_decoder(self.schema, self._packed, self._decode)
+        self.__dict__["decode"] = compiled
+        return cast(T, compiled(data, strict))
 
     def decode_from(self, data: Words, offset: int = 0, strict: bool = True) -> tuple[T, int]:
         """The value that begins at word `offset`, and the offset of the word after it: what env::read does in Rust.
 
         Raises DecodeError; what follows the value is not looked at.
         """
-        value, end = self._decode(as_words(data), offset * 4, strict)
+        raw = as_words(data)
+        value, end = self._read(raw, offset * 4, strict)
         return value, end // 4
 
-    def _decode(self, raw: bytes, at: int, strict: bool) -> tuple[T, int]:
+    def _explain(self, value: T) -> bytes:
+        """What the compiled encoder asks about a value it does not take: raises the error, or encodes it after all."""
+        try:
+            return encode_value(self.schema, value, self._packed)
+        except RecursionError:
+            raise EncodeError(_too_deep("value"), path="", expected="fewer levels", found="more") from None
+
+    def _decode(self, data: Words, strict: bool) -> T:
+        """What the compiled decoder asks about input it does not take."""
+        raw = as_words(data)
+        value, end = self._read(raw, 0, strict)
+        if strict and end != len(raw):
+            left = (len(raw) - end) // 4
+            refuse_words(None, end // 4, "the end of the input", f"{left} more word{'s' * (left > 1)}",
+                         "to read several values one after another use decode_from or zkhost.codec.Reader")  # fmt: skip
+        return value
+
+    def _read(self, raw: bytes, at: int, strict: bool) -> tuple[T, int]:
+        name = "_read_strict" if strict else "_read_lax"
+        reader = self.__dict__.get(name)
+        if reader is None:
+            with deep_recursion():
+                reader = self.__dict__[name] = compile_reader(self.schema, self._packed, strict)[0]
+        try:
+            return cast("tuple[T, int]", reader(raw, at))
+        except Exception:
+            pass
         try:
             return cast("tuple[T, int]", decode_value(self.schema, raw, at, self._packed, strict))
         except RecursionError:
@@ -94,22 +124,23 @@ def as_words(data: Words) -> bytes:
     """Words in any form as little-endian bytes. Raises DecodeError where they are not whole words."""
     if isinstance(data, bytes):
         raw = data
-    elif isinstance(data, str):
-        raise DecodeError("expected words, found a str", path="", offset=0, expected="words", found="str")
     else:
         try:
-            view = memoryview(cast(Any, data))
-        except TypeError:
-            words = array("I", data)
-            view = memoryview(words)
-        raw = view.tobytes()
-        if view.itemsize == 4 and sys.byteorder == "big":
-            swapped = array("I", raw)
-            swapped.byteswap()
-            raw = swapped.tobytes()
+            raw = _as_bytes(data)
+        except (TypeError, OverflowError, ValueError):
+            refuse_words(None, 0, "bytes, or words from 0 to 2**32 - 1", show(data))
     if len(raw) % 4:
         refuse_words(None, len(raw) // 4, "whole words of four bytes", f"{len(raw)} bytes")
     return raw
+
+
+def _as_bytes(data: Any) -> bytes:
+    if isinstance(data, str):
+        raise TypeError
+    try:
+        return memoryview(data).tobytes()
+    except TypeError:
+        return array("I", data).tobytes()
 
 
 def _too_deep(what: str) -> str:
@@ -135,13 +166,20 @@ def codec(
     >>> codec(tuple[U8, U64], "packed").encode_words((7, 1 << 32))
     [7, 0, 1]
     """
+    known = FORMATS.get(format)
+    if known is None:
+        raise SchemaError(f"no wire format {format!r}", hint="use 'standard' or 'packed'")
+    if namespace or not _hashable(type):
+        return Codec(schema_of(type, namespace), known)
+    return _cached(type, known)
+
+
+def _hashable(type: Any) -> bool:
     try:
-        if not namespace:
-            return _cached(type, WireFormat(format))
-    except TypeError as exc:
-        if isinstance(exc, ValueError) or "unhashable" not in str(exc):
-            raise
-    return Codec(schema_of(type, namespace), WireFormat(format))
+        hash(type)
+    except TypeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ForwardRef, TypeVar, Union, get_args, get_ori
 from ..errors import SchemaError
 from . import schema as s
 from .classes import Classes
+from .deep import deep_recursion
 from .types import AnyOrder, Len, Some, Tagged
 
 __all__ = ["schema_of"]
@@ -49,9 +50,10 @@ def schema_of(annotation: Any, namespace: Mapping[str, Any] | None = None) -> s.
     they are nested in. Raises SchemaError, which names the field and the fix.
     """
     try:
-        node = Translator(namespace or {}).node(annotation, _show(annotation), {})
-        _refuse_endless(node)
-        return node
+        with deep_recursion():
+            node = Translator(namespace or {}).node(annotation, _show(annotation), {})
+            _refuse_endless(node)
+            return node
     except RecursionError:
         raise SchemaError(
             f"{_show(annotation)}: nested too deeply, or a generic type that grows without end",
