@@ -4,12 +4,17 @@
 //! so that neither deep data nor a caller's small stack can end the process.
 
 mod bounded;
-#[cfg(feature = "prove")]
 mod env;
 mod error;
+#[cfg(feature = "prove")]
 mod execute;
+mod guest_error;
+mod guests;
 mod host;
 mod info;
+mod ipc;
+mod pieces;
+#[cfg(feature = "prove")]
 mod profile;
 mod program;
 #[cfg(feature = "prove")]
@@ -17,6 +22,7 @@ mod prove;
 #[cfg(feature = "prove")]
 mod recursion;
 mod receipt;
+mod server;
 mod session;
 mod trace;
 mod verify;
@@ -52,6 +58,9 @@ macro_rules! operations {
 
 operations! {
     "build_info" => info::build_info,
+    "toolchain_info" => guests::toolchain_info,
+    "build_guests" => guests::build_guests,
+    "build_toolchain" => guests::build_toolchain,
     "image_id" => program::image_id,
     "program_binary" => program::program_binary,
     #[cfg(feature = "prove")]
@@ -72,6 +81,10 @@ operations! {
     "verify_succinct" => recursion::verify_succinct,
     #[cfg(feature = "prove")]
     "assemble_succinct" => recursion::assemble_succinct,
+    "ipc_execute" => ipc::execute,
+    "ipc_prove_segment" => ipc::prove_segment,
+    "ipc_prove_keccak" => ipc::prove_keccak,
+    "ipc_compress" => ipc::compress,
     "assemble_composite" => session::assemble_composite,
     "fake_receipt" => session::fake_receipt,
     "verify" => verify::verify,
