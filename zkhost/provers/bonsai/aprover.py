@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from zkhost.errors import ConfigError, RemoteError, UnsupportedError
 from zkhost.image_id import image_id_hex
-from zkhost.provers.base import ProveInfo, ProverInfo, ProverOpts, ReceiptKind
+from zkhost.provers.base import Progress, ProveInfo, ProverInfo, ProverOpts, ReceiptKind
 from zkhost.provers.bonsai import results, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id
@@ -226,6 +226,7 @@ class AsyncBonsaiProver:
         session: RemoteSession | None = None
         try:
             async with within(self.settings.deadline_s, lambda: session):
+                _tell(on_progress, "upload")
                 session = await self.submit(env, program, opts, execute_only=execute_only)
                 return await finish(session, env, on_progress)
         except asyncio.CancelledError:
@@ -241,7 +242,9 @@ class AsyncBonsaiProver:
         if session.record.receipt_kind == ReceiptKind.GROTH16:
             data = await session.snark(tell)
         else:
+            _tell(on_progress, "download")
             data = await session.receipt(status)
+        _tell(on_progress, "verify")
         receipt = await asyncio.to_thread(results.verified, data, session.record)
         return ProveInfo(
             receipt=receipt,
@@ -276,6 +279,11 @@ class AsyncBonsaiProver:
             self._has_logs = logs is not None
             if logs:
                 await asyncio.to_thread(results.show_output, env, logs)
+
+
+def _tell(on_progress: OnProgress | None, phase: str) -> None:
+    if on_progress is not None:
+        on_progress(Progress(phase))
 
 
 async def _together(*work: Coroutine[Any, Any, Any]) -> list[Any]:

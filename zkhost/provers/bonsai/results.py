@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from zkhost import _shim
 from zkhost.errors import (
+    FakeReceiptError,
     GuestExitError,
     ImageIDMismatchError,
     RemoteAnswerError,
     UnsuccessfulExitError,
     UnsupportedError,
     VerificationError,
+    VerifierVersionError,
 )
 from zkhost.executor_env import STDERR, STDIN, STDOUT, Assumption, Reader
 from zkhost.provers.base import OnProgress, Progress, ReceiptKind, SessionStats, program_bytes, require_success
@@ -99,6 +101,13 @@ def verified(data: bytes | bytearray, record: SessionRecord) -> Receipt:
             receipt.verify(image_id)
         except UnsuccessfulExitError as exc:
             raise _guest_exit(receipt) from exc
+        except VerifierVersionError as exc:
+            if any(receipt.verifier_parameters):
+                raise
+            raise FakeReceiptError(
+                "the server only simulates proving: its receipt proves nothing",
+                hint="start its workers without RISC0_DEV_MODE and without delays in their pools' profile",
+            ) from exc
     if not at_least(receipt, ReceiptKind(record.receipt_kind)):
         raise RemoteAnswerError(
             f"a {record.receipt_kind} receipt was asked for, but the server gave a {receipt.kind} one"
