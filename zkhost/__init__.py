@@ -6,13 +6,87 @@ Names are imported when they are first used, so that `import zkhost` costs almos
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zkhost._shim import CancelToken as CancelToken
+    from zkhost.cache import ReceiptCache as ReceiptCache
+    from zkhost.contract.declare import Contract as Contract
+    from zkhost.errors import ZkhostError as ZkhostError
+    from zkhost.executor_env import Assumption as Assumption
+    from zkhost.executor_env import ExecutorEnv as ExecutorEnv
+    from zkhost.image_id import ImageID as ImageID
+    from zkhost.image_id import image_id_hex as image_id_hex
+    from zkhost.image_id import parse_image_id as parse_image_id
+    from zkhost.load import load as load
+    from zkhost.policy import VerifyPolicy as VerifyPolicy
+    from zkhost.program import Guest as Guest
+    from zkhost.provers.base import Executor as Executor
+    from zkhost.provers.base import Progress as Progress
+    from zkhost.provers.base import ProveInfo as ProveInfo
+    from zkhost.provers.base import Prover as Prover
+    from zkhost.provers.base import ProverInfo as ProverInfo
+    from zkhost.provers.base import ProverOpts as ProverOpts
+    from zkhost.provers.base import ReceiptKind as ReceiptKind
+    from zkhost.provers.select import default_executor as default_executor
+    from zkhost.provers.select import default_prover as default_prover
+    from zkhost.receipt import Receipt as Receipt
+    from zkhost.session import Journal as Journal
+    from zkhost.session import SessionInfo as SessionInfo
 
 _WHERE: dict[str, str] = {
+    "Assumption": "zkhost.executor_env",
+    "CancelToken": "zkhost._shim",
+    "Contract": "zkhost.contract.declare",
+    "Executor": "zkhost.provers.base",
+    "ExecutorEnv": "zkhost.executor_env",
+    "Guest": "zkhost.program",
+    "ImageID": "zkhost.image_id",
+    "Journal": "zkhost.session",
+    "Progress": "zkhost.provers.base",
+    "ProveInfo": "zkhost.provers.base",
+    "Prover": "zkhost.provers.base",
+    "ProverInfo": "zkhost.provers.base",
+    "ProverOpts": "zkhost.provers.base",
+    "Receipt": "zkhost.receipt",
+    "ReceiptCache": "zkhost.cache",
+    "ReceiptKind": "zkhost.provers.base",
+    "SessionInfo": "zkhost.session",
+    "VerifyPolicy": "zkhost.policy",
     "ZkhostError": "zkhost.errors",
+    "default_executor": "zkhost.provers.select",
+    "default_prover": "zkhost.provers.select",
+    "image_id_hex": "zkhost.image_id",
+    "load": "zkhost.load",
+    "parse_image_id": "zkhost.image_id",
 }
 
-__all__ = ["ZkhostError"]
+__all__ = [
+    "Assumption",
+    "CancelToken",
+    "Contract",
+    "Executor",
+    "ExecutorEnv",
+    "Guest",
+    "ImageID",
+    "Journal",
+    "Progress",
+    "ProveInfo",
+    "Prover",
+    "ProverInfo",
+    "ProverOpts",
+    "Receipt",
+    "ReceiptCache",
+    "ReceiptKind",
+    "SessionInfo",
+    "VerifyPolicy",
+    "ZkhostError",
+    "default_executor",
+    "default_prover",
+    "image_id_hex",
+    "load",
+    "parse_image_id",
+]
 
 
 def __getattr__(name: str) -> Any:
