@@ -26,9 +26,15 @@ def free_port() -> int:
 class Cluster:
     """The processes. `url` is the API; `manager` and `workers` are running ones, to be killed and started again."""
 
-    def __init__(self, r0vm: Path, folder: Path, *, prove_s: float | None = 0.05, slots: int = 2) -> None:
-        """`prove_s`: how long proving a segment is made to take, None: prove. `slots`: tasks a worker runs at once."""
+    def __init__(
+        self, r0vm: Path, folder: Path, *, prove_s: float | None = 0.05, slots: int = 2, po2: int | None = None
+    ) -> None:
+        """`prove_s`: how long proving a segment is made to take, None: prove. `slots`: tasks a worker runs at once.
+
+        `po2`: the segments' size.
+        """
         self._r0vm, self._folder = r0vm, folder
+        self._po2 = [] if po2 is None else ["--po2", str(po2)]
         self._api, self._addr = free_port(), free_port()
         self._prove_s, self._slots = prove_s, slots
         self.url = f"http://127.0.0.1:{self._api}"
@@ -49,7 +55,7 @@ class Cluster:
     def start_manager(self) -> None:
         """Start the manager and wait for its API. What is stored stays; sessions it ran before are forgotten."""
         api = ["--api", f"127.0.0.1:{self._api}", "--storage", str(self._folder / "storage")]
-        self.manager = self._start("manager", "--manager", *api, "--addr", f"127.0.0.1:{self._addr}")
+        self.manager = self._start("manager", "--manager", *api, *self._po2, "--addr", f"127.0.0.1:{self._addr}")
         for port in (self._api, self._addr):
             self._wait_for(port)
 
@@ -107,3 +113,12 @@ class Cluster:
                     return
             time.sleep(0.02)
         raise AssertionError(f"r0vm's manager did not come up:\n{self.logs()}")
+
+
+def find_r0vm() -> Path:
+    """The r0vm of these tests: RISC0_SERVER_PATH, else the one that `make r0vm` built."""
+    named = os.environ.get("RISC0_SERVER_PATH")
+    cache = Path(os.environ.get("ZKHOST_CACHE") or Path.home() / ".cache" / "zkhost")
+    path = Path(named) if named else cache / "bin" / "r0vm-3.0.6"
+    assert path.is_file(), f"there is no r0vm at {path}: run `make r0vm`"
+    return path
