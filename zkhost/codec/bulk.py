@@ -105,10 +105,14 @@ def _widen(code: str, raw: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Numbers:
-    """How a run of plain numbers is read: bytes an element, its struct code, and bytes -> container."""
+    """How a run of plain numbers is read: bytes an element, its struct code, and bytes -> container.
+
+    `direct` says that what the code unpacks are the elements themselves, with nothing to check or convert.
+    """
 
     size: int
     code: str
+    direct: bool
     convert: Callable[[Any], Any]
 
 
@@ -130,7 +134,8 @@ def from_bytes(inner: s.Node, packed: bool, container: str) -> Numbers | None:
     def convert(raw: Any) -> Any:
         if read == code:
             return fill(code, raw)
-        words = memoryview(raw).cast(read)
+        view: Any = memoryview(raw)
+        words = view.cast(read)
         if code == "?":
             flags = words.tolist()
             if flags and max(flags) > 1:
@@ -140,7 +145,7 @@ def from_bytes(inner: s.Node, packed: bool, container: str) -> Numbers | None:
             return fill(code, narrow(raw))
         return fill(code, array(code, words.tolist()).tobytes())
 
-    return Numbers(struct.calcsize(f"<{read}"), read, convert)
+    return Numbers(struct.calcsize(f"<{read}"), read, read == code and code not in "B?", convert)
 
 
 def _fill_list(code: str, raw: Any) -> list[Any]:

@@ -247,7 +247,7 @@ class _DecoderSource:
             word = not (self.packed and numbers.size == 1)
             return f"{convert}({self.part(f'{size}s', size, word) if size else repr(b'')})"
         n, name = self.part("I", 4), self.src.fresh("l")
-        if node.container in ("list", "tuple") and numbers.code in tuple("IiQqfd"):
+        if node.container in ("list", "tuple") and numbers.direct:
             self.reads.begin(Head(numbers.code, n, name, numbers.size))
             return f"tuple({name})" if node.container == "tuple" else name
         self.reads.settle()
