@@ -49,7 +49,8 @@ def load(
     Raises GuestNotFoundError, which says what was looked for and which guests are there.
     """
     if isinstance(guest, Contract):
-        guest, contract = guest.guest, guest
+        name, program = _find(where, guest.guest)
+        return Guest(program, guest, name=name, check=check)
     name, program = _find(where, guest)
     return Guest(program, contract, name=name, check=check)
 

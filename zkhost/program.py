@@ -13,7 +13,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from zkhost.contract.declare import Contract
 from zkhost.errors import SchemaError

@@ -13,7 +13,7 @@ use core::{any::TypeId, fmt, marker::PhantomData, mem, ptr::NonNull};
 
 use serde::de::{DeserializeOwned, Visitor};
 
-use crate::{de::Decoder, error::Stop, input::TRUSTED_BYTES};
+use crate::{big_array::BigArray, de::Decoder, error::Stop, input::TRUSTED_BYTES};
 
 /// A number, or an array of bytes, whose wire form is its memory, and for which any bytes are a value.
 ///
@@ -127,7 +127,22 @@ pub(crate) fn array<'de, V: Visitor<'de>, const PACKED: bool>(
             }
         };
     }
+    macro_rules! big_arrays {
+        ($($len:literal)*) => {
+            match len {
+                $($len => {
+                    if visits::<V, BigArray<u8, $len>>() {
+                        let mut bytes = [0; $len];
+                        let filled = if PACKED { decoder.fill(&mut bytes) } else { decoder.fill_wide(&mut bytes) };
+                        return Some(filled.map(|()| same(BigArray(bytes))));
+                    }
+                })*
+                _ => {}
+            }
+        };
+    }
     arrays!(4 8 12 16 20 24 28 32);
+    big_arrays!(33 48 64 65 96 128 192 256 384 512 1024 2048 4096);
     None
 }
 

@@ -22,6 +22,7 @@
 
 extern crate alloc;
 
+mod big_array;
 mod bulk;
 mod de;
 mod error;
@@ -34,6 +35,7 @@ use alloc::vec::Vec;
 
 use serde::{de::DeserializeOwned, Serialize};
 
+pub use big_array::BigArray;
 pub use error::{Error, ErrorKind, Result};
 pub use input::{Input, Source};
 pub use stdio::{commit_bytes, commit_frame, read_bytes, read_frame, read_slice, read_some, read_to_end, Fd};
