@@ -13,6 +13,7 @@ mod guests;
 mod host;
 mod info;
 mod ipc;
+mod oracle;
 mod pieces;
 #[cfg(feature = "prove")]
 mod profile;
@@ -92,6 +93,8 @@ operations! {
     "receipt_inspect" => receipt::inspect,
     "receipt_convert" => receipt::convert,
     "receipt_prune" => receipt::prune,
+    "serde_encode" => oracle::serde_encode,
+    "serde_decode" => oracle::serde_decode,
 }
 
 fn decode<'a, T: Deserialize<'a>>(request: &'a [u8]) -> Result<T> {
