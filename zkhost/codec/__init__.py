@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import DecodeError, EncodeError, SchemaError
 from . import schema
 from .codec import Codec, WireFormat, Words, codec, decode, encode
 from .declare import enum, newtype, tuple_struct
 from .plain import describe_node, node_from_plain, node_to_plain
+from .stream import Reader, Writer
 from .translate import schema_of
 from .types import (
     F32,
@@ -65,17 +67,22 @@ __all__ = [
     "Array",
     "Char",
     "Codec",
+    "DecodeError",
+    "EncodeError",
     "FloatArray",
     "HashMap",
     "HashSet",
     "IntArray",
     "Len",
+    "Reader",
+    "SchemaError",
     "SerdeBytes",
     "Some",
     "Tagged",
     "Unit",
     "WireFormat",
     "Words",
+    "Writer",
     "codec",
     "decode",
     "describe",
