@@ -24,6 +24,7 @@ COMMANDS: dict[str, _Lazy] = {
     "codegen": _Lazy("zkhost.cli.codegen:codegen", "Write the guest's Rust types from contract.py."),
     "import-types": _Lazy("zkhost.cli.import_types:import_types", "Turn a Rust file's serde types into Python."),
     "execute": _Lazy("zkhost.cli.execute:execute", "Run a guest without proving."),
+    "profile": _Lazy("zkhost.cli.profile:profile", "Show where a guest's cycles go."),
     "prove": _Lazy("zkhost.cli.prove:prove", "Run a guest and prove the run."),
     "verify": _Lazy("zkhost.cli.verify:verify", "Verify a receipt."),
     "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),
@@ -59,11 +60,20 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; an error of zkhost prints as text, never as a traceback."""
+    """Run the command; an error of zkhost prints as text, never as a traceback.
+
+    Exit codes: 0 done, 1 an error of zkhost or the answer no, 2 wrong usage, 130 after Ctrl-C.
+    """
     from zkhost.errors import ZkhostError
 
     try:
-        sys.exit(cli.main(standalone_mode=True))
+        cli.main(standalone_mode=False)
     except ZkhostError as error:
         click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
         sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.secho("stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,102 @@
+"""What execute and prove share: which program, what the guest is given, and how results are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from zkhost.executor_env import ExecutorEnv
+
+F = TypeVar("F", bound=Callable[..., Any])
+_ELF = b"\x7fELF"
+
+_OPTIONS = [
+    click.argument("program", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path, exists=True)),
+    click.option(
+        "--guest", "guest_name", metavar="NAME", help="Which guest of the project; not needed where it has one."
+    ),
+    click.option(
+        "--input", "input_file", type=click.File("rb"), help="The guest's standard input; - is this command's."
+    ),
+    click.option(
+        "--arg", "args", multiple=True, metavar="TEXT", help="A command-line argument of the guest. Repeatable."
+    ),
+    click.option("--env", "env_vars", multiple=True, metavar="NAME=VALUE", help="A variable of the guest. Repeatable."),
+    click.option(
+        "--segment-limit-po2", type=int, metavar="N", help="Split into segments of 2^N cycles at most (13 to 22)."
+    ),
+    click.option("--session-limit", type=int, metavar="CYCLES", help="Stop after so many cycles."),
+]
+
+
+def guest_options(command: F) -> F:
+    """The options that say which program runs, on what."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_program(target: Path, guest_name: str | None = None) -> bytes:
+    """The program binary in a file (an ELF is combined with risc0's kernel), or of a project's built guest."""
+    if target.is_dir():
+        from zkhost.load import load
+
+        folders = [target, target / "methods", target / "methods" / "guest", target / "guest"]
+        package = next((folder for folder in reversed(folders) if (folder / "Cargo.toml").is_file()), target)
+        return load(package, guest_name).program
+    data = target.read_bytes()
+    if data.startswith(_ELF):
+        from zkhost import _shim
+
+        data = _shim.call("program_binary", {"elf": data})["program"]
+    return data
+
+
+def build_env(
+    input_file: BinaryIO | None,
+    args: tuple[str, ...],
+    env_vars: tuple[str, ...],
+    segment_limit_po2: int | None,
+    session_limit: int | None,
+    **_: object,
+) -> ExecutorEnv:
+    """The guest's environment from the options. Its stdout goes to this command's stderr: stdout is for results."""
+    from zkhost.executor_env import ExecutorEnv
+
+    builder = ExecutorEnv.builder().args(list(args)).stdout(sys.stderr.buffer)
+    if input_file:
+        builder.write_slice(input_file.read())
+    for pair in env_vars:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} has no =", param_hint="--env")
+        builder.env_var(name, value)
+    if segment_limit_po2 is not None:
+        builder.segment_limit_po2(segment_limit_po2)
+    if session_limit is not None:
+        builder.session_limit(session_limit)
+    return builder.build()
+
+
+def cycles_line(segments: int, user_cycles: int, total_cycles: int | None) -> str:
+    """As in `4,242 user cycles of 32,768 in 1 segment`."""
+    of = "" if total_cycles is None else f" of {total_cycles:,}"
+    return f"{user_cycles:,} user cycles{of} in {segments} segment{'' if segments == 1 else 's'}"
+
+
+def journal_line(data: bytes, shown: int = 32) -> str:
+    """As in `journal: 8 bytes 8701000000000000`."""
+    return f"journal: {len(data):,} bytes {data[:shown].hex()}{'...' if len(data) > shown else ''}"
+
+
+def dev_mode_banner() -> None:
+    """Say on stderr that proofs are fake, where they are."""
+    from zkhost import _config
+
+    if _config.dev_mode():
+        click.secho("RISC0_DEV_MODE is set: receipts are FAKE and prove nothing.", fg="yellow", bold=True, err=True)

@@ -1,0 +1,47 @@
+"""A progress bar on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zkhost.provers.base import OnProgress, Progress
+
+
+@contextmanager
+def progress_bar() -> Iterator[OnProgress | None]:
+    """A callback that draws segments done of total, cycles, elapsed and remaining time; None where nobody looks."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("segments, {task.fields[cycles]} cycles,"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("execute", total=None, cycles="0", left="")
+
+        def show(now: Progress) -> None:
+            left = "" if now.remaining_s is None else f"about {now.remaining_s:.0f} s left"
+            bars.update(
+                task,
+                description=now.phase,
+                completed=now.segments_done,
+                total=now.segments_total,
+                cycles=f"{now.user_cycles:,}",
+                left=left,
+            )
+
+        yield show

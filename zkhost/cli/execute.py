@@ -1,0 +1,57 @@
+"""`zkhost execute`: run a guest without proving."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zkhost.cli._guest_io import build_env, cycles_line, guest_options, journal_line, read_program
+
+_EPILOG = """\b
+Examples:
+  zkhost execute . --input input.bin
+  zkhost execute methods/multiply.bin --input - --journal out.bin < input.bin
+"""
+
+
+@click.command(epilog=_EPILOG)
+@guest_options
+@click.option(
+    "--journal", "journal_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the journal here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def execute(*, program: Path, guest_name: str | None, journal_file: Path | None, as_json: bool, **given: Any) -> None:
+    """Run a guest in the executor and show its exit code, journal, cycles and segments. Nothing is proved.
+
+    Exit status: 0 where the guest ended with Halted(0), else 1.
+    """
+    from zkhost.cli._progress import progress_bar
+    from zkhost.provers.select import default_executor
+
+    binary, env = read_program(program, guest_name), build_env(**given)
+    with progress_bar() as on_progress:
+        session = default_executor().execute(env, binary, on_progress=on_progress)
+    if journal_file:
+        journal_file.write_bytes(session.journal.bytes)
+    if as_json:
+        result = {
+            "exit_code": str(session.exit_code),
+            "journal": session.journal.bytes.hex(),
+            "user_cycles": session.user_cycles,
+            "total_cycles": session.total_cycles,
+            "paging_cycles": session.paging_cycles,
+            "reserved_cycles": session.reserved_cycles,
+            "segments": [{"index": s.index, "po2": s.po2, "cycles": s.cycles} for s in session.segments],
+            "elapsed_s": session.elapsed_s,
+        }
+        click.echo(json.dumps(result, indent=2))
+    else:
+        click.echo(
+            f"{session.exit_code}, {cycles_line(len(session.segments), session.user_cycles, session.total_cycles)}"
+        )
+        click.echo(journal_line(session.journal.bytes))
+    sys.exit(0 if session.exit_code.ok else 1)

@@ -1,0 +1,80 @@
+"""`zkhost inspect` and `zkhost image-id`: what is in a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zkhost.cli._guest_io import journal_line, read_program
+
+_PROGRAM_MAGIC = (b"R0BF", b"\x7fELF")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def inspect(*, file: Path, as_json: bool) -> None:
+    """Show what a receipt claims, or what a program binary is. Nothing is verified.
+
+    \b
+    Examples:
+      zkhost inspect receipt.zkr
+      zkhost inspect methods/multiply.bin --json
+    """
+    with file.open("rb") as stream:
+        is_program = stream.read(4) in _PROGRAM_MAGIC
+    facts = _program_facts(file) if is_program else _receipt_facts(file)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        if name == "journal":
+            click.echo(journal_line(bytes.fromhex(value)))
+        elif value is not None:
+            click.echo(f"{name.replace('_', ' ')}: {value}")
+    if not is_program:
+        click.echo("not verified: run `zkhost verify` with the image ID of your own build")
+
+
+@click.command()
+@click.argument("program", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path, exists=True))
+@click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in words too.")
+def image_id(*, program: Path, guest_name: str | None, as_json: bool) -> None:
+    """Print the image ID of a program binary, a guest's ELF, or a project's built guest: 64 hex digits."""
+    from zkhost import _shim
+    from zkhost.image_id import parse_image_id
+
+    found: bytes = _shim.call("image_id", {"program": read_program(program, guest_name)})["image_id"]
+    if as_json:
+        click.echo(json.dumps({"image_id": found.hex(), "words": parse_image_id(found)}))
+    else:
+        click.echo(found.hex())
+
+
+def _program_facts(file: Path) -> dict[str, Any]:
+    from zkhost import _shim
+
+    binary = read_program(file)
+    found: bytes = _shim.call("image_id", {"program": binary})["image_id"]
+    return {"what": "program binary", "bytes": len(binary), "image_id": found.hex()}
+
+
+def _receipt_facts(file: Path) -> dict[str, Any]:
+    from zkhost.receipt import Receipt
+
+    receipt = Receipt.load(file)
+    claim = receipt.claim
+    return {
+        "what": f"{receipt.kind} receipt",
+        "kind": str(receipt.kind),
+        "claims_image_id": None if claim is None else claim.image_id,
+        "claims_exit_code": None if claim is None else str(claim.exit_code),
+        "claim_digest": None if receipt.claim_digest is None else receipt.claim_digest.hex(),
+        "verifier_parameters": receipt.verifier_parameters.hex(),
+        "seal_bytes": receipt.seal_size,
+        "journal": receipt.journal.bytes.hex(),
+    }

@@ -1,0 +1,89 @@
+"""`zkhost verify`: does this receipt prove that program?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zkhost.cli._guest_io import dev_mode_banner, journal_line, read_program
+
+if TYPE_CHECKING:
+    from zkhost.receipt import Receipt
+
+_EPILOG = """\b
+Examples:
+  zkhost verify receipt.zkr --image-id e6990b0dbc2a...
+  zkhost verify receipt.bin --program methods/multiply.bin --json
+  zkhost verify --session 6a7c... --program .              wait for a remote session, then verify
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("receipt_file", metavar="[RECEIPT]", required=False, type=click.Path(path_type=Path, exists=True))
+@click.option("--image-id", metavar="HEX", help="The program's image ID, 64 hex digits, from your own build.")
+@click.option("--program", type=click.Path(path_type=Path, exists=True), help="Or the program itself, or its project.")
+@click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project.")
+@click.option("--session", "session_id", metavar="ID", help="Fetch the receipt of this remote session.")
+@click.option("--allow-fake", is_flag=True, help="Accept a dev-mode receipt, which proves nothing.")
+@click.option(
+    "--journal", "journal_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the journal here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def verify(
+    *,
+    receipt_file: Path | None,
+    image_id: str | None,
+    program: Path | None,
+    guest_name: str | None,
+    session_id: str | None,
+    allow_fake: bool,
+    journal_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Verify that a receipt proves a run of one program, and show its journal.
+
+    The image ID must come from your own build or a record you trust, never from whoever sent the receipt.
+
+    Exit status: 0 where it verifies, else 1.
+    """
+    from zkhost.image_id import image_id_hex
+    from zkhost.receipt import Receipt
+
+    if (image_id is None) == (program is None):
+        raise click.UsageError("say which program it should prove: either --image-id or --program")
+    if (receipt_file is None) == (session_id is None):
+        raise click.UsageError("give a receipt file, or --session ID")
+    expected = image_id_hex(image_id or _image_id(program, guest_name))
+    dev_mode_banner()
+    receipt = Receipt.load(receipt_file) if receipt_file else _attach(session_id or "", expected)
+    receipt.verify(expected, allow_fake=True if allow_fake else None)
+    if journal_file:
+        journal_file.write_bytes(receipt.journal.bytes)
+    if as_json:
+        result = {
+            "verified": True,
+            "kind": str(receipt.kind),
+            "image_id": expected,
+            "journal": receipt.journal.bytes.hex(),
+        }
+        click.echo(json.dumps(result, indent=2))
+        return
+    click.echo(f"verified: a {receipt.kind} receipt of program {expected}")
+    click.echo(journal_line(receipt.journal.bytes))
+
+
+def _image_id(program: Path | None, guest_name: str | None) -> bytes:
+    from zkhost import _shim
+
+    assert program is not None
+    image_id: bytes = _shim.call("image_id", {"program": read_program(program, guest_name)})["image_id"]
+    return image_id
+
+
+def _attach(session_id: str, image_id: str) -> Receipt:
+    from zkhost.provers.bonsai import BonsaiProver
+
+    return BonsaiProver().attach(session_id, image_id=image_id).receipt
