@@ -2,8 +2,8 @@
 
     python tests/bench/bench_checkpoint.py PROGRAM [--cycles 10000] [--po2 14] [--kills 10] [--real]
 
-PROGRAM is the program binary of the test guest `burn`: 8 segments with these numbers. It is proved once plain, once with a
-checkpoint; then the recorded receipts and times take the place of proving, and a process is killed at --kills random
+PROGRAM is the program binary of the test guest `burn`: 8 segments with these numbers. It is proved once plain, once
+with a checkpoint; then recorded receipts and times take the place of proving, and a process is killed at --kills random
 points, each time in a fresh copy of the checkpoint, and run again. With --real the kills hit one real proof, one after
 the other. Work is counted in segments begun.
 """

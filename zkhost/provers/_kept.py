@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost import _config, _shim
 from zkhost.checkpoint import SegmentStore
-from zkhost.errors import OutOfMemoryError
+from zkhost.errors import GuestFaultError, HostIOError, OutOfMemoryError, StorageError
 from zkhost.provers import _segments
 from zkhost.provers.base import ProveInfo, ProverInfo, ProverOpts, ReceiptKind, SessionStats
 from zkhost.receipt import Receipt
@@ -108,13 +108,25 @@ def _within_memory(work: Work, env: ExecutorEnv, store: SegmentStore) -> tuple[R
                 raise
             biggest = max(segment.po2 for segment in SessionInfo.from_reply(store.execution).segments)
             if biggest <= SMALLEST_SEGMENT_PO2:
-                raise OutOfMemoryError(
-                    f"even segments of 2**{biggest} need more memory than there is",
-                    hint="prove on a machine with more memory, or on r0vm, Dask or a remote prover there",
-                    segment_limit_po2=biggest,
-                ) from error
+                raise _no_smaller(biggest) from error
             store.note(
                 f"out of memory with segments of 2**{biggest}: starting again with segment_limit_po2 {biggest - 1} "
                 f"({error.message})"
             )
             store.lower_limit(biggest - 1)
+        except GuestFaultError as error:
+            if limit is None or "segment limit" not in error.message:
+                raise
+            raise _no_smaller(limit) from error
+        except HostIOError as error:
+            if isinstance(error.__cause__, StorageError):  # the store's own, raised while the guest ran
+                raise error.__cause__ from None
+            raise
+
+
+def _no_smaller(segment_limit_po2: int) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"even segments of 2**{segment_limit_po2} need more memory than there is, or are too small for this guest",
+        hint="prove on a machine with more memory, or on r0vm, Dask or a remote prover there",
+        segment_limit_po2=segment_limit_po2,
+    )

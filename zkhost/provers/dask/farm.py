@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from zkhost.errors import ShimError, UnsupportedError, WorkerLostError, ZkhostError
+from zkhost.errors import RecursionUnavailableError, ShimError, UnsupportedError, WorkerLostError, ZkhostError
 
 _LOOK_S = 0.25  # how often running jobs are compared with each other, and the slots counted
 _SAMPLES = 101  # durations remembered for each kind of job
@@ -104,6 +104,7 @@ class Farm:
     _waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
     _slots: int = 0
+    _starved_since: float | None = None
     _watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Farm:
@@ -142,6 +143,10 @@ class Farm:
                         ) from error
         self.stats.done += 1
 
+    def starved_s(self) -> float:
+        """How long there has been nowhere to run a job, in seconds."""
+        return 0.0 if self._starved_since is None else time.monotonic() - self._starved_since
+
     async def _attempt(self, attempt: _Attempt) -> bytes:
         """The answer of the first copy to end well."""
         self._begin(attempt, frozenset(attempt.places))
@@ -177,6 +182,10 @@ class Farm:
         while True:
             await asyncio.sleep(_LOOK_S)
             self._slots = await self.pool.slots()
+            if self._slots > 0:
+                self._starved_since = None
+            elif self._starved_since is None:
+                self._starved_since = time.monotonic()
             self._open()
             spare = self._slots - len(self._in_flight)
             for attempt in sorted(self._in_flight, key=lambda attempt: attempt.start)[: max(0, spare)]:
@@ -216,7 +225,7 @@ class Farm:
 
 
 # Another machine would answer the same: nothing to try again.
-_FINAL = (UnsupportedError, ShimError)
+_FINAL = (RecursionUnavailableError, ShimError, UnsupportedError)
 
 
 def _reason(error: Exception) -> str:

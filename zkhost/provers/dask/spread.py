@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zkhost.checkpoint import Piece, SegmentStore
-from zkhost.errors import CancelledError, ProverError, ZkhostError
+from zkhost.errors import CancelledError, ProverError, ProverUnavailableError, ZkhostError
 from zkhost.provers.dask.farm import Farm, Job
 from zkhost.provers.dask.tree import JoinTree, Node
 
@@ -47,6 +47,8 @@ class Spread:
     check: Check
     succinct: bool = False
     on_done: Callable[[int, int | None], object] | None = None
+    starve_s: float = 60.0
+    """How long to wait while there is no worker at all."""
     _tree: JoinTree = field(default_factory=JoinTree)
     _done: int = 0
     _ended: bool = False
@@ -59,6 +61,10 @@ class Spread:
                 while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
                     if cancel.cancelled:
                         raise CancelledError("cancelled by the caller")
+                    if self.farm.starved_s() > self.starve_s:
+                        raise ProverUnavailableError(
+                            f"the cluster has had no worker for {self.starve_s:.0f} s", hint="start workers"
+                        )
                 work.result()
             except BaseExceptionGroup as group:
                 raise _first(group) from group
