@@ -1,8 +1,8 @@
 """The remote prover against a real r0vm cluster: executes, simulated and real proving, processes that die midway.
 
-The cluster keeps sessions in its manager's memory and does not give a dead worker's tasks to another one, so what is asked
-of the client is that it never hangs, never believes a simulated proof, and comes back where there is something to come
-back to.
+The cluster keeps sessions in its manager's memory and does not give a dead worker's tasks to another one. So what is
+asked of the client is that it never hangs, never believes a simulated proof, and comes back where there is something to
+come back to.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ class TestKilledMidway:
 
 @pytest.mark.prove
 def test_a_real_proof(tmp_path: Path) -> None:
-    """A cluster makes succinct receipts. Built without risc0's recursion programs it proves a segment, and fails then."""
+    """A cluster makes succinct receipts. Built without risc0's recursion programs it proves a segment and then fails."""
     with Cluster(find_r0vm(), tmp_path, prove_s=None) as cluster, BonsaiProver(settings(cluster, 300)) as prover:
         if _shim.build_info()["recursion"]:
             info = prover.prove(factors(), FACTORS_ELF)
