@@ -60,7 +60,9 @@ pub struct Request {
     pub locked: bool,
     /// Ask cargo even if nothing has changed.
     pub force: bool,
-    /// Where to build; by default `target/zkhost` in the package.
+    /// With debug information, for profiles: the same code, though perhaps in another order.
+    pub debug: bool,
+    /// Where to build; by default `target/zkhost` in the package, with debug information `target/zkhost-debug`.
     pub target: Option<PathBuf>,
     /// The width of cargo's progress bar, in columns of a terminal; None for no bar and no colours.
     pub progress_width: Option<u16>,
@@ -113,6 +115,7 @@ pub fn build(request: &Request, places: &Places, host: &mut dyn Host) -> Result<
     let package = std::path::absolute(&request.package).at(&request.package)?;
     let target = match &request.target {
         Some(target) => std::path::absolute(target).at(target)?,
+        None if request.debug => package.join("target/zkhost-debug"),
         None => package.join("target/zkhost"),
     };
     let record = record_path(&target, &package, &request.features, &request.bins);
@@ -177,6 +180,11 @@ fn run_cargo(
     }
     for bin in &request.bins {
         command.arg("--bin").arg(bin);
+    }
+    if request.debug {
+        command
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "2")
+            .env("CARGO_PROFILE_RELEASE_STRIP", "none");
     }
     if let Some(width) = request.progress_width {
         command

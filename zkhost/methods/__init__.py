@@ -1,0 +1,67 @@
+"""The guests that come with zkhost, built into the wheel: program binaries and their image IDs.
+
+| guest   | input                    | journal                                        |
+|---------|--------------------------|------------------------------------------------|
+| factors | two u64                  | their product, a u64                           |
+| sha256  | all of stdin, as bytes   | the SHA-256 of it and its length               |
+| echo    | all of stdin, as bytes   | the same bytes                                 |
+
+Each NAME has NAME_ELF (the program binary), NAME_ID (the image ID, eight u32) and NAME_PATH (where it lies). They are
+read when first asked for. A build of zkhost made without a guest toolchain has none: then GuestNotFoundError says so.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from zkhost.errors import GuestNotFoundError
+
+_DATA = Path(__file__).parent / "data"
+_ImageID = tuple[int, int, int, int, int, int, int, int]
+
+FACTORS_ELF: bytes
+FACTORS_ID: _ImageID
+FACTORS_PATH: Path
+SHA256_ELF: bytes
+SHA256_ID: _ImageID
+SHA256_PATH: Path
+ECHO_ELF: bytes
+ECHO_ID: _ImageID
+ECHO_PATH: Path
+
+__all__ = [
+    "ECHO_ELF",
+    "ECHO_ID",
+    "ECHO_PATH",
+    "FACTORS_ELF",
+    "FACTORS_ID",
+    "FACTORS_PATH",
+    "SHA256_ELF",
+    "SHA256_ID",
+    "SHA256_PATH",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    guest, _, what = name.lower().rpartition("_")
+    path = _DATA / f"{guest}.bin"
+    try:
+        if what == "path":
+            path.stat()
+            value: Any = path
+        elif what == "elf":
+            value = path.read_bytes()
+        else:
+            digest = bytes.fromhex(json.loads((_DATA / "methods.json").read_text("utf-8"))[guest])
+            value = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 32, 4))
+    except FileNotFoundError as exc:
+        raise GuestNotFoundError(
+            f"this zkhost has no bundled guest {guest}: it was built where there was no guest toolchain",
+            hint="run `zkhost install`, then build zkhost again",
+        ) from exc
+    globals()[name] = value
+    return value
