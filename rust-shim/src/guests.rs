@@ -24,11 +24,13 @@ pub struct BuildRequest {
     locked: bool,
     #[serde(default)]
     force: bool,
+    #[serde(default)]
+    debug: bool,
     target: Option<PathBuf>,
     progress_width: Option<u16>,
 }
 
-/// `build_guests {package, bins, features, locked, force, target, progress_width}`: builds the bins of a guest package.
+/// `build_guests {package, bins, features, locked, force, debug, target, progress_width}`: builds the bins of a guest package.
 /// What cargo prints goes to file descriptor 2 of the host.
 pub fn build_guests(request: BuildRequest, host: &Host) -> Result<Report> {
     let request = Request {
@@ -37,6 +39,7 @@ pub fn build_guests(request: BuildRequest, host: &Host) -> Result<Report> {
         features: request.features,
         locked: request.locked,
         force: request.force,
+        debug: request.debug,
         target: request.target,
         progress_width: request.progress_width,
     };

@@ -140,6 +140,19 @@ class Profile:
     def source(self, name: str) -> Source:
         return self.sources.get(name) or Source()
 
+    def folded(self) -> Profile:
+        """The same profile with every inlined function's cycles counted for the function it was compiled into."""
+        folded = Profile(Node(self.root.name, own=self.root.own), self.run, self.sources)
+        pending = [(self.root, folded.root)]
+        while pending:
+            node, into = pending.pop()
+            for child in node.children.values():
+                inside = child.inlined and into is not folded.root
+                target = into if inside else into.child(child.name)
+                target.own += child.own
+                pending.append((child, target))
+        return folded
+
     def functions(self) -> list[FunctionCost]:
         """Every function, the most expensive (own cycles) first."""
         own: dict[str, Cycles] = {}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProfiledRun:
-    """A profile, and how the run ended: `session`, or the `error` that ended it early (the profile goes up to there)."""
+    """A profile, and how the run ended: `session`, or the `error` that ended it early; the profile goes up to there."""
 
     profile: Profile
     session: SessionInfo | None

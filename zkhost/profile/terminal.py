@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from zkhost.profile.compare import compare_profiles
-from zkhost.profile.model import Cycles, FunctionCost, Node, Profile, SegmentCost
+from zkhost.profile.model import FunctionCost, Profile, SegmentCost
 
 _USER, _PAGING, _RESERVED = "cyan", "yellow", "bright_black"
-_BAR = 40
+_BAR = 20
 
 
 def render_profile(profile: Profile, base: Profile | None = None, *, top: int = 20) -> RenderableType:
@@ -28,6 +28,9 @@ def render_profile(profile: Profile, base: Profile | None = None, *, top: int = 
 
 def _figures(profile: Profile, base: Profile | None) -> RenderableType:
     run = profile.run
+    was = base.run if base else None
+    # Without segments nothing is known of the base's padding.
+    padded = was if was and was.segments else None
     title = Text(run.program, style="bold")
     if run.image_id:
         title.append(f"  image ID {run.image_id}", style="dim")
@@ -36,14 +39,15 @@ def _figures(profile: Profile, base: Profile | None) -> RenderableType:
     table.add_column(justify="right")
     table.add_column(justify="right", style="dim")
     table.add_column(justify="right")
-    for label, value, before, style in (
-        ("user", run.user, base.run.user if base else None, _USER),
-        ("paging", run.paging, base.run.paging if base else None, _PAGING),
-        ("reserved and padding", run.reserved, base.run.reserved if base else None, _RESERVED),
-        ("proved", run.total, base.run.total if base else None, "bold"),
-    ):
-        row = [Text(label, style=style), f"{value:,}", _percent(value, run.total)]
-        table.add_row(*row, _change(value - before, before) if before is not None else "")
+    rows = (
+        ("user", run.user, was.user if was else None, _USER),
+        ("paging", run.paging, was.paging if was else None, _PAGING),
+        ("reserved and padding", run.reserved, padded.reserved if padded else None, _RESERVED),
+        ("proved", run.total, padded.total if padded else None, "bold"),
+    )
+    for label, value, before, style in rows if run.segments else rows[:2]:
+        change = _change(value - before, before) if before is not None else ""
+        table.add_row(Text(label, style=style), f"{value:,}", _percent(value, run.total), change)
     return Group(title, table, _share_bar(run.user, run.paging, run.reserved))
 
 
@@ -82,28 +86,26 @@ def _where(row: FunctionCost) -> str:
 
 
 def _path(profile: Profile) -> RenderableType:
-    """The calls that cost most at every step."""
-    lines = [Text("dearest path", style="bold")]
-    totals: dict[int, Cycles] = {id(node): node.own for _, node in profile.root.walk()}
-    for _, node in reversed(list(profile.root.walk())):
-        for child in node.children.values():
-            totals[id(node)] += totals[id(child)]
-    whole = totals[id(profile.root)].user or 1
-    node: Node = profile.root
-    last = -1
-    while node.children:
-        node = max(node.children.values(), key=lambda child: totals[id(child)].user)
-        cycles = totals[id(node)].user
-        if cycles < whole / 20:
+    """The calls that cost most at every step, from the guest's main on."""
+    nodes = list(profile.folded().root.walk())
+    totals: dict[int, int] = {id(node): node.own.user for _, node in nodes}
+    for _, node in reversed(nodes):
+        totals[id(node)] += sum(totals[id(child)] for child in node.children.values())
+    at = nodes[0][1]
+    whole = totals[id(at)] or 1
+    steps: list[tuple[str, int]] = []
+    while at.children:
+        at = max(at.children.values(), key=lambda child: totals[id(child)])
+        if totals[id(at)] < whole / 20:
             break
-        # Calls that pass everything on say nothing new, nor do inlined ones.
-        if cycles != last and not node.inlined:
-            bar = "█" * max(1, round(_BAR / 2 * cycles / whole))
-            line = Text(f"{_percent(cycles, whole):>7} ", style="dim")
-            line.append(f"{bar:<{_BAR // 2}} ", style=_USER).append(node.name, style="default")
-            line.no_wrap, line.overflow = True, "ellipsis"
-            lines.append(line)
-        last = cycles
+        if at.name.rsplit("::", 1)[-1] == "main":
+            steps.clear()
+        steps.append((at.name, totals[id(at)]))
+    lines = [Text("dearest path", style="bold")]
+    for name, cycles in steps[:16]:
+        line = Text(f"{_percent(cycles, whole):>7} ", style="dim", no_wrap=True, overflow="ellipsis")
+        line.append(f"{'█' * max(1, round(_BAR * cycles / whole)):<{_BAR}} ", style=_USER).append(name, style="default")
+        lines.append(line)
     return Group(*lines)
 
 

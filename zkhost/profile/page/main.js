@@ -65,20 +65,21 @@ function describe(node) {
 // Tiles and the bar below them.
 function tiles() {
   const was = compared ? data.base.run : null;
+  const padded = was?.segments.length ? was : null; // without segments nothing is known of the base's padding
   const facts = [
-    ["Proved", run.total, was?.total, "All segments, each padded to a power of two", ""],
+    ["Proved", run.total, padded?.total, "All segments, each padded to a power of two", ""],
     ["User", run.user, was?.user, "Instructions of the guest", "user"],
     ["Paging", run.paging, was?.paging, "Memory pages brought in and written out", "paging"],
-    ["Reserved and padding", run.reserved, was?.reserved, "The machine's own cycles and padding", "reserved"],
+    ["Reserved and padding", run.reserved, padded?.reserved, "The machine's own cycles and padding", "reserved"],
   ];
-  for (const [label, value, before, title, key] of facts) {
+  for (const [label, value, before, title, key] of run.segments.length ? facts : facts.slice(1, 3)) {
     const tile = element("div", "tile");
     tile.title = title;
     const name = element("span", "label", label);
     if (key) name.prepend(element("i", key));
     tile.append(name, element("span", "value", count(value)));
     const notes = [];
-    if (key) notes.push(element("span", "of", percent(value, run.total) + " of proved"));
+    if (key) notes.push(element("span", "of", percent(value, run.total) + (run.segments.length ? " of proved" : " of the cycles seen")));
     if (!key) notes.push(element("span", "of", run.segments.length ? `${count(run.segments.length)} segment${run.segments.length > 1 ? "s" : ""}` : "cycles"));
     if (before !== undefined) {
       const change = value - before;

@@ -1,0 +1,190 @@
+"""`zkhost profile`: where a guest's cycles go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+if TYPE_CHECKING:
+    from zkhost.executor_env import ExecutorEnv
+    from zkhost.profile import Profile
+
+_EPILOG = """\b
+Examples:
+  zkhost profile . --input input.bin
+  zkhost profile methods/target/.../fibonacci.bin --input input.bin --out before
+  zkhost profile . --input input.bin --compare before/profile.json
+  zkhost profile run.pb                         draw a pprof file written by r0vm
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("target", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path), default=".")
+@click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project; not needed where it has one.")
+@click.option("--input", "input_file", type=click.File("rb"), help="The guest's standard input; - is this command's.")
+@click.option("--arg", "args", multiple=True, metavar="TEXT", help="A command-line argument of the guest. Repeatable.")
+@click.option("--env", "env_vars", multiple=True, metavar="NAME=VALUE", help="A variable of the guest. Repeatable.")
+@click.option("--segment-limit-po2", type=int, metavar="N", help="Split into segments of 2^N cycles at most.")
+@click.option("--session-limit", type=int, metavar="CYCLES", help="Stop after so many user cycles.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="profile",
+    show_default=True,
+    help="Directory for profile.pb, profile.json and profile.html.",
+)
+@click.option(
+    "--compare",
+    "base_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="BASE",
+    help="Show what changed since BASE, a profile.json or pprof file.",
+)
+@click.option("--fold-inlined", is_flag=True, help="Count inlined functions for the function they were compiled into.")
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="How many functions to print.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+def profile(
+    *,
+    target: Path,
+    guest_name: str | None,
+    input_file: BinaryIO | None,
+    args: tuple[str, ...],
+    env_vars: tuple[str, ...],
+    segment_limit_po2: int | None,
+    session_limit: int | None,
+    out: Path,
+    base_path: Path | None,
+    fold_inlined: bool,
+    top: int,
+    as_json: bool,
+    open_page: bool,
+) -> None:
+    """Run a guest without proving and show where its cycles go.
+
+    PROGRAM is a program binary, a guest's ELF, or a pprof file of an earlier run. PROJECT is a folder with guests: they
+    are first built with debug information (in a target folder of their own, so your normal build stays as it is).
+
+    Writes a page with a flame graph, a table of functions and the segments (profile.html), the same as data
+    (profile.json) and a pprof file for other tools (profile.pb), and prints the essence. Functions that were inlined
+    are shown as calls, if the program was built with debug information.
+
+    Exit status: 0, or 1 where the guest panicked or was stopped (it is profiled up to there).
+    """
+    from zkhost.profile.html import render_html
+    from zkhost.profile.store import load_profile, to_plain
+
+    base = load_profile(base_path) if base_path else None
+    env = _env(input_file, args, env_vars, segment_limit_po2, session_limit)
+    out.mkdir(parents=True, exist_ok=True)
+    found, error = _profile(target, guest_name, env, out / "profile.pb")
+
+    page = out / "profile.html"
+    page.write_text(render_html(found, base, str(base_path)), "utf-8")
+    (out / "profile.json").write_text(json.dumps(to_plain(found), separators=(",", ":")), "utf-8")
+    shown, shown_base = (found.folded(), base and base.folded()) if fold_inlined else (found, base)
+    if as_json:
+        click.echo(json.dumps(_summary(shown, shown_base, out), indent=2))
+    else:
+        from rich.console import Console
+
+        from zkhost.profile.terminal import render_profile
+
+        console = Console()
+        console.print(render_profile(shown, shown_base, top=top))
+        if not any(source.lines for source in found.sources.values()):
+            console.print("[dim]No debug information: inlined functions and lines are not known (see docs).[/dim]")
+        console.print(f"\npage: {page}", style="bold", highlight=False, soft_wrap=True)
+    if open_page:
+        click.launch(str(page))
+    if error:
+        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+def _env(
+    input_file: BinaryIO | None,
+    args: tuple[str, ...],
+    env_vars: tuple[str, ...],
+    segment_limit_po2: int | None,
+    session_limit: int | None,
+) -> ExecutorEnv:
+    from zkhost.executor_env import ExecutorEnv
+
+    builder = ExecutorEnv.builder().args(list(args))
+    if input_file:
+        builder.write_slice(input_file.read())
+    for pair in env_vars:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} has no =", param_hint="--env")
+        builder.env_var(name, value)
+    if segment_limit_po2 is not None:
+        builder.segment_limit_po2(segment_limit_po2)
+    if session_limit is not None:
+        builder.session_limit(session_limit)
+    return builder.build()
+
+
+def _profile(
+    target: Path, guest_name: str | None, env: ExecutorEnv, pprof_path: Path
+) -> tuple[Profile, Exception | None]:
+    from zkhost.profile.program import is_program, load_program
+    from zkhost.profile.run import profile_run
+    from zkhost.profile.store import load_profile
+
+    if target.is_file() and not is_program(target):
+        found = load_profile(target)
+        pprof = target.read_bytes()
+        if not pprof.lstrip().startswith(b"{"):
+            pprof_path.write_bytes(pprof)
+        return found, None
+    program = load_program(target, guest_name)
+    done = profile_run(env, program.binary, pprof_path, name=program.name)
+    return done.profile, done.error
+
+
+def _summary(profile: Profile, base: Profile | None, out: Path) -> dict[str, object]:
+    """The figures for --json: cycles of the run, of every function, and of every segment."""
+    from zkhost.profile.compare import compare_profiles
+
+    run = profile.run
+    summary: dict[str, object] = {
+        "program": run.program,
+        "image_id": run.image_id,
+        "user_cycles": run.user,
+        "paging_cycles": run.paging,
+        "reserved_cycles": run.reserved,
+        "total_cycles": run.total,
+        "segments": [
+            {"index": s.index, "po2": s.po2, "user_cycles": s.user, "paging_cycles": s.paging} for s in run.segments
+        ],
+        "functions": [
+            {
+                "name": row.name,
+                "crate": row.crate,
+                "file": row.source.file,
+                "line": row.source.line,
+                "self_cycles": row.own.user,
+                "total_cycles": row.total.user,
+                "paging_cycles": row.own.paging,
+            }
+            for row in profile.functions()
+        ],
+        "files": {name: str(out / f"profile.{name}") for name in ("html", "json", "pb")},
+    }
+    if base:
+        summary["changes"] = [
+            {
+                "name": delta.name,
+                "self_cycles": delta.own.user,
+                "total_cycles": delta.total.user,
+                "paging_cycles": delta.own.paging,
+            }
+            for delta in compare_profiles(base, profile)
+        ]
+    return summary
