@@ -18,6 +18,9 @@ from .views import as_array, as_bytes, native_code
 
 __all__ = ["Numbers", "from_bytes", "items_of", "narrow", "octets_of", "to_bytes", "unit_of", "wide"]
 
+#: Buffers above this many bytes go into the output as they are.
+LONG = 4096
+
 
 def wide(data: bytes) -> bytes:
     """Each byte as a word. (UTF-32 of Latin-1 text is just that, and its encoder is the fastest there is.)"""
@@ -59,7 +62,7 @@ def unit_of(node: s.Node) -> s.Node:
     return node
 
 
-def to_bytes(inner: s.Node, packed: bool) -> Callable[[Any], bytes] | None:
+def to_bytes(inner: s.Node, packed: bool) -> Callable[[Any], bytes | memoryview] | None:
     """A function from a sequence of numbers (a list, a tuple or a buffer of the type) to the bytes of its elements.
 
     None where the elements are no plain numbers.
@@ -70,13 +73,15 @@ def to_bytes(inner: s.Node, packed: bool) -> Callable[[Any], bytes] | None:
         return None
     compact = packed and code in "B?"
 
-    def convert(value: Any) -> bytes:
+    def convert(value: Any) -> bytes | memoryview:
         if isinstance(value, list | tuple):
             raw = _pack(code, value)
         else:
             view = as_array(code, value)
             if view is None:
                 raise Bad
+            if view.nbytes > LONG and view.c_contiguous and code in "IiQqfd":
+                return view  # joined into the output without a copy in between
             raw = view.tobytes()
         return raw if compact or code in "IiQqfd" else _widen(code, raw)
 

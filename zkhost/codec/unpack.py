@@ -250,10 +250,12 @@ class Reads:
         line = self.source.line
         line(f"q = p + {head.n}{f' * {head.size}' if head.size > 1 else ''}")
         line("if q > len(b): raise Bad")
-        if head.kind in ("text", "octets", "wide"):
+        view = self.source.const(memoryview, "mv")
+        if head.kind == "wide":
+            line(f"{head.name} = {view}(b)[p:q]")
+        elif head.kind in ("text", "octets"):
             line(f"{head.name} = b[p:q]")
         else:
-            view = self.source.const(memoryview, "mv")
             line(f"{head.name} = {view}(b)[p:q].cast({head.kind!r}).tolist()")
         line("p = q")
         if head.kind == "text":
