@@ -1,22 +1,21 @@
-//! Running a guest: in this process, or on r0vm.
+//! Running a guest in this process.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use risc0_zkvm::sha::Digestible;
-use risc0_zkvm::{
-    CoprocessorCallback, ExecutorImpl, NullSegmentRef, ProveKeccakRequest, Segment, Session,
-};
-use serde::{Deserialize, Serialize};
+use risc0_zkvm::{ExecutorImpl, NullSegmentRef, Segment, Session};
+use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
 use crate::env::{Built, EnvRequest, Watch};
 use crate::error::{Kind, Result, ShimError};
+use crate::guest_error::{guest_error, guest_fault};
 use crate::host::Host;
+use crate::pieces::{create, lock, Keccaks, Made, Reply, SegmentInfo};
 use crate::profile::Profile;
 use crate::receipt::{bytes, exit_code};
 use crate::session::SessionRecord;
@@ -42,44 +41,6 @@ enum Sink {
     Discard,
     Dir,
     Callback,
-}
-
-#[derive(Serialize)]
-pub struct Reply {
-    exit_code: (&'static str, u32),
-    /// None where the guest committed nothing.
-    journal: Option<ByteBuf>,
-    user_cycles: u64,
-    total_cycles: u64,
-    paging_cycles: u64,
-    reserved_cycles: u64,
-    segments: Vec<SegmentInfo>,
-    /// Requests written to `keccak-<n>.bincode` in the segment directory; their sizes as powers of two.
-    keccaks: Vec<usize>,
-    claim: ByteBuf,
-    image_id: ByteBuf,
-    session: ByteBuf,
-    input_read: u64,
-    input_left: Option<u64>,
-    elapsed_s: f64,
-}
-
-#[derive(Serialize, Clone)]
-struct SegmentInfo {
-    index: u32,
-    po2: usize,
-    /// User cycles.
-    cycles: u64,
-    paging_cycles: u64,
-}
-
-/// A piece to prove has been made; in a directory, its file is complete.
-#[derive(Serialize)]
-struct Made {
-    phase: &'static str,
-    piece: (&'static str, usize),
-    segments: usize,
-    user_cycles: u64,
 }
 
 /// `execute {env, program, segments, segment_dir?}`.
@@ -164,9 +125,9 @@ fn reply(
     Ok(Reply {
         exit_code: exit_code(session.exit_code),
         user_cycles: session.user_cycles,
-        total_cycles: session.total_cycles,
-        paging_cycles: session.paging_cycles,
-        reserved_cycles: session.reserved_cycles,
+        total_cycles: Some(session.total_cycles),
+        paging_cycles: Some(session.paging_cycles),
+        reserved_cycles: Some(session.reserved_cycles),
         segments,
         keccaks,
         claim: bytes(claim.digest()),
@@ -178,7 +139,7 @@ fn reply(
         }
         .to_bytes()?,
         journal: journal.map(ByteBuf::from),
-        input_read: watch.input_read.get(),
+        input_read: Some(watch.input_read.get()),
         input_left: watch.input_left.get(),
         elapsed_s: start.elapsed().as_secs_f64(),
     })
@@ -205,19 +166,9 @@ impl Request<'_> {
             index: segment.index,
             po2: segment.po2(),
             cycles: cycles.into(),
-            paging_cycles: paging.into(),
+            paging_cycles: Some(paging.into()),
         })
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn create(path: &Path) -> Result<File> {
-    File::create(path).map_err(|error| fail!(Prover, "cannot write {}: {error}", path.display()))
 }
 
 /// Where `suspend_cycle` and `paging_cycles`, a segment's user and paging cycles, stand in the bincode of a segment without
@@ -247,9 +198,9 @@ fn write_segment<W: Write>(segment: &Segment, out: W) -> Result<((u32, u32), W)>
 fn count_last(segments: &mut [SegmentInfo], session: &Session) {
     if let Some((last, others)) = segments.split_last_mut() {
         let user: u64 = others.iter().map(|segment| segment.cycles).sum();
-        let paging: u64 = others.iter().map(|segment| segment.paging_cycles).sum();
+        let paging: u64 = others.iter().filter_map(|segment| segment.paging_cycles).sum();
         last.cycles = session.user_cycles.saturating_sub(user);
-        last.paging_cycles = session.paging_cycles.saturating_sub(paging);
+        last.paging_cycles = Some(session.paging_cycles.saturating_sub(paging));
     }
 }
 
@@ -274,91 +225,9 @@ impl<W: Write> Write for Tail<W> {
     }
 }
 
-/// Takes keccak requests as the executor makes them, so that they need not stay in memory.
-struct Keccaks<'a> {
-    dir: Option<&'a Path>,
-    sizes: &'a Mutex<Vec<usize>>,
-    host: &'a Host,
-}
-
-impl CoprocessorCallback for Keccaks<'_> {
-    fn prove_keccak(&mut self, request: ProveKeccakRequest) -> anyhow::Result<()> {
-        let mut sizes = lock(self.sizes);
-        if let Some(dir) = self.dir {
-            let path = dir.join(format!("keccak-{}.bincode", sizes.len()));
-            let mut file = BufWriter::new(create(&path)?);
-            bincode::serialize_into(&mut file, &request)?;
-            file.flush()?;
-        }
-        sizes.push(request.po2);
-        self.host.progress(&Made {
-            phase: "execute",
-            piece: ("keccak", sizes.len() - 1),
-            segments: 0,
-            user_cycles: 0,
-        })?;
-        Ok(())
-    }
-}
-
 fn invalid_if_panic(error: ShimError, bytes: &[u8]) -> ShimError {
     match error.kind {
         Kind::Internal => program::invalid(bytes, &error.message),
         _ => error,
     }
-}
-
-/// What ended a run, told apart by what happened on the way and by risc0's own words (it has no error types here).
-pub fn guest_error(error: &anyhow::Error, host: &Host, watch: &Watch) -> ShimError {
-    let text = format!("{error:#}");
-    if let Err(cancelled) = host.check() {
-        return cancelled;
-    }
-    if host.has_failed() {
-        return fail!(
-            HostIO,
-            "the host's own code failed while the guest ran: {text}"
-        );
-    }
-    if let Some(error) = error.downcast_ref::<ShimError>() {
-        let mut copy = ShimError::new(error.kind, error.message.clone());
-        copy.data = error.data.clone();
-        return copy;
-    }
-    let root = error.root_cause().to_string();
-    if let Some(panic) = root.strip_prefix("Guest panicked: ") {
-        return guest_panic(panic, watch);
-    }
-    if root.starts_with("Session limit exceeded") {
-        return fail!(SessionLimit, "{root} user cycles")
-            .hint("raise session_limit, or look for a loop in the guest with zkhost profile");
-    }
-    guest_fault(&text, watch)
-}
-
-fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
-    let read = watch.input_read.get();
-    let left = watch.input_left.get();
-    let past_end = watch.reads_past_end.get() > 0;
-    let input = match (left, past_end) {
-        (_, true) => format!("it had read all {read} bytes of its input and asked for more"),
-        (Some(left), false) => format!("it had read {read} bytes of its input and left {left}"),
-        (None, false) => format!("it had read {read} bytes of its input"),
-    };
-    let error = fail!(GuestPanic, "the guest panicked: {panic} ({input})")
-        .with("panic", panic)
-        .with("stderr", watch.stderr())
-        .with("input_read", read)
-        .with("input_left", left);
-    if past_end {
-        return error.hint("the guest reads more than the host wrote: compare the guest's reads with ExecutorEnv's writes");
-    }
-    error
-}
-
-fn guest_fault(text: &str, watch: &Watch) -> ShimError {
-    fail!(GuestFault, "the guest was stopped: {text}")
-        .with("stderr", watch.stderr())
-        .with("input_read", watch.input_read.get())
-        .with("input_left", watch.input_left.get())
 }

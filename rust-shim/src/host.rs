@@ -46,6 +46,7 @@ pub struct Host {
     id: u64,
     cancelled: Arc<AtomicBool>,
     failed: AtomicBool,
+    asked: AtomicBool,
 }
 
 type Running = BTreeMap<u64, Vec<Arc<AtomicBool>>>;
@@ -78,6 +79,7 @@ impl Host {
             id,
             cancelled,
             failed: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
         }
     }
 
@@ -99,11 +101,17 @@ impl Host {
         self.failed.load(Ordering::Relaxed)
     }
 
+    /// Whether the host is being asked right now, and so may keep the others waiting.
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     fn call(&self, event: Event, arg: u64, data: &[u8], out: &mut [u8]) -> Result<usize> {
         self.check()?;
         let callback = self
             .callback
             .ok_or_else(|| fail!(HostIO, "this call was given no host to ask"))?;
+        self.asked.store(true, Ordering::Relaxed);
         // SAFETY: the caller of zkhost_call vouches for the callback; both slices outlive the call.
         let count = unsafe {
             callback(
@@ -116,6 +124,7 @@ impl Host {
                 out.len(),
             )
         };
+        self.asked.store(false, Ordering::Relaxed);
         match count {
             HOST_FAILED => {
                 self.failed.store(true, Ordering::Relaxed);

@@ -85,12 +85,12 @@ pub struct CompressRequest<'a> {
 pub fn compress(request: CompressRequest<'_>, host: &Host) -> Result<ReceiptReply> {
     host.check()?;
     let receipt = receipt::decode(request.receipt, Format::Bincode)?;
-    let (from, to) = (rank(receipt::kind(&receipt.inner))?, rank(request.kind)?);
+    let (from, to) = (receipt::rank(receipt::kind(&receipt.inner))?, receipt::rank(request.kind)?);
     let receipt = if from >= to {
         receipt
     } else {
         need_recursion(&format!("a {} receipt", request.kind))?;
-        let options = options().with_receipt_kind(receipt_kind(request.kind)?);
+        let options = options().with_receipt_kind(receipt::receipt_kind(request.kind)?);
         server(&options)?
             .compress(&options, &receipt)
             .map_err(failed)?
@@ -98,35 +98,6 @@ pub fn compress(request: CompressRequest<'_>, host: &Host) -> Result<ReceiptRepl
     Ok(ReceiptReply {
         receipt: ByteBuf::from(receipt::encode(&receipt, Format::Bincode)?),
     })
-}
-
-/// The kinds from large to small.
-fn rank(kind: &str) -> Result<usize> {
-    match kind {
-        "fake" => Err(fail!(
-            FakeReceipt,
-            "a dev-mode receipt cannot be compressed: it proves nothing"
-        )),
-        kind => ["composite", "succinct", "groth16"]
-            .iter()
-            .position(|name| *name == kind)
-            .ok_or_else(|| unknown_kind(kind)),
-    }
-}
-
-/// A receipt kind by its name.
-pub fn receipt_kind(name: &str) -> Result<ReceiptKind> {
-    match name {
-        "composite" => Ok(ReceiptKind::Composite),
-        "succinct" => Ok(ReceiptKind::Succinct),
-        "groth16" => Ok(ReceiptKind::Groth16),
-        _ => Err(unknown_kind(name)),
-    }
-}
-
-fn unknown_kind(name: &str) -> ShimError {
-    ShimError::new(Kind::Config, format!("no receipt kind {name:?}"))
-        .hint("one of composite, succinct, groth16")
 }
 
 fn read(path: &PathBuf) -> Result<Vec<u8>> {

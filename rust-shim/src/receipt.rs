@@ -5,7 +5,7 @@ use std::str::FromStr;
 use risc0_zkvm::sha::Digestible;
 use risc0_zkvm::{
     Assumptions, ExitCode, InnerAssumptionReceipt, InnerReceipt, MaybePruned, Output, Receipt,
-    ReceiptClaim,
+    ReceiptClaim, ReceiptKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -229,6 +229,35 @@ fn assumption_kind(inner: &InnerAssumptionReceipt) -> &'static str {
         InnerAssumptionReceipt::Fake(_) => "fake",
         _ => "unknown",
     }
+}
+
+/// The kinds from large to small.
+pub fn rank(kind: &str) -> Result<usize> {
+    match kind {
+        "fake" => Err(fail!(
+            FakeReceipt,
+            "a dev-mode receipt cannot be compressed: it proves nothing"
+        )),
+        kind => ["composite", "succinct", "groth16"]
+            .iter()
+            .position(|name| *name == kind)
+            .ok_or_else(|| unknown_kind(kind)),
+    }
+}
+
+/// A receipt kind by its name.
+pub fn receipt_kind(name: &str) -> Result<ReceiptKind> {
+    match name {
+        "composite" => Ok(ReceiptKind::Composite),
+        "succinct" => Ok(ReceiptKind::Succinct),
+        "groth16" => Ok(ReceiptKind::Groth16),
+        _ => Err(unknown_kind(name)),
+    }
+}
+
+fn unknown_kind(name: &str) -> ShimError {
+    fail!(Config, "no receipt kind {name:?}")
+        .hint("one of composite, succinct, groth16")
 }
 
 /// An exit code as its name and the guest's own number.

@@ -1,0 +1,58 @@
+//! What ended a guest's run, told apart.
+
+use crate::env::Watch;
+use crate::error::ShimError;
+use crate::fail;
+use crate::host::Host;
+
+/// What ended a run, told apart by what happened on the way and by risc0's own words (it has no error types here).
+pub fn guest_error(error: &anyhow::Error, host: &Host, watch: &Watch) -> ShimError {
+    let text = format!("{error:#}");
+    if let Err(cancelled) = host.check() {
+        return cancelled;
+    }
+    if host.has_failed() {
+        return fail!(HostIO, "the host's own code failed while the guest ran: {text}");
+    }
+    if let Some(error) = error.downcast_ref::<ShimError>() {
+        let mut copy = ShimError::new(error.kind, error.message.clone());
+        copy.data = error.data.clone();
+        return copy;
+    }
+    let root = error.root_cause().to_string();
+    if let Some(panic) = root.strip_prefix("Guest panicked: ") {
+        return guest_panic(panic, watch);
+    }
+    if root.starts_with("Session limit exceeded") {
+        return fail!(SessionLimit, "{root} user cycles")
+            .hint("raise session_limit, or look for a loop in the guest with zkhost profile");
+    }
+    guest_fault(&text, watch)
+}
+
+fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
+    let read = watch.input_read.get();
+    let left = watch.input_left.get();
+    let past_end = watch.reads_past_end.get() > 0;
+    let input = match (left, past_end) {
+        (_, true) => format!("it had read all {read} bytes of its input and asked for more"),
+        (Some(left), false) => format!("it had read {read} bytes of its input and left {left}"),
+        (None, false) => format!("it had read {read} bytes of its input"),
+    };
+    let error = fail!(GuestPanic, "the guest panicked: {panic} ({input})")
+        .with("panic", panic)
+        .with("stderr", watch.stderr())
+        .with("input_read", read)
+        .with("input_left", left);
+    if past_end {
+        return error.hint("the guest reads more than the host wrote: compare the guest's reads with ExecutorEnv's writes");
+    }
+    error
+}
+
+pub fn guest_fault(text: &str, watch: &Watch) -> ShimError {
+    fail!(GuestFault, "the guest was stopped: {text}")
+        .with("stderr", watch.stderr())
+        .with("input_read", watch.input_read.get())
+        .with("input_left", watch.input_left.get())
+}
