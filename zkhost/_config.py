@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from zkhost.errors import ConfigError
@@ -66,6 +67,17 @@ def bonsai_timeout_s(default: float) -> float | None:
 def bonsai_poll_interval_s() -> float | None:
     """BONSAI_POLL_INTERVAL_MS: a fixed time between two looks at a remote session, in seconds; None: adaptive."""
     return milliseconds("BONSAI_POLL_INTERVAL_MS")
+
+
+def dask_address() -> str | None:
+    """ZKHOST_DASK_ADDRESS: the scheduler of the Dask cluster to prove on, as tcp://host:port."""
+    return get("ZKHOST_DASK_ADDRESS")
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This environment for a program of risc0's, with `extra`, without what would steer it (RISC0_*, BONSAI_*)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RISC0_", "BONSAI_"))}
+    return {**kept, **extra}
 
 
 def state_dir() -> Path:

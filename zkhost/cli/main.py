@@ -29,6 +29,8 @@ COMMANDS: dict[str, _Lazy] = {
     "verify": _Lazy("zkhost.cli.verify:verify", "Verify a receipt."),
     "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),
     "image-id": _Lazy("zkhost.cli.inspect:image_id", "Print the image ID of a program binary or ELF."),
+    "cache": _Lazy("zkhost.cli.cache:cache", "Look at and tidy a cache of receipts."),
+    "cluster": _Lazy("zkhost.cli.cluster:cluster", "Run an r0vm cluster for the remote prover."),
     "doctor": _Lazy("zkhost.cli.doctor:doctor", "Check this machine and explain the prover choice."),
     "completion": _Lazy("zkhost.cli.completion:completion", "Print the script that completes zkhost in your shell."),
     "install": _Lazy("zkhost.cli.install:install", "Install the guest toolchain."),

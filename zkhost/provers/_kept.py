@@ -3,7 +3,6 @@ piece by piece."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -55,21 +54,51 @@ def prove(
 
     Runs out of memory: starts again with segments half the size, down to 2**14, and says so.
     """
+
+    def make() -> ProveInfo:
+        if checkpoint is None or _is_fake(opts):
+            started = time.monotonic()
+            with SegmentStore.temporary() as store:
+                receipt, session = work(env, store)
+            return ProveInfo(receipt, SessionStats.of(session), info, time.monotonic() - started)
+        return _from_checkpoint(work, info, env, checkpoint, request_key(env, program, opts))
+
+    return cached(None if cache is None else open_cache(cache), env, program, opts, make)
+
+
+def cached(
+    cache: ReceiptCache | None, env: ExecutorEnv, program: bytes, opts: ProverOpts, make: Callable[[], ProveInfo]
+) -> ProveInfo:
+    """What the cache has for a request, else what `make` makes, kept for next time. Fake receipts are never kept."""
+    if cache is None or _is_fake(opts):
+        return make()
     started = time.monotonic()
-    fake = opts.receipt_kind is ReceiptKind.FAKE or _config.dev_mode()
-    if fake or (checkpoint is None and cache is None):
-        with SegmentStore.temporary() as store:
-            receipt, session = work(env, store)
-        return ProveInfo(receipt, SessionStats.of(session), info, time.monotonic() - started)
-
     key = request_key(env, program, opts)
-    kept = None if cache is None else _open(cache)
-    if kept is not None and (hit := kept.get(key)) is not None:
+    if (hit := cache.get(key)) is not None:
         receipt, stats = hit
-        where = ProverInfo("cache", str(kept.folder), info.version, "the receipt cache had it")
+        where = ProverInfo("cache", str(cache.folder), key.parts["risc0 version"], "the receipt cache had it")
         return ProveInfo(receipt, stats, where, time.monotonic() - started)
+    made = make()
+    cache.put(key, made.receipt, made.stats)
+    return made
 
-    with _store(checkpoint, key) as store:
+
+def open_cache(cache: ReceiptCache | Path | str) -> ReceiptCache:
+    """A cache from its folder."""
+    from zkhost.cache import ReceiptCache
+
+    return cache if isinstance(cache, ReceiptCache) else ReceiptCache(cache)
+
+
+def _is_fake(opts: ProverOpts) -> bool:
+    return opts.receipt_kind is ReceiptKind.FAKE or _config.dev_mode()
+
+
+def _from_checkpoint(
+    work: Work, info: ProverInfo, env: ExecutorEnv, checkpoint: Path | str, key: RequestKey
+) -> ProveInfo:
+    started = time.monotonic()
+    with SegmentStore.durable(checkpoint, key) as store:
         earlier = store.finished()
         if earlier is not None:
             receipt, session = Receipt(earlier), SessionInfo.from_reply(_reply(store))
@@ -77,20 +106,7 @@ def prove(
             info = ProverInfo("checkpoint", str(checkpoint), info.version, "an earlier run had finished it")
         else:
             receipt, session = _within_memory(work, env, store)
-    stats = SessionStats.of(session)
-    if kept is not None:
-        kept.put(key, receipt, stats)
-    return ProveInfo(receipt, stats, info, time.monotonic() - started)
-
-
-def _open(cache: ReceiptCache | Path | str) -> ReceiptCache:
-    from zkhost.cache import ReceiptCache
-
-    return cache if isinstance(cache, ReceiptCache) else ReceiptCache(cache)
-
-
-def _store(checkpoint: Path | str | None, key: RequestKey) -> contextlib.AbstractContextManager[SegmentStore]:
-    return SegmentStore.temporary() if checkpoint is None else SegmentStore.durable(checkpoint, key)
+    return ProveInfo(receipt, SessionStats.of(session), info, time.monotonic() - started)
 
 
 def _reply(store: SegmentStore) -> dict[str, Any]:

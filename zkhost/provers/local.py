@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost import _shim
+from zkhost.bulk import Bulk
 from zkhost.errors import ProverUnavailableError
 from zkhost.provers import _kept, _segments
 from zkhost.provers._bench import LocalBench
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _DEFAULT_OPTS = ProverOpts()
 
 
-class LocalProver:
+class LocalProver(Bulk):
     """Executes and proves in this process, piece by piece. `reason` is why it was chosen, for ProveInfo.
 
     Memory is that of one segment: about 10 GB at segment_limit_po2 20, half of that for each step down.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkhost import _config, _shim
+from zkhost.bulk import Bulk
 from zkhost.errors import (
     ConfigError,
     ProverUnavailableError,
@@ -49,7 +50,7 @@ _DEFAULT_OPTS = ProverOpts()
 _GOODBYE_S = 2.0  # how long Ctrl-C waits for the cluster to be told
 
 
-class DaskProver:
+class DaskProver(Bulk):
     """Executes here and proves on the workers of a Dask cluster, segment by segment.
 
     cluster: a `distributed.Client`, or the address of a scheduler ("tcp://10.0.0.1:8786"). The workers need zkhost. A

@@ -1,0 +1,163 @@
+"""`zkhost cluster`: an r0vm cluster on this machine, or the text that makes one of several."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+_START_S = 40.0
+
+
+@click.group()
+def cluster() -> None:
+    """Run an r0vm cluster: a manager with the Bonsai REST API, and workers.
+
+    The remote prover then uses it: `zkhost cluster up` prints the two variables to set.
+    """
+
+
+@cluster.command()
+@click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="How many workers prove.")
+@click.option("--gpus", default="", metavar="0,1", help="The GPUs to give to the workers in turn; needs a CUDA r0vm.")
+@click.option("--api", default="127.0.0.1:8081", show_default=True, help="Where the REST API listens.")
+@click.option("--listen", default="127.0.0.1:8090", show_default=True, help="Where the manager listens for workers.")
+@click.option(
+    "--storage", type=click.Path(path_type=Path), help="Programs, inputs and receipts; else in the state folder."
+)
+@click.option("--po2", type=click.IntRange(14, 22), help="The segments' size, a power of two; r0vm's default is 20.")
+@click.option("--r0vm", type=click.Path(path_type=Path, dir_okay=False), help="The r0vm binary, if not the usual one.")
+@click.option("--dev-mode", is_flag=True, help="Workers only pretend to prove: receipts are FAKE.")
+@click.option("--detach", is_flag=True, help="Give control back once it runs; `zkhost cluster down` ends it.")
+@click.option(
+    "--print", "form", type=click.Choice(["commands", "systemd", "compose"]), help="Print a cluster; start nothing."
+)
+@click.option("--manager-host", default="10.0.0.1", show_default=True, help="With --print: the manager's address.")
+def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, **given: Any) -> None:
+    """Start a cluster and watch over it, until Ctrl-C or `zkhost cluster down`.
+
+    A process that dies has the whole cluster started afresh, as r0vm gives a dead worker's task to nobody else.
+    """
+    from zkhost.cluster import Plan, Supervisor, load_state, state_folder
+
+    form, manager_host = given.pop("form"), given.pop("manager_host")
+    folder = state_folder()
+    plan = Plan(
+        r0vm=str(r0vm or _r0vm(must_exist=form is None)),
+        gpus=_numbers(gpus),
+        storage=str((storage or folder / "storage").absolute()),
+        **given,
+    )
+    if form is not None:
+        _print(plan, form, manager_host)
+        return
+    if (state := load_state(folder)) is not None:
+        raise click.ClickException(f"a cluster runs already, at http://{state.plan.api}: `zkhost cluster status`")
+    if plan.is_open:
+        click.secho(
+            "Whoever reaches these addresses can use this cluster: r0vm asks for no key.", fg="yellow", err=True
+        )
+    if plan.dev_mode:
+        click.secho("--dev-mode: receipts are FAKE and prove nothing.", fg="yellow", bold=True, err=True)
+    if detach:
+        _detach(folder)
+        return
+    supervisor = Supervisor(plan, folder, lambda text: click.echo(text, err=True))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, supervisor.stop)
+    click.echo(_variables(plan.api))
+    supervisor.run()
+
+
+@cluster.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def status(as_json: bool) -> None:
+    """Show whether a cluster runs, and its processes. Exit status: 0 where all of them run, else 1."""
+    from zkhost.cluster import load_state, report, state_folder
+
+    state = load_state(state_folder())
+    if state is None:
+        click.echo(json.dumps(None) if as_json else "no cluster runs; `zkhost cluster up` starts one")
+        sys.exit(1)
+    found = report(state)
+    well = found["supervisor"] and found["api_answers"] and all(one["alive"] for one in found["processes"].values())
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo(
+            f"{found['api']}: {'answers' if found['api_answers'] else 'does not answer'}, up {found['up_s']:.0f} s"
+        )
+        for name, one in found["processes"].items():
+            click.echo(f"  {name:<12} {one['pid']:>8}  {'runs' if one['alive'] else 'is dead'}")
+        if not found["supervisor"]:
+            click.echo("  its supervisor is gone: `zkhost cluster down` tidies up")
+        for lost in found["lost"]:
+            click.echo(f"  started afresh after the death of {lost}")
+    sys.exit(0 if well else 1)
+
+
+@cluster.command()
+def down() -> None:
+    """End the cluster of this user. What it stored stays."""
+    from zkhost.cluster import state_folder, take_down
+
+    state = take_down(state_folder())
+    click.echo("no cluster runs" if state is None else f"ended; receipts are in {state.plan.storage}")
+
+
+def _r0vm(*, must_exist: bool) -> str:
+    from zkhost.provers._r0vm import find_r0vm
+
+    try:
+        return str(find_r0vm())
+    except Exception:
+        if must_exist:
+            raise
+        return "r0vm"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a list of numbers", param_hint="--gpus") from None
+
+
+def _variables(api: str) -> str:
+    return f"export BONSAI_API_URL=http://{api} BONSAI_API_KEY=any"
+
+
+def _print(plan: Any, form: str, manager_host: str) -> None:
+    from zkhost import cluster_units
+
+    if form == "compose":
+        click.echo(cluster_units.compose(plan))
+    else:
+        click.echo(getattr(cluster_units, form)(plan, manager_host))
+
+
+def _detach(folder: Path) -> None:
+    from zkhost.cluster import load_state
+
+    arguments = [word for word in sys.argv[1:] if word != "--detach"]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "supervisor.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "from zkhost.cli.main import main; main()", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_S
+    while (state := load_state(folder)) is None:
+        if child.poll() is not None or time.monotonic() > deadline:
+            raise click.ClickException(f"it did not start: see {folder / 'supervisor.log'}")
+        time.sleep(0.1)
+    click.echo(_variables(state.plan.api))
