@@ -11,6 +11,7 @@ _LEADING = re.compile(r"^(?:[<&*(\[]|mut |const |dyn |impl )+")
 _CRATE = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)::")
 _REGISTRY = re.compile(r"/(?:registry/src/[^/]+|vendor)/([A-Za-z0-9_-]+?)-\d+\.\d[^/]*/")
 _LIBRARY = re.compile(r"/library/([a-z_]+)/")
+_ESCAPES = (("$LT$", "<"), ("$GT$", ">"), ("$u20$", " "), ("$RF$", "&"), ("$C$", ","), ("..", "::"))
 
 MACHINE = "zkvm"
 """The crate shown for what is no function of the guest: system calls, start-up."""
@@ -22,8 +23,8 @@ RUNTIME = "runtime"
 def tidy(name: str) -> str:
     """A demangled name without the compiler's hash and escapes."""
     name = _HASH.sub("", name)
-    for escape, character in (("$LT$", "<"), ("$GT$", ">"), ("$u20$", " "), ("$RF$", "&"), ("$C$", ","), ("..", "::")):
-        if "$" in escape or "$" in name:
+    if "$" in name:
+        for escape, character in _ESCAPES:
             name = name.replace(escape, character)
     return name or "?"
 
