@@ -116,9 +116,7 @@ class Cluster:
 
 
 def find_r0vm() -> Path:
-    """The r0vm of these tests: RISC0_SERVER_PATH, else the one that `make r0vm` built."""
-    named = os.environ.get("RISC0_SERVER_PATH")
-    cache = Path(os.environ.get("ZKHOST_CACHE") or Path.home() / ".cache" / "zkhost")
-    path = Path(named) if named else cache / "bin" / "r0vm-3.0.6"
-    assert path.is_file(), f"there is no r0vm at {path}: run `make r0vm`"
-    return path
+    """The r0vm that zkhost finds. Raises where there is none: run `make r0vm`."""
+    from zkhost.provers import r0vm
+
+    return r0vm.find().path

@@ -21,6 +21,7 @@ from zkhost.errors import CancelledError
 E = TypeVar("E")
 T = TypeVar("T")
 _LOOK_AT_TOKEN_S = 0.05
+_LOOK_FOR_SIGNALS_S = 0.25
 _GRACE_S = 6.0
 
 Work = Callable[[Callable[[E], None]], Coroutine[Any, Any, T]]
@@ -51,7 +52,7 @@ def run(work: Work[E, T], on_event: Callable[[E], object] | None = None) -> T:
     events: queue.SimpleQueue[E | _End[T]] = queue.SimpleQueue()
     future = asyncio.run_coroutine_threadsafe(_work(work, events), _loop(os.getpid()))
     try:
-        while not isinstance(event := events.get(), _End):
+        while not isinstance(event := _next(events), _End):
             if on_event is not None:
                 on_event(event)
     except BaseException:
@@ -99,6 +100,13 @@ async def _work(work: Work[E, T], events: queue.SimpleQueue[E | _End[T]]) -> Non
         events.put(_End(await work(events.put)))
     except BaseException as exc:  # handed to the waiting thread
         events.put(_End(error=exc))
+
+
+def _next(events: queue.SimpleQueue[T]) -> T:
+    """The next event. A signal that comes just before a wait does not end it, so no wait is long."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return events.get(timeout=_LOOK_FOR_SIGNALS_S)
 
 
 def _wait_for_end(events: queue.SimpleQueue[Any]) -> None:

@@ -7,6 +7,7 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from zkhost.bulk import Bulk
 from zkhost.provers.base import ProveInfo, ProverOpts
 from zkhost.provers.bonsai import portal, wire
 from zkhost.provers.bonsai.aprover import AsyncBonsaiProver
@@ -52,7 +53,7 @@ class BonsaiSession:
         return portal.run(lambda _: self._session.logs())
 
 
-class BonsaiProver:
+class BonsaiProver(Bulk):
     """Proves on a server that speaks the Bonsai REST API: Bonsai, Bento, an r0vm cluster.
 
     May be used from many threads at once. What each method does and raises: see AsyncBonsaiProver. Ctrl-C does what the

@@ -104,14 +104,17 @@ class RemoteSession:
 
     async def journal(self, status: wire.SessionStatus) -> bytes | None:
         """The journal of an execute-only session that succeeded; None where the server does not serve it."""
+        has_receipt = status.receipt_url is not None
+        if has_receipt and not self._client.serves_journals:
+            return None
         async with self._named():
             try:
                 return await self._client.execute_only_journal(self.id)
             except RemoteUnavailableError:
-                if (
-                    status.receipt_url is None
-                ):  # r0vm drops the connection here, but has a receipt, with the journal in it
+                if not has_receipt:
                     raise
+                # r0vm drops the connection here, but has a receipt, with the journal in it.
+                self._client.serves_journals = False
                 return None
 
     async def snark(self, on_stage: OnStage | None = None) -> bytearray:
