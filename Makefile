@@ -52,7 +52,7 @@ $(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs 
 	touch $@
 
 ##@ Checks, one by one
-.PHONY: lint types test-rust test-python test-prove format bench
+.PHONY: lint types test-rust test-python test-prove browser format bench
 lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
 	$(call step,"rustfmt") bash -c 'cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
@@ -64,8 +64,11 @@ types: setup ## mypy --strict
 test-rust: setup ## Rust unit tests
 	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked --quiet -p zkhost-shim -p zkhost-guest-build'
 
-test-python: setup r0vm ## Python tests without real proofs
+test-python: setup r0vm browser ## Python tests without real proofs
 	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove"
+
+browser: ## A browser, which the tests of the profile's page look at
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(call step,"browser") tools/browser.sh
 
 test-prove: setup r0vm ## Tests that make real proofs
 	@$(call step,"pytest, real proofs") $(BIN)/pytest -q -m prove
