@@ -135,7 +135,15 @@ def _debian_steps() -> list[Step]:
             "or name a toolchain in ZKHOST_GUEST_TOOLCHAIN",
         )
     missing = [name for name in DEBIAN_PACKAGES if not _installed(name)]
-    command = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--no-remove", *(missing or DEBIAN_PACKAGES))
+    command = (
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "--yes",
+        "--no-remove",
+        *(missing or DEBIAN_PACKAGES),
+    )
     prefix = _as_root()
     if prefix is None:
         raise ToolchainError(
