@@ -8,7 +8,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/stamps
 SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null)
-R0VM_VERSION := 3.0.6
 
 # Runs a step: says what it does, and how long it took.
 step = tools/step.sh $(1)
@@ -47,8 +46,8 @@ $(STAMPS)/shim: $(SHIM_SOURCES) $(STAMPS)/python | $(STAMPS)/recursion
 	touch $@
 
 r0vm: $(STAMPS)/r0vm ## risc0's r0vm server, put where zkhost finds it
-$(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs | $(STAMPS)/recursion
-	@$(call step,"r0vm $(R0VM_VERSION)") tools/r0vm.sh $(R0VM_VERSION)
+$(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs | $(STAMPS)/shim
+	@$(call step,"r0vm") tools/r0vm.sh
 	touch $@
 
 ##@ Checks, one by one

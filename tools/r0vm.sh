@@ -3,10 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
-version=$1
+target="$(.venv/bin/python -c 'from zkhost.provers.r0vm import own_path; print(own_path())')"
 cargo build --release --locked --package zkhost-r0vm
-mkdir -p "$ZKHOST_CACHE/bin"
+mkdir -p "$(dirname "$target")"
 # A running server keeps its old file: replace by rename, never in place.
-cp "$CARGO_TARGET_DIR/release/r0vm" "$ZKHOST_CACHE/bin/.r0vm-$version.$$"
-mv "$ZKHOST_CACHE/bin/.r0vm-$version.$$" "$ZKHOST_CACHE/bin/r0vm-$version"
-"$ZKHOST_CACHE/bin/r0vm-$version" --version
+cp "$CARGO_TARGET_DIR/release/r0vm" "$target.$$"
+mv "$target.$$" "$target"
+"$target" --version

@@ -1,0 +1,143 @@
+"""`zkhost doctor`: what is here, what is missing, and which prover would be used and why."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, whether it is well (None: a remark), what was found, what to do."""
+
+    what: str
+    ok: bool | None
+    found: str
+    hint: str | None = None
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(*, as_json: bool) -> None:
+    """Check this machine: native library, prover and executor choice, r0vm, guest toolchain, bundled guests.
+
+    Nothing is run or changed. Exit status: 0 where guests can be proved, else 1.
+
+    \b
+    Examples:
+      zkhost doctor
+      RISC0_PROVER=ipc zkhost doctor       explains that choice
+    """
+    findings = [_checked(what, check) for what, check in _CHECKS]
+    if as_json:
+        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
+    for finding in () if as_json else findings:
+        mark, colour = {True: ("ok", "green"), False: ("!!", "red"), None: ("--", "yellow")}[finding.ok]
+        click.echo(f"{click.style(f'[{mark}]', fg=colour)} {finding.what}: {finding.found}")
+        if finding.hint:
+            click.echo(f"     {finding.hint}")
+    needed = {"native library", "prover", "executor"}
+    sys.exit(1 if any(f.ok is False and f.what in needed for f in findings) else 0)
+
+
+def _checked(what: str, check: Callable[[], Finding]) -> Finding:
+    from zkhost.errors import ZkhostError
+
+    try:
+        return check()
+    except ZkhostError as error:
+        return Finding(what, False, error.message, error.hint)
+
+
+def _native() -> Finding:
+    from zkhost import _shim
+
+    info = _shim.build_info()
+    features = ", ".join(info["features"]) or "none"
+    found = f"risc0 {info['risc0_version']}, features: {features}, for {info['target_cpu'] or info['target_arch']}"
+    return Finding("native library", True, f"{found}, Python {platform.python_version()}")
+
+
+def _recursion() -> Finding:
+    from zkhost import _shim
+
+    if _shim.build_info()["recursion"]:
+        return Finding("recursion programs", True, "here: composite, succinct and groth16 receipts")
+    return Finding(
+        "recursion programs",
+        None,
+        "not in this build: composite receipts only",
+        "to have them, rebuild where they can be fetched, or name recursion_zkr.zip in RECURSION_SRC_PATH",
+    )
+
+
+def _prover() -> Finding:
+    from zkhost.provers import r0vm
+    from zkhost.provers.select import choose_prover
+
+    choice = choose_prover()
+    if choice.name == "ipc":
+        r0vm.find()
+    return Finding("prover", True, f"{choice.name}, because {choice.reason}")
+
+
+def _executor() -> Finding:
+    from zkhost.provers import r0vm
+    from zkhost.provers.select import choose_executor
+
+    choice = choose_executor()
+    if choice.name == "ipc":
+        r0vm.find()
+    return Finding("executor", True, f"{choice.name}, because {choice.reason}")
+
+
+def _dev_mode() -> Finding:
+    from zkhost import _config
+
+    if _config.dev_mode():
+        return Finding("dev mode", None, "RISC0_DEV_MODE is set: receipts are fake and prove nothing", "unset it")
+    return Finding("dev mode", True, "off: proofs are real")
+
+
+def _r0vm() -> Finding:
+    from zkhost.errors import ProverError
+    from zkhost.provers import r0vm
+
+    try:
+        found = r0vm.find()
+    except ProverError as error:
+        return Finding("r0vm", None, error.message, error.hint)
+    return Finding("r0vm", True, f"{found.version} at {found.path} ({found.found_by})")
+
+
+def _toolchain() -> Finding:
+    from zkhost.guest.toolchain import toolchain_info
+
+    found = toolchain_info()
+    return Finding("guest toolchain", True, f"{found.origin}'s in {found.root}, rustc {found.rustc}")
+
+
+def _bundled() -> Finding:
+    from zkhost import methods
+    from zkhost.image_id import image_id_hex
+
+    return Finding(
+        "bundled guests", True, f"factors, sha256, echo; factors is {image_id_hex(methods.FACTORS_ID)[:16]}..."
+    )
+
+
+_CHECKS: list[tuple[str, Callable[[], Finding]]] = [
+    ("native library", _native),
+    ("recursion programs", _recursion),
+    ("prover", _prover),
+    ("executor", _executor),
+    ("dev mode", _dev_mode),
+    ("r0vm", _r0vm),
+    ("guest toolchain", _toolchain),
+    ("bundled guests", _bundled),
+]
