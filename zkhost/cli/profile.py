@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from zkhost.cli._guest_io import build_env, guest_options
 
 if TYPE_CHECKING:
     from zkhost.executor_env import ExecutorEnv
@@ -23,13 +25,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("target", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path), default=".")
-@click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project; not needed where it has one.")
-@click.option("--input", "input_file", type=click.File("rb"), help="The guest's standard input; - is this command's.")
-@click.option("--arg", "args", multiple=True, metavar="TEXT", help="A command-line argument of the guest. Repeatable.")
-@click.option("--env", "env_vars", multiple=True, metavar="NAME=VALUE", help="A variable of the guest. Repeatable.")
-@click.option("--segment-limit-po2", type=int, metavar="N", help="Split into segments of 2^N cycles at most.")
-@click.option("--session-limit", type=int, metavar="CYCLES", help="Stop after so many user cycles.")
+@guest_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -50,19 +46,15 @@ Examples:
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 def profile(
     *,
-    target: Path,
+    program: Path,
     guest_name: str | None,
-    input_file: BinaryIO | None,
-    args: tuple[str, ...],
-    env_vars: tuple[str, ...],
-    segment_limit_po2: int | None,
-    session_limit: int | None,
     out: Path,
     base_path: Path | None,
     fold_inlined: bool,
     top: int,
     as_json: bool,
     open_page: bool,
+    **given: Any,
 ) -> None:
     """Run a guest without proving and show where its cycles go.
 
@@ -79,9 +71,8 @@ def profile(
     from zkhost.profile.store import load_profile, to_plain
 
     base = load_profile(base_path) if base_path else None
-    env = _env(input_file, args, env_vars, segment_limit_po2, session_limit)
     out.mkdir(parents=True, exist_ok=True)
-    found, error = _profile(target, guest_name, env, out / "profile.pb")
+    found, error = _profile(program, guest_name, build_env(**given), out / "profile.pb")
 
     page = out / "profile.html"
     page.write_text(render_html(found, base, str(base_path)), "utf-8")
@@ -106,28 +97,9 @@ def profile(
         sys.exit(1)
 
 
-def _env(
-    input_file: BinaryIO | None,
-    args: tuple[str, ...],
-    env_vars: tuple[str, ...],
-    segment_limit_po2: int | None,
-    session_limit: int | None,
-) -> ExecutorEnv:
-    from zkhost.executor_env import ExecutorEnv
-
-    builder = ExecutorEnv.builder().args(list(args))
-    if input_file:
-        builder.write_slice(input_file.read())
-    for pair in env_vars:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{pair!r} has no =", param_hint="--env")
-        builder.env_var(name, value)
-    if segment_limit_po2 is not None:
-        builder.segment_limit_po2(segment_limit_po2)
-    if session_limit is not None:
-        builder.session_limit(session_limit)
-    return builder.build()
+def _show(output: bytes) -> None:
+    sys.stderr.buffer.write(output)
+    sys.stderr.buffer.flush()
 
 
 def _profile(
@@ -143,7 +115,7 @@ def _profile(
         if not pprof.lstrip().startswith(b"{"):
             pprof_path.write_bytes(pprof)
         return found, None
-    program = load_program(target, guest_name)
+    program = load_program(target, guest_name, output=_show)
     done = profile_run(env, program.binary, pprof_path, name=program.name)
     return done.profile, done.error
 

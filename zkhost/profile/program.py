@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,13 @@ def is_program(path: Path) -> bool:
         return file.read(4) in (_ELF, _BINARY)
 
 
-def load_program(target: Path, guest: str | None = None) -> NamedProgram:
-    """The program at `target`; `guest` picks one of a project's. Raises ProfileError where there is none."""
+def load_program(
+    target: Path, guest: str | None = None, *, output: Callable[[bytes], object] = lambda data: None
+) -> NamedProgram:
+    """The program at `target`; `guest` picks one of a project's, and `output` takes what cargo prints.
+
+    Raises ProfileError where there is none, and a BuildError where it cannot be built.
+    """
     if target.is_file():
         data = target.read_bytes()
         if data.startswith(_ELF):
@@ -37,22 +43,22 @@ def load_program(target: Path, guest: str | None = None) -> NamedProgram:
         raise ProfileError(
             f"{target} does not exist", hint="give a program binary (.bin), an ELF or a project's folder"
         )
-    return _build(target, guest)
+    return _build(target, guest, output)
 
 
-def _build(package: Path, guest: str | None) -> NamedProgram:
-    """A guest of the package in this folder, built with debug information."""
-    import sys
-
+def _build(folder: Path, guest: str | None, output: Callable[[bytes], object]) -> NamedProgram:
+    """A guest of the project in this folder (or above it), built with debug information."""
     from zkhost import _shim
+    from zkhost.guest.discover import find_project
 
-    def show(output: bytes) -> None:
-        sys.stderr.buffer.write(output)
-        sys.stderr.buffer.flush()
-
-    request = {"package": str(package), "bins": [guest] if guest else [], "debug": True}
-    guests = _shim.call("build_guests", request, _shim.Host(writers={2: show}))["guests"]
-    if len(guests) > 1:
-        names = ", ".join(found["name"] for found in guests)
-        raise ProfileError(f"{package} has several guests: {names}", hint="pick one with --guest NAME")
-    return NamedProgram(guests[0]["name"], Path(guests[0]["program"]).read_bytes())
+    project = find_project(folder)
+    bins = sorted(name for package in project.packages for name in package.bins)
+    if guest is None and len(bins) > 1:
+        raise ProfileError(f"{folder} has several guests: {', '.join(bins)}", hint="pick one with --guest NAME")
+    name = guest or bins[0]
+    package = project.owners(name)[0]
+    # A package's name means its only bin.
+    name = name if name in package.bins else package.bins[0]
+    request = {"package": str(package.folder), "bins": [name], "debug": True}
+    report = _shim.call("build_guests", request, _shim.Host(writers={2: output}))
+    return NamedProgram(name, Path(report["guests"][0]["program"]).read_bytes())
