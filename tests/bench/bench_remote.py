@@ -158,9 +158,7 @@ def main() -> None:
             f"{1000 * row['noticed_after_at_most_s']:.0f} ms: {row['ratio']:.2f} of a poll interval"
         )
     row = found["memory"]
-    print(
-        f"{row['in_flight']} sessions in flight: peak {row['peak_mb']:.0f} MB, imports {row['baseline_mb']:.0f} of them:"
-    )
+    print(f"{row['in_flight']} sessions in flight: peak {row['peak_mb']:.0f} MB, {row['baseline_mb']:.0f} by imports:")
     print(f"    {row['ratio']:.2f} of the {row['aim_mb']} MB aimed at; all {row['received']} receipts received")
     print(f"    in {row['elapsed_s']:.1f} s, of which {row['cpu_s']:.1f} s of this process's CPU")
 
