@@ -29,7 +29,7 @@ from zkhost.errors import ClusterError
 TASKS = "prove-segment,prove-keccak,lift,join,union,resolve"
 _TASK_NAMES = ["ProveSegment", "ProveKeccak", "Lift", "Join", "Union", "Resolve"]
 _DELAYS = ["prove_segment_core", "segment_preflight", "prove_keccak", "lift", "join", "union", "resolve"]
-_START_S, _STOP_S, _LOOK_S = 30.0, 10.0, 0.2
+_START_S, _STOP_S, _LOOK_S = 30.0, 3.0, 0.2
 _RESTARTS, _WITHIN_S = 5, 600.0
 
 
@@ -187,7 +187,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         for process in self._processes.values():
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # the one signal that r0vm's manager ends on
         deadline = time.monotonic() + _STOP_S
         for process in self._processes.values():
             with contextlib.suppress(subprocess.TimeoutExpired):

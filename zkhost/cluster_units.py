@@ -76,7 +76,9 @@ def compose(plan: Plan) -> str:
     lines += ["    volumes:", volume, "      - storage:/storage", f'    ports: ["127.0.0.1:{api_port}:{api_port}"]']
     lines += ["    restart: always", f"    networks: {{cluster: {{ipv4_address: {manager}}}}}"]
     for number in range(plan.workers):
-        variables = ", ".join(f'{name}: "{value}"' for name, value in on_worker.variables(number).items())
+        # A container sees only the GPU it is given, and sees it as number 0.
+        given = on_worker.variables(number) | ({"CUDA_VISIBLE_DEVICES": "0"} if plan.gpus else {})
+        variables = ", ".join(f'{name}: "{value}"' for name, value in given.items())
         lines += [f"  worker-{number}:", "    image: debian:bookworm-slim", f"    command: {_list(on_worker.worker())}"]
         lines += [f"    environment: {{{variables}}}", "    volumes:", volume, "    depends_on: [manager]"]
         lines += ["    restart: always", "    networks: [cluster]"]

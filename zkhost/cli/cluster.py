@@ -112,11 +112,12 @@ def down() -> None:
 
 
 def _r0vm(*, must_exist: bool) -> str:
-    from zkhost.provers._r0vm import find_r0vm
+    from zkhost.errors import ProverError
+    from zkhost.provers.r0vm import find
 
     try:
-        return str(find_r0vm())
-    except Exception:
+        return str(find().path)
+    except ProverError:
         if must_exist:
             raise
         return "r0vm"
