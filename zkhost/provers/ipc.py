@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
+from zkhost.bulk import Bulk
 from zkhost.provers import _kept, _segments
 from zkhost.provers._segments import Run, run_guest
 from zkhost.provers.base import OnProgress, Program, ProveInfo, ProverInfo, ProverOpts, ReceiptKind, program_bytes
@@ -51,7 +52,7 @@ class IpcBench:
         return not self._own or bool(_shim.build_info()["recursion"])
 
 
-class IpcProver:
+class IpcProver(Bulk):
     """Executes and proves on r0vm, risc0's server: a process for each piece of work, gone when the work is done.
 
     Without `path`, the r0vm is found as zkhost.provers.r0vm says. Its version is asked first. Raises

@@ -27,14 +27,15 @@ def default_prover() -> Prover:
 
     ==  =============================================  ========
     1   RISC0_PROVER = local | ipc | bonsai            that one
-    2   RISC0_SERVER_PATH names an r0vm                ipc
-    3   BONSAI_API_URL and BONSAI_API_KEY are set,     bonsai
+    2   ZKHOST_DASK_ADDRESS names a Dask scheduler     dask
+    3   RISC0_SERVER_PATH names an r0vm                ipc
+    4   BONSAI_API_URL and BONSAI_API_KEY are set,     bonsai
         unless RISC0_DEV_MODE is
-    4   this build has the in-process prover           local
-    5   otherwise                                      ipc
+    5   this build has the in-process prover           local
+    6   otherwise                                      ipc
     ==  =============================================  ========
 
-    In dev mode (RISC0_DEV_MODE) local and ipc make fake receipts, which prove nothing and which `verify` refuses
+    Rule 2 is zkhost's own; the others are risc0's. In dev mode (RISC0_DEV_MODE) local and ipc make fake receipts, which prove nothing and which `verify` refuses
     elsewhere.
 
     Raises ConfigError for unknown values and half-set pairs, naming the variable and the choices; and what the chosen
@@ -45,6 +46,10 @@ def default_prover() -> Prover:
         from zkhost.provers.bonsai import BonsaiProver
 
         return BonsaiProver(reason=choice.reason)
+    if choice.name == "dask":
+        from zkhost.provers.dask import DaskProver
+
+        return DaskProver(_config.dask_address(), reason=choice.reason)
     return _make(choice)
 
 
@@ -73,6 +78,9 @@ def choose_prover() -> Choice:
                 hint="set both, or choose another prover: RISC0_PROVER=local or ipc",
             )
         return named
+    dask = _config.dask_address()
+    if dask is not None:
+        return Choice("dask", f"ZKHOST_DASK_ADDRESS={dask}")
     by_path = _by_server_path()
     if by_path is not None:
         return by_path
