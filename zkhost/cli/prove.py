@@ -14,6 +14,7 @@ _EPILOG = """\b
 Examples:
   zkhost prove . --input input.bin --receipt proof.zkr
   zkhost prove . --input input.bin --checkpoint work/      survives a crash: run it again
+  zkhost prove . --inputs inputs.jsonl --cache proofs/     one proof a line; resumes
   RISC0_PROVER=ipc zkhost prove methods/multiply.bin --input input.bin
 """
 
@@ -32,6 +33,24 @@ Examples:
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="Keep proved segments in this folder."
 )
+@click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Use and keep receipts in this folder.")
+@click.option(
+    "--inputs",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE.jsonl",
+    help='Prove for each line, as {"hex": "00ff"}, {"text": ..}, {"base64": ..}, {"file": ..}; "args", "env".',
+)
+@click.option(
+    "--receipts",
+    "receipts_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="receipts",
+    show_default=True,
+    help="With --inputs: where the receipts go.",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=1, show_default=True, help="With --inputs: proofs at once."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def prove(
     *,
@@ -40,6 +59,10 @@ def prove(
     kind: str,
     receipt_file: Path,
     checkpoint: Path | None,
+    cache: Path | None,
+    inputs: Path | None,
+    receipts_folder: Path,
+    concurrency: int,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -57,7 +80,17 @@ def prove(
     dev_mode_banner()
     binary, env = read_program(program, guest_name), build_env(**given)
     prover: Any = default_prover()
-    extra = {} if checkpoint is None else {"checkpoint": checkpoint}
+    if inputs is not None:
+        from zkhost.cli._inputs import prove_all
+
+        if checkpoint is not None:
+            raise click.UsageError("--inputs goes with --cache, not with --checkpoint: receipts are what is kept")
+        opts = ProverOpts(ReceiptKind(kind))
+        prove_all(
+            prover, binary, env, opts, inputs=inputs, folder=receipts_folder, concurrency=concurrency, cache=cache
+        )
+        return
+    extra = {name: folder for name, folder in (("checkpoint", checkpoint), ("cache", cache)) if folder is not None}
     with progress_bar() as on_progress:
         info = prover.prove(env, binary, ProverOpts(ReceiptKind(kind)), on_progress=on_progress, **extra)
     info.receipt.dump(receipt_file)
