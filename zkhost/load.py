@@ -1,4 +1,4 @@
-"""Finding a built guest: in the methods module that `zkhost build` wrote, in a guest package's folder, or in a file."""
+"""Finding a built guest: in the methods module that `zkhost build` wrote, in a project's folder, or in a file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import Any, TypeVar, overload
 
 from zkhost.contract.declare import Contract
 from zkhost.errors import GuestNotFoundError
+from zkhost.guest.discover import find_project
 from zkhost.program import Guest
 
 __all__ = ["load"]
 
 I = TypeVar("I")  # noqa: E741
 J = TypeVar("J")
-
-BUILT = Path("target/zkhost/riscv32im-risc0-zkvm-elf/release")
-"""Where in a guest package `zkhost build` puts program binaries."""
 
 
 @overload
@@ -40,8 +38,9 @@ def load(
 ) -> Guest[Any, Any]:
     """A built guest.
 
-    `where` is the folder of the guest package ("methods"), the module that `zkhost build` wrote (by name, or the module
-    itself), or a program binary. `guest` is the guest's name; None, or a contract alone, where there is only one.
+    `where` is a project's folder or its methods/ folder ("methods"), the module that `zkhost build` wrote there (by
+    name, or the module itself), or a program binary. `guest` is the guest's name; None, or a contract alone, where
+    there is only one.
 
     With a contract the guest is typed, and it is checked that the program was built with that very contract: if not,
     ContractDriftError names the fields that differ. `check=False` leaves that out.
@@ -61,23 +60,27 @@ def _find(where: str | Path | ModuleType, name: str | None) -> tuple[str, bytes]
     path = Path(where)
     if path.is_file():
         return name or path.stem, path.read_bytes()
-    if path.is_dir() and (path / "Cargo.toml").is_file():
-        return _in_package(path, name)
+    if path.is_dir():
+        return _in_folder(path, name)
     if isinstance(where, str) and re.fullmatch(r"[A-Za-z_][\w.]*", where):
         try:
             return _in_module(importlib.import_module(where), name)
         except ModuleNotFoundError as error:
-            if error.name != where.split(".", maxsplit=1)[0] and error.name != where:
+            if error.name not in (where, where.split(".", maxsplit=1)[0]):
                 raise
     raise GuestNotFoundError(
-        f"{where} is neither a guest package (a folder with Cargo.toml), nor a methods module, nor a program binary",
-        hint="give the folder of the guest package, and run `zkhost build` there first",
+        f"{where} is neither a project's folder, nor a methods module, nor a program binary",
+        hint="give the folder of the project or its methods/ folder, and run `zkhost build` there first",
     )
 
 
-def _in_package(folder: Path, name: str | None) -> tuple[str, bytes]:
-    built = sorted((folder / BUILT).glob("*.bin"))
-    found = _one({path.stem: path for path in built}, name, f"in {folder}, as far as it was built")
+def _in_folder(folder: Path, name: str | None) -> tuple[str, bytes]:
+    """In the folder itself, where it is a methods/ folder, else in that of the project it belongs to."""
+    if not any(folder.glob("*.bin")):
+        folder = find_project(folder).methods
+    found = _one(
+        {path.stem: path for path in sorted(folder.glob("*.bin"))}, name, f"in {folder}, as far as it was built"
+    )
     return found[0], found[1].read_bytes()
 
 

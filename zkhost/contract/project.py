@@ -11,11 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zkhost.contract.cargo import GuestPackage, guest_packages
 from zkhost.contract.declare import Contract
 from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of
 from zkhost.errors import ContractError
+from zkhost.guest.discover import GuestPackage, find_project
 
 CONTRACT_FILE = "contract.py"
 RUST_FILE = "contract.rs"
@@ -95,8 +95,8 @@ def _codegen(file: Path, check: bool) -> Iterator[Written]:
 
 def _assign(file: Path, contracts: dict[str, Contract[Any, Any]]) -> dict[GuestPackage, list[tuple[str, str]]]:
     """For each guest package the contracts of its guests: pairs of the contract's name and the guest's."""
-    packages = guest_packages(file.resolve().parent)
-    owners = {guest: package for package in packages for guest in package.guests}
+    packages = find_project(file.resolve().parent).packages
+    owners = {guest: package for package in packages for guest in package.bins}
     assigned: dict[GuestPackage, list[tuple[str, str]]] = {}
     for name in contracts:
         guest = next(iter(owners)) if name == "" and len(owners) == 1 else _spelt(name, owners)
