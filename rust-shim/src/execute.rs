@@ -198,7 +198,10 @@ fn write_segment<W: Write>(segment: &Segment, out: W) -> Result<((u32, u32), W)>
 fn count_last(segments: &mut [SegmentInfo], session: &Session) {
     if let Some((last, others)) = segments.split_last_mut() {
         let user: u64 = others.iter().map(|segment| segment.cycles).sum();
-        let paging: u64 = others.iter().filter_map(|segment| segment.paging_cycles).sum();
+        let paging: u64 = others
+            .iter()
+            .filter_map(|segment| segment.paging_cycles)
+            .sum();
         last.cycles = session.user_cycles.saturating_sub(user);
         last.paging_cycles = Some(session.paging_cycles.saturating_sub(paging));
     }

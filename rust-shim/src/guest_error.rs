@@ -12,7 +12,10 @@ pub fn guest_error(error: &anyhow::Error, host: &Host, watch: &Watch) -> ShimErr
         return cancelled;
     }
     if host.has_failed() {
-        return fail!(HostIO, "the host's own code failed while the guest ran: {text}");
+        return fail!(
+            HostIO,
+            "the host's own code failed while the guest ran: {text}"
+        );
     }
     if let Some(error) = error.downcast_ref::<ShimError>() {
         let mut copy = ShimError::new(error.kind, error.message.clone());

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use risc0_zkvm::sha::Digestible;
-use risc0_zkvm::{ApiClient, Asset, AssetRequest, ProveKeccakRequest, ProverOpts, SegmentInfo as Info};
+use risc0_zkvm::{
+    ApiClient, Asset, AssetRequest, ProveKeccakRequest, ProverOpts, SegmentInfo as Info,
+};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -34,11 +36,18 @@ fn default_patience_s() -> f64 {
 impl Where {
     fn server(&self) -> Result<Server> {
         let patience = Duration::try_from_secs_f64(self.patience_s);
-        Server::new(&self.r0vm, patience.map_err(|error| fail!(Config, "patience_s: {error}"))?)
+        Server::new(
+            &self.r0vm,
+            patience.map_err(|error| fail!(Config, "patience_s: {error}"))?,
+        )
     }
 
     /// One request to a server of its own. A launcher that another thread's fork still holds open is tried again.
-    fn ask<T>(&self, host: &Host, work: impl Fn(&ApiClient) -> anyhow::Result<T>) -> std::result::Result<T, Ended> {
+    fn ask<T>(
+        &self,
+        host: &Host,
+        work: impl Fn(&ApiClient) -> anyhow::Result<T>,
+    ) -> std::result::Result<T, Ended> {
         for _ in 0..20 {
             match self.server().map_err(Ended::Lost)?.run(host, &work) {
                 Err(Ended::Lost(error)) if error.message.contains("Text file busy") => {
@@ -47,7 +56,10 @@ impl Where {
                 outcome => return outcome,
             }
         }
-        Err(Ended::Lost(fail!(Server, "the launcher of r0vm is held open by another program")))
+        Err(Ended::Lost(fail!(
+            Server,
+            "the launcher of r0vm is held open by another program"
+        )))
     }
 }
 
@@ -70,12 +82,23 @@ pub fn execute(request: ExecuteRequest<'_>, host: &Host) -> Result<Reply> {
         .map_err(|error| crate::program::invalid(request.program, &format!("{error:#}")))?;
     let keccaks = Mutex::new(Vec::new());
     let dir = request.segment_dir.as_deref();
-    let Built { mut env, watch, tracer, assumptions } = request.env.build(host)?;
-    env.coprocessor_callback(Keccaks { dir, sizes: &keccaks, host });
+    let Built {
+        mut env,
+        watch,
+        tracer,
+        assumptions,
+    } = request.env.build(host)?;
+    env.coprocessor_callback(Keccaks {
+        dir,
+        sizes: &keccaks,
+        host,
+    });
     let env = env.build().map_err(|error| fail!(Config, "{error:#}"))?;
     let segments = Mutex::new(Vec::new());
     let program = Asset::Inline(request.program.to_vec().into());
-    let sink = dir.map_or(AssetRequest::Inline, |dir| AssetRequest::Path(dir.to_owned()));
+    let sink = dir.map_or(AssetRequest::Inline, |dir| {
+        AssetRequest::Path(dir.to_owned())
+    });
     let info = request
         .server
         .ask(host, |client| {
@@ -88,7 +111,9 @@ pub fn execute(request: ExecuteRequest<'_>, host: &Host) -> Result<Reply> {
     if let Some(tracer) = tracer {
         tracer.borrow_mut().flush()?;
     }
-    let claim = info.receipt_claim.ok_or_else(|| fail!(Server, "r0vm gave no claim"))?;
+    let claim = info
+        .receipt_claim
+        .ok_or_else(|| fail!(Server, "r0vm gave no claim"))?;
     let segments = std::mem::take(&mut *lock(&segments));
     let keccaks = std::mem::take(&mut *lock(&keccaks));
     Ok(Reply {
@@ -101,7 +126,12 @@ pub fn execute(request: ExecuteRequest<'_>, host: &Host) -> Result<Reply> {
         keccaks,
         claim: bytes(claim.digest()),
         image_id: bytes(image_id),
-        session: SessionRecord { claim, journal: info.journal.bytes.clone(), assumptions }.to_bytes()?,
+        session: SessionRecord {
+            claim,
+            journal: info.journal.bytes.clone(),
+            assumptions,
+        }
+        .to_bytes()?,
         journal: Some(ByteBuf::from(info.journal.bytes)),
         input_read: None,
         input_left: None,
@@ -147,7 +177,11 @@ pub struct SegmentRequest {
 pub fn prove_segment(request: SegmentRequest, host: &Host) -> Result<ReceiptReply> {
     let options = options();
     let receipt = request.server.ask(host, |client| {
-        client.prove_segment(&options, Asset::Path(request.path.clone()), AssetRequest::Inline)
+        client.prove_segment(
+            &options,
+            Asset::Path(request.path.clone()),
+            AssetRequest::Inline,
+        )
     });
     reply(&receipt.map_err(|ended| proving(ended, host))?)
 }
@@ -163,9 +197,9 @@ pub fn prove_keccak(request: KeccakRequest, host: &Host) -> Result<ReceiptReply>
     let data = std::fs::read(&request.path)
         .map_err(|error| fail!(Prover, "cannot read {}: {error}", request.path.display()))?;
     let keccak: ProveKeccakRequest = bounded::bincode("keccak request", &data)?;
-    let receipt = request
-        .server
-        .ask(host, |client| client.prove_keccak(keccak.clone(), AssetRequest::Inline));
+    let receipt = request.server.ask(host, |client| {
+        client.prove_keccak(keccak.clone(), AssetRequest::Inline)
+    });
     reply(&receipt.map_err(|ended| proving(ended, host))?)
 }
 
@@ -185,10 +219,11 @@ pub fn compress(request: CompressRequest<'_>, host: &Host) -> Result<ReceiptRepl
         return reply(&receipt);
     }
     let options = options().with_receipt_kind(receipt::receipt_kind(request.kind)?);
-    let asset = Asset::try_from(receipt).map_err(|error| fail!(Shim, "cannot send the receipt: {error:#}"))?;
-    let smaller = request
-        .server
-        .ask(host, |client| client.compress(&options, asset.clone(), AssetRequest::Inline));
+    let asset = Asset::try_from(receipt)
+        .map_err(|error| fail!(Shim, "cannot send the receipt: {error:#}"))?;
+    let smaller = request.server.ask(host, |client| {
+        client.compress(&options, asset.clone(), AssetRequest::Inline)
+    });
     reply(&smaller.map_err(|ended| proving(ended, host))?)
 }
 
@@ -206,10 +241,11 @@ fn explain(ended: Ended, host: &Host, watch: &Watch) -> ShimError {
 fn proving(ended: Ended, host: &Host) -> ShimError {
     match ended {
         // What is said where a build without the recursion programs is asked for what needs them.
-        Ended::Refused(error) if format!("{error:#}").contains("Could not find EOCD") => {
-            fail!(RecursionUnavailable, "this r0vm lacks risc0's recursion programs")
-                .hint("install r0vm with rzup, or build it without DOCS_RS set")
-        }
+        Ended::Refused(error) if format!("{error:#}").contains("Could not find EOCD") => fail!(
+            RecursionUnavailable,
+            "this r0vm lacks risc0's recursion programs"
+        )
+        .hint("install r0vm with rzup, or build it without DOCS_RS set"),
         Ended::Refused(error) => fail!(Prover, "r0vm could not prove: {error:#}"),
         Ended::Lost(lost) => first_cause(host).unwrap_or(lost),
     }
@@ -218,13 +254,18 @@ fn proving(ended: Ended, host: &Host) -> ShimError {
 /// A lost server is often only the consequence.
 fn first_cause(host: &Host) -> Option<ShimError> {
     if host.has_failed() {
-        return Some(fail!(HostIO, "the host's own code failed while the guest ran"));
+        return Some(fail!(
+            HostIO,
+            "the host's own code failed while the guest ran"
+        ));
     }
     host.check().err()
 }
 
 fn reply<T: Serialize>(receipt: &T) -> Result<ReceiptReply> {
     bincode::serialize(receipt)
-        .map(|receipt| ReceiptReply { receipt: ByteBuf::from(receipt) })
+        .map(|receipt| ReceiptReply {
+            receipt: ByteBuf::from(receipt),
+        })
         .map_err(|error| fail!(Shim, "cannot encode the receipt: {error}"))
 }

@@ -54,9 +54,7 @@ pub struct Made {
 
 /// The value, whatever happened to another holder.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A new file.
@@ -90,4 +88,3 @@ impl CoprocessorCallback for Keccaks<'_> {
         Ok(())
     }
 }
-

@@ -85,7 +85,10 @@ pub struct CompressRequest<'a> {
 pub fn compress(request: CompressRequest<'_>, host: &Host) -> Result<ReceiptReply> {
     host.check()?;
     let receipt = receipt::decode(request.receipt, Format::Bincode)?;
-    let (from, to) = (receipt::rank(receipt::kind(&receipt.inner))?, receipt::rank(request.kind)?);
+    let (from, to) = (
+        receipt::rank(receipt::kind(&receipt.inner))?,
+        receipt::rank(request.kind)?,
+    );
     let receipt = if from >= to {
         receipt
     } else {

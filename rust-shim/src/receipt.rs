@@ -256,8 +256,7 @@ pub fn receipt_kind(name: &str) -> Result<ReceiptKind> {
 }
 
 fn unknown_kind(name: &str) -> ShimError {
-    fail!(Config, "no receipt kind {name:?}")
-        .hint("one of composite, succinct, groth16")
+    fail!(Config, "no receipt kind {name:?}").hint("one of composite, succinct, groth16")
 }
 
 /// An exit code as its name and the guest's own number.

@@ -40,8 +40,15 @@ impl Server {
     /// For the binary `r0vm`.
     pub fn new(r0vm: &Path, patience: Duration) -> Result<Self> {
         let failed = |error: std::io::Error| fail!(Server, "cannot prepare to start r0vm: {error}");
-        let dir = tempfile::Builder::new().prefix("zkhost-r0vm-").tempdir().map_err(failed)?;
-        let server = Self { dir, r0vm: r0vm.to_owned(), patience };
+        let dir = tempfile::Builder::new()
+            .prefix("zkhost-r0vm-")
+            .tempdir()
+            .map_err(failed)?;
+        let server = Self {
+            dir,
+            r0vm: r0vm.to_owned(),
+            patience,
+        };
         let script = format!(
             "#!/bin/sh\necho \"$$ $2\" >{started}.new && mv {started}.new {started}\nexec {r0vm} \"$@\" >{log} 2>&1 </dev/null\n",
             started = quoted(&server.file("started")),
@@ -49,7 +56,8 @@ impl Server {
             log = quoted(&server.file("log")),
         );
         fs::write(server.file("r0vm"), script).map_err(failed)?;
-        fs::set_permissions(server.file("r0vm"), fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        fs::set_permissions(server.file("r0vm"), fs::Permissions::from_mode(0o700))
+            .map_err(failed)?;
         Ok(server)
     }
 
@@ -93,7 +101,9 @@ impl Server {
         let mut last_sign = Instant::now();
         while !done.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
-            let Some((pid, port)) = self.started() else { continue };
+            let Some((pid, port)) = self.started() else {
+                continue;
+            };
             if host.is_cancelled() {
                 kill(pid);
             }
@@ -111,7 +121,10 @@ impl Server {
     }
 
     fn reap(&self) {
-        if let Some((pid, _)) = self.started() {
+        let Some((pid, _)) = self.started() else {
+            return;
+        };
+        if is_child(pid, libc::WEXITED).is_some() {
             kill(pid);
             // SAFETY: waits for a child of this process by its number; a null status is allowed.
             unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
@@ -123,21 +136,37 @@ impl Server {
         let hung = verdict.hung.load(Ordering::Relaxed);
         let transport = error.chain().any(|cause| {
             cause.is::<std::io::Error>() || cause.is::<std::sync::mpsc::RecvTimeoutError>()
-        }) || ["rx ", "Child finished with", "incompatible", "Could not launch"].iter().any(|sign| text.contains(sign));
+        }) || [
+            "rx ",
+            "Child finished with",
+            "incompatible",
+            "Could not launch",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign));
         if !hung && !transport {
             return Ended::Refused(error);
         }
         let log = fs::read(self.file("log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log[log.len().saturating_sub(LOG_TAIL)..]).trim().to_owned();
+        let log = String::from_utf8_lossy(&log[log.len().saturating_sub(LOG_TAIL)..])
+            .trim()
+            .to_owned();
         let path = self.r0vm.display();
         let what = if hung {
-            format!("r0vm hangs: it used no processor for {} s and was killed", self.patience.as_secs())
+            format!(
+                "r0vm hangs: it used no processor for {} s and was killed",
+                self.patience.as_secs()
+            )
         } else if self.started().is_none() {
             format!("r0vm could not be started: {text}")
         } else {
             format!("r0vm ended or broke the protocol: {text}")
         };
-        let said = if log.is_empty() { String::new() } else { format!("\nr0vm said:\n{log}") };
+        let said = if log.is_empty() {
+            String::new()
+        } else {
+            format!("\nr0vm said:\n{log}")
+        };
         Ended::Lost(
             fail!(Server, "{what} ({path}){said}")
                 .with("path", path.to_string())
@@ -171,7 +200,14 @@ fn is_child(pid: libc::pid_t, options: libc::c_int) -> Option<libc::siginfo_t> {
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let id = libc::id_t::try_from(pid).ok()?;
     // SAFETY: `info` is writable, and WNOWAIT leaves the child as it is.
-    let found = unsafe { libc::waitid(libc::P_PID, id, &mut info, options | libc::WNOHANG | libc::WNOWAIT) };
+    let found = unsafe {
+        libc::waitid(
+            libc::P_PID,
+            id,
+            &mut info,
+            options | libc::WNOHANG | libc::WNOWAIT,
+        )
+    };
     (found == 0).then_some(info)
 }
 

@@ -105,6 +105,12 @@ pub fn context() -> VerifierContext {
 
 /// Refuses fake receipts and those for another verifier, and gives the verifier for the rest.
 fn checked_context(receipt: &Receipt, allow_fake: bool) -> Result<VerifierContext> {
+    if receipt.inner.verifier_parameters() != receipt.metadata.verifier_parameters {
+        return Err(fail!(
+            ReceiptFormat,
+            "the receipt contradicts itself: its metadata names other verifier parameters than its proof"
+        ));
+    }
     if is_fake(&receipt.inner) {
         let error = fail!(FakeReceipt, "this is a dev-mode receipt: it proves nothing");
         if cfg!(feature = "disable-dev-mode") {
