@@ -215,9 +215,12 @@ def _installed() -> bool:
 
 def _files(template: Path, variables: dict[str, Any]) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     """Each file of the project: its place, and what writes it. Everything is rendered before it is given."""
-    for path in sorted(template.rglob("*")):
-        inside = path.relative_to(template)
-        if not path.is_file() or _SKIPPED.intersection(inside.parts):
+    sources: dict[Path, Path] = {}
+    # Our own templates have some files in common.
+    for root in (TEMPLATES / "_common", template) if template.parent == TEMPLATES else (template,):
+        sources |= {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
+    for inside, path in sorted(sources.items()):
+        if _SKIPPED.intersection(inside.parts):
             continue
         place = Path(_render(str(inside), variables, inside))
         if path.suffix != ".j2":
@@ -230,7 +233,7 @@ def _files(template: Path, variables: dict[str, Any]) -> Iterator[tuple[Path, Ca
         inside = path.relative_to(crate)
         if path.is_file() and not _SKIPPED.intersection(inside.parts):
             yield Path("methods/zkhost-guest") / inside, _copier(path)
-    if not (template / "methods/guest/Cargo.lock").exists() and (template / "methods/guest").is_dir():
+    if Path("methods/guest/Cargo.lock") not in sources and (template / "methods/guest").is_dir():
         yield Path("methods/guest/Cargo.lock"), _copier(lock)
 
 
