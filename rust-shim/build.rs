@@ -1,4 +1,4 @@
-//! Has the guests that come with zkhost built and put where the wheel picks them up.
+//! Puts where the wheel picks them up: the crate zkhost-guest, for `zkhost new`, and the built guests of zkhost.methods.
 //!
 //! The work is done by `bundled-guests` of the crate zkhost-guest-build, built in a target folder of its own: as a build
 //! dependency that crate would change the features of what risc0's C++ kernels are built with, and so build them anew
@@ -8,15 +8,20 @@ use std::env;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 const WATCHED_VARIABLES: [&str; 3] = ["ZKHOST_GUEST_TOOLCHAIN", "RISC0_SKIP_BUILD", "RISC0_HOME"];
-const WATCHED: [&str; 6] = [
+const CRATE: &str = "../guest-methods/zkhost-guest";
+const CRATE_COPY: &str = "../zkhost/_guest_crate";
+const WATCHED: [&str; 8] = [
     "build.rs",
     "guest-build/src",
     "guest-build/Cargo.toml",
     "../guest-methods/Cargo.toml",
     "../guest-methods/Cargo.lock",
     "../guest-methods/guests/src/bin",
+    "../guest-methods/zkhost-guest/Cargo.toml",
+    "../guest-methods/zkhost-guest/src",
 ];
 
 fn main() {
@@ -24,12 +29,15 @@ fn main() {
         println!("cargo:rerun-if-env-changed={name}");
     }
     println!("cargo:rerun-if-changed=build.rs");
-    let skip = env::var_os("RISC0_SKIP_BUILD").is_some_and(|value| !value.is_empty());
-    if skip || !Path::new("../guest-methods/guests").is_dir() || !Path::new("../zkhost").is_dir() {
+    if !Path::new("../guest-methods/guests").is_dir() || !Path::new("../zkhost").is_dir() {
         return;
     }
     for path in WATCHED {
         println!("cargo:rerun-if-changed={path}");
+    }
+    copy_crate().unwrap_or_else(|error| panic!("{CRATE_COPY}: {error}"));
+    if env::var_os("RISC0_SKIP_BUILD").is_some_and(|value| !value.is_empty()) {
+        return;
     }
     // Checkouts that share a target folder share OUT_DIR too; each has a folder of its own in it.
     let mut hasher = DefaultHasher::new();
@@ -59,4 +67,32 @@ fn main() {
         Ok(status) => panic!("the bundled guests could not be built ({status}): see above"),
         Err(error) => panic!("cargo could not be run: {error}"),
     }
+}
+
+/// The crate's sources as they are now, and the lock file they were tried with.
+fn copy_crate() -> io::Result<()> {
+    let copy = Path::new(CRATE_COPY);
+    let _ = fs::remove_dir_all(copy);
+    copy_folder(
+        &Path::new(CRATE).join("src"),
+        &copy.join("zkhost-guest/src"),
+    )?;
+    fs::copy(
+        Path::new(CRATE).join("Cargo.toml"),
+        copy.join("zkhost-guest/Cargo.toml"),
+    )?;
+    fs::copy("../guest-methods/Cargo.lock", copy.join("Cargo.lock")).map(drop)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()))?;
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }

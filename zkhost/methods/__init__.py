@@ -3,7 +3,7 @@
 | guest   | input                    | journal                                        |
 |---------|--------------------------|------------------------------------------------|
 | factors | two u64                  | their product, a u64                           |
-| sha256  | all of stdin, as bytes   | the SHA-256 of it and its length               |
+| sha256  | all of stdin, as bytes   | the 32 bytes of its SHA-256                    |
 | echo    | all of stdin, as bytes   | the same bytes                                 |
 
 Each NAME has NAME_ELF (the program binary), NAME_ID (the image ID, eight u32) and NAME_PATH (where it lies). They are
