@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use risc0_zkvm::{
-    get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, ReceiptKind, Segment,
+    get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, Segment,
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::error::{Kind, Result, ShimError};
+use crate::error::{Result, ShimError};
 use crate::host::Host;
 use crate::receipt::{self, Format, ReceiptReply};
 use crate::{bounded, fail, info, verify};
