@@ -70,10 +70,14 @@ def find_project(path: Path) -> GuestProject:
     start = path.resolve()
     if not start.is_dir():
         raise GuestNotFoundError(f"{path} is not a folder", hint="give a project's folder")
-    for folder in (start, *start.parents):
+    folders = (start, *start.parents)
+    for depth, folder in enumerate(folders):
         project = _project_in(folder)
         if project is not None:
-            return project
+            # A guest package is a project by itself, but rather part of the one around it.
+            around = (_project_in(outer) for outer in folders[depth + 1 : depth + 3])
+            wider = (p for p in around if p is not None and set(project.packages) <= set(p.packages))
+            return next(wider, project)
     raise GuestNotFoundError(
         f"no guest package in {path} or above it",
         hint="a project has methods/guest/Cargo.toml, guest/Cargo.toml or a Cargo.toml that depends on risc0-zkvm; "

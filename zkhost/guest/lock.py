@@ -69,10 +69,14 @@ def lock_text(guests: Mapping[str, LockedGuest]) -> str:
     """The file's text: guests by name, so that it is the same however they were built."""
     parts = [_HEADER]
     for name in sorted(guests):
-        parts.append(f"\n[guest.{json.dumps(name)}]\n")
-        # JSON's strings and lists of strings are TOML's.
-        parts += [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in asdict(guests[name]).items()]
+        parts.append(f"\n[guest.{_toml(name)}]\n")
+        parts += [f"{key} = {_toml(value)}\n" for key, value in asdict(guests[name]).items()]
     return "".join(parts)
+
+
+def _toml(value: str | list[str]) -> str:
+    """JSON's strings and lists of strings are TOML's, but for one character that JSON leaves as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_lock(path: Path, built: Mapping[str, LockedGuest], *, complete: bool) -> None:
