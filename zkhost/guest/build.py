@@ -89,7 +89,7 @@ def build_package(
     output: Callable[[bytes], object] | None = None,
     cancel: _shim.CancelToken | None = None,
 ) -> dict[str, Any]:
-    """Builds one package; the shim's reply: `package`, `guests`, `toolchain`, `versions`, `flags`, `source`, `fresh`."""
+    """Builds one package; the shim's reply: `package`, `guests`, `versions`, `flags`, `source`, `fresh` and more."""
     bins = [options.guest] if options.guest in package.bins else []
     request = {
         "package": str(package.folder),

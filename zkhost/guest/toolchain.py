@@ -174,7 +174,7 @@ def _as_root() -> tuple[str, ...] | None:
 
 
 def _refuse_old_packages() -> None:
-    """rustc-web before 1.88 cannot build risc0: Debian's security archive has a newer one. apt speaks of unknown ones."""
+    """rustc-web before 1.88 cannot build risc0: Debian's security archive has a newer one."""
     done = subprocess.run(["apt-cache", "policy", "rustc-web"], capture_output=True, text=True, check=False)
     candidates: list[Any] = [line.split()[-1] for line in done.stdout.splitlines() if "Candidate:" in line]
     numbers = candidates[0].split("+")[0].split(".")[:2] if candidates else []
