@@ -29,6 +29,11 @@ def flag(name: str) -> bool:
     raise ConfigError(f"{name} is {value!r}, which is neither yes nor no", hint=f"set {name} to 1 or 0, or unset it")
 
 
+def no_color() -> bool:
+    """NO_COLOR: plain text, whatever the terminal can do (https://no-color.org: any value but the empty one)."""
+    return bool(get("NO_COLOR"))
+
+
 def dev_mode() -> bool:
     """RISC0_DEV_MODE: fake proofs, for development only."""
     return flag("RISC0_DEV_MODE")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from zkhost import _config
+
 _EPILOG = """\b
 Examples:
   zkhost build                      every guest of the project here
@@ -111,7 +113,8 @@ def _show(data: bytes) -> None:
 
 
 def _progress_width() -> int | None:
-    return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    """For cargo's bar and colours; None where standard error is no terminal, or NO_COLOR is set."""
+    return shutil.get_terminal_size().columns if sys.stderr.isatty() and not _config.no_color() else None
 
 
 def _relative(path: Path) -> Path:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, _Lazy] = {
     "image-id": _Lazy("zkhost.cli.inspect:image_id", "Print the image ID of a program binary or ELF."),
     "cache": _Lazy("zkhost.cli.cache:cache", "Look at and tidy a cache of receipts."),
     "cluster": _Lazy("zkhost.cli.cluster:cluster", "Run an r0vm cluster for the remote prover."),
+    "roundtrip": _Lazy("zkhost.cli.roundtrip:roundtrip", "Compare a type's codec with Rust's, on random values."),
     "doctor": _Lazy("zkhost.cli.doctor:doctor", "Check this machine and explain the prover choice."),
     "completion": _Lazy("zkhost.cli.completion:completion", "Print the script that completes zkhost in your shell."),
     "install": _Lazy("zkhost.cli.install:install", "Install the guest toolchain."),
@@ -55,7 +56,18 @@ class _Group(click.Group):
             formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
 
 
-@click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+_EPILOG = """\b
+Exit codes:
+  0    done; for verify and --check: it holds
+  1    an error, said on standard error; for verify and --check: it does not hold
+  2    wrong usage
+  130  stopped with Ctrl-C
+\b
+NO_COLOR=1 turns colours off. `zkhost completion --help` says how to complete commands in your shell.
+"""
+
+
+@click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(package_name="zkhost")
 def cli() -> None:
     """Build, execute, prove and verify RISC Zero guests from Python."""
@@ -66,16 +78,18 @@ def main() -> None:
 
     Exit codes: 0 done, 1 an error of zkhost or the answer no, 2 wrong usage, 130 after Ctrl-C.
     """
+    from zkhost import _config
     from zkhost.errors import ZkhostError
 
+    color = False if _config.no_color() else None  # None: where the output is a terminal
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, color=color)
     except ZkhostError as error:
-        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True, color=color)
         sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.secho("stopped", err=True)
+        click.echo("stopped", err=True)
         sys.exit(130)
