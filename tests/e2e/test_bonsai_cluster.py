@@ -223,7 +223,7 @@ class TestKilledMidway:
 @pytest.mark.prove
 def test_a_real_proof(tmp_path: Path) -> None:
     """A cluster makes succinct receipts. One built without risc0's recursion programs fails after a segment."""
-    with Cluster(find_r0vm(), tmp_path, prove_s=None) as cluster, BonsaiProver(settings(cluster, 300)) as prover:
+    with Cluster(find_r0vm(), tmp_path, prove_s=None) as cluster, BonsaiProver(settings(cluster, 550)) as prover:
         if _shim.build_info()["recursion"]:
             info = prover.prove(factors(), FACTORS_ELF)
             assert info.receipt.kind is ReceiptKind.SUCCINCT

@@ -121,7 +121,8 @@ class TestProve:
         assert len(server.sessions) == 3
 
     def test_from_50_threads(self, server: FakeBonsai, prover: BonsaiProver) -> None:
-        with ThreadPoolExecutor(50) as pool:
+        prover = BonsaiProver(quick(server.url, timeout_s=60.0, deadline_s=120.0))
+        with prover, ThreadPoolExecutor(50) as pool:
             infos = list(pool.map(lambda _: prover.prove(ENV, FACTORS_ELF), range(50)))
         assert {info.receipt.journal.bytes for info in infos} == {PRODUCT}
         assert (len(server.sessions), server.count("PUT", "/images/.*")) == (50, 1)
