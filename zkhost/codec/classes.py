@@ -142,6 +142,9 @@ class Classes:
 
     def _body(self, cls: type, env: dict[Any, s.Node], scope: Mapping[str, Any]) -> tuple[str, tuple[s.Field, ...]]:
         hints = self._hints(cls, scope)
+        for name, hint in hints.items():
+            if isinstance(hint, dataclasses.InitVar) and name not in {f.name for f in dataclasses.fields(cls)}:
+                raise self.error(f"{cls.__name__}.{name}", "an InitVar cannot be decoded into", "drop the InitVar")
         env = self._inherited(cls, env)
         fields = []
         for f in dataclasses.fields(cls):
