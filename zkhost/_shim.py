@@ -227,6 +227,16 @@ def error_class(kind: str) -> type[errors.ZkhostError]:
     return cast("type[errors.ZkhostError]", cls)
 
 
+def pack(value: Any) -> bytes:
+    """Plain data as msgpack."""
+    return cast(bytes, msgpack.packb(value, use_bin_type=True))
+
+
+def unpack(data: bytes) -> Any:
+    """The plain data of a msgpack frame."""
+    return msgpack.unpackb(data, strict_map_key=False)
+
+
 @functools.cache
 def build_info() -> Mapping[str, Any]:
     """Versions, features and limits of the native library; asked once."""

@@ -32,8 +32,12 @@ mod ser;
 mod stdio;
 
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
-use serde::{de::DeserializeOwned, Serialize};
+use serde::{
+    de::{DeserializeOwned, DeserializeSeed},
+    Serialize,
+};
 
 pub use big_array::BigArray;
 pub use error::{Error, ErrorKind, Result};
@@ -66,7 +70,12 @@ pub fn write<T: Serialize + ?Sized>(value: &T) {
 
 /// Decodes a value in the standard format, as `risc0_zkvm::serde::from_slice` does: words after it are left alone.
 pub fn from_words<T: DeserializeOwned>(words: &[u32]) -> Result<T> {
-    decode_words::<T, false>(words)
+    decode_words::<PhantomData<T>, false>(words, PhantomData)
+}
+
+/// As [`from_words`], for a value that takes more than its type to decode.
+pub fn from_words_with<'de, S: DeserializeSeed<'de>>(words: &[u32], seed: S) -> Result<S::Value> {
+    decode_words::<S, false>(words, seed)
 }
 
 /// Encodes a value in the standard format, as `risc0_zkvm::serde::to_vec` does.
@@ -76,7 +85,9 @@ pub fn to_words<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u32>> {
 
 /// The packed format: bytes and bools inside sequences, tuples and structs take a quarter of a word.
 pub mod packed {
-    use super::{decode_words, encode_words, stdio, DeserializeOwned, Result, Serialize, Vec};
+    use super::{
+        decode_words, encode_words, stdio, DeserializeOwned, DeserializeSeed, PhantomData, Result, Serialize, Vec,
+    };
 
     /// The next value of standard input, in the packed format. Panics as [`read`](crate::read) does.
     #[inline]
@@ -98,7 +109,12 @@ pub mod packed {
 
     /// Decodes a value in the packed format, as `l2r0_small_serde::from_slice_compact` does: what follows is left alone.
     pub fn from_words<T: DeserializeOwned>(words: &[u32]) -> Result<T> {
-        decode_words::<T, true>(words)
+        decode_words::<PhantomData<T>, true>(words, PhantomData)
+    }
+
+    /// As [`from_words`], for a value that takes more than its type to decode.
+    pub fn from_words_with<'de, S: DeserializeSeed<'de>>(words: &[u32], seed: S) -> Result<S::Value> {
+        decode_words::<S, true>(words, seed)
     }
 
     /// Encodes a value in the packed format, as `l2r0_small_serde::to_vec_compact` does.
@@ -111,27 +127,37 @@ impl<S: Source> Input<S> {
     /// The next value, in the standard format.
     #[inline]
     pub fn read<T: DeserializeOwned>(&mut self) -> Result<T> {
-        self.decode::<T, false>()
+        self.decode::<PhantomData<T>, false>(PhantomData)
     }
 
     /// The next value, in the packed format; the bytes that fill its last word up must be zero.
     #[inline]
     pub fn read_packed<T: DeserializeOwned>(&mut self) -> Result<T> {
-        self.decode::<T, true>()
+        self.decode::<PhantomData<T>, true>(PhantomData)
+    }
+
+    /// The next value, in the standard format, that takes more than its type to decode.
+    pub fn read_with<'de, D: DeserializeSeed<'de>>(&mut self, seed: D) -> Result<D::Value> {
+        self.decode::<D, false>(seed)
+    }
+
+    /// The next value, in the packed format, that takes more than its type to decode.
+    pub fn read_packed_with<'de, D: DeserializeSeed<'de>>(&mut self, seed: D) -> Result<D::Value> {
+        self.decode::<D, true>(seed)
     }
 
     #[inline]
-    pub(crate) fn decode<T: DeserializeOwned, const PACKED: bool>(&mut self) -> Result<T> {
+    pub(crate) fn decode<'de, D: DeserializeSeed<'de>, const PACKED: bool>(&mut self, seed: D) -> Result<D::Value> {
         let mut decoder = de::Decoder::<PACKED>::new(self.aligned_window(), self);
-        let value = T::deserialize(&mut decoder).and_then(|value| decoder.align().map(|()| value));
+        let value = seed.deserialize(&mut decoder).and_then(|value| decoder.align().map(|()| value));
         let window = decoder.window();
         self.set_window(window);
         value.map_err(error::Stop::take)
     }
 }
 
-fn decode_words<T: DeserializeOwned, const PACKED: bool>(words: &[u32]) -> Result<T> {
-    T::deserialize(&mut de::Decoder::<PACKED>::new(input::Window::over(words), &mut input::Nothing))
+fn decode_words<'de, S: DeserializeSeed<'de>, const PACKED: bool>(words: &[u32], seed: S) -> Result<S::Value> {
+    seed.deserialize(&mut de::Decoder::<PACKED>::new(input::Window::over(words), &mut input::Nothing))
         .map_err(error::Stop::take)
 }
 

@@ -1,7 +1,7 @@
 //! The guest's own streams: standard input, standard output and the journal.
 
 use alloc::{vec, vec::Vec};
-use core::{any::type_name, cell::Cell};
+use core::{any::type_name, cell::Cell, marker::PhantomData};
 
 use risc0_zkvm::guest::env::{self, Write};
 use risc0_zkvm_platform::{fileno, syscall::sys_read};
@@ -47,7 +47,7 @@ fn refuse(what: &str, at: usize, error: &Error) -> ! {
 /// The next value of standard input. Panics, saying where, if the words are not a `T` or the input ends.
 #[inline]
 pub(crate) fn read<T: DeserializeOwned, const PACKED: bool>() -> T {
-    with_stdin(|stdin| match stdin.decode::<T, PACKED>() {
+    with_stdin(|stdin| match stdin.decode::<PhantomData<T>, PACKED>(PhantomData) {
         Ok(value) => value,
         Err(error) => refuse(type_name::<T>(), stdin.position(), &error),
     })
