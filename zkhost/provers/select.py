@@ -35,8 +35,8 @@ def default_prover() -> Prover:
     6   otherwise                                      ipc
     ==  =============================================  ========
 
-    Rule 2 is zkhost's own; the others are risc0's. In dev mode (RISC0_DEV_MODE) local and ipc make fake receipts, which prove nothing and which `verify` refuses
-    elsewhere.
+    Rule 2 is zkhost's own; the others are risc0's. In dev mode (RISC0_DEV_MODE) local, ipc and dask make fake receipts,
+    which prove nothing and which `verify` refuses elsewhere.
 
     Raises ConfigError for unknown values and half-set pairs, naming the variable and the choices; and what the chosen
     prover raises where it is not here.

@@ -15,7 +15,8 @@ from zkhost.provers.dask.farm import Job
 Work = Callable[[str, Sequence[bytes]], bytes]
 """What a worker does: operation and inputs to an answer. Sent to the workers by pickle, so importable there."""
 
-_BATCH_S = 0.01  # jobs that start within this time go to the scheduler in one message
+_BATCH_S = 0.01  # jobs that start within this time go to the scheduler in one message,
+_BATCH_BYTES = 4 << 20  # of about this size at most
 
 
 @dataclass(eq=False)
@@ -78,11 +79,18 @@ class DaskPool:
         return handle
 
     def _flush(self) -> None:
-        batch, self._starting = self._starting, []
-        for rank in sorted({job.rank for job, _, _ in batch}):
-            self._submit(
-                [start for start in batch if start[0].rank == rank and not start[2].answer.done()], frozenset()
-            )
+        waiting, self._starting = self._starting, []
+        for rank in sorted({job.rank for job, _, _ in waiting}):
+            batch: list[tuple[Job, tuple[bytes, ...], DaskHandle]] = []
+            size = 0
+            for start in waiting:
+                if start[0].rank == rank and not start[2].answer.done():
+                    batch.append(start)
+                    size += sum(map(len, start[1]))
+                    if size > _BATCH_BYTES:
+                        self._submit(batch, frozenset())
+                        batch, size = [], 0
+            self._submit(batch, frozenset())
 
     def _submit(self, batch: list[tuple[Job, tuple[bytes, ...], DaskHandle]], avoid: frozenset[str]) -> None:
         if not batch:

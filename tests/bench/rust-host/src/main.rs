@@ -1,10 +1,13 @@
 //! A plain Rust host: `rust-host execute|prove PROGRAM.bin [RECEIPT]` with the factors 17 and 23, timed from inside.
 //! `rust-host verify PROGRAM.bin RECEIPT` verifies a receipt that another host wrote.
+//! `rust-host stream PROGRAM.bin CYCLES` runs `burn` for so many cycles, its segments written to a temporary folder.
 
 use std::{env, fs, time::Instant};
 
 use anyhow::{bail, Context, Result};
-use risc0_zkvm::{compute_image_id, Executor, ExecutorEnv, LocalProver, Prover, Receipt};
+use risc0_zkvm::{
+    compute_image_id, Executor, ExecutorEnv, ExecutorImpl, LocalProver, Prover, Receipt,
+};
 
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -32,6 +35,13 @@ fn main() -> Result<()> {
             let bytes = fs::read(receipt_path.context("verify needs RECEIPT")?)?;
             let receipt: Receipt = bincode::deserialize(&bytes)?;
             receipt.verify(compute_image_id(&program)?)?;
+        }
+        "stream" => {
+            let cycles: u64 = args.get(2).context("stream needs CYCLES")?.parse()?;
+            let env = ExecutorEnv::builder()
+                .write_slice(&cycles.to_le_bytes())
+                .build()?;
+            ExecutorImpl::from_elf(env, &program)?.run()?;
         }
         other => bail!("unknown mode {other}"),
     }
