@@ -108,7 +108,8 @@ class Host:
             got = self.readers[arg](len(out))
             if len(got) > len(out):
                 raise ValueError(f"the reader of fd {arg} gave {len(got)} bytes where {len(out)} were asked for")
-            out[0 : len(got)] = got
+            if got:
+                out[0 : len(got)] = got
             return len(got)
         if event == _WRITE:
             self.writers[arg](bytes(data))
@@ -117,8 +118,9 @@ class Host:
             self._answer = bytes(self.slice_io[channel](payload))
             return len(self._answer)
         elif event == _FETCH:
-            out[0 : len(self._answer)] = self._answer
             answer, self._answer = self._answer, b""
+            if answer:
+                out[0 : len(answer)] = answer
             return len(answer)
         elif event == _TRACE and self.on_trace:
             self.on_trace(msgpack.unpackb(data))

@@ -118,7 +118,10 @@ class ExecutorEnvBuilder:
         return self
 
     def slice_io(self, channel: str, handler: SliceHandler) -> Self:
-        """Answer the guest's `env::send_recv_slice` on a channel: handler(bytes) -> bytes."""
+        """Answer the guest's `env::send_recv_slice` on a channel: handler(bytes) -> bytes.
+
+        An answer has at most 1024 bytes (MAX_SLICE_ANSWER); a longer one ends the run with HostIOError.
+        """
         if not channel or "\0" in channel or channel.startswith(_SYSCALL_PREFIX):
             raise ConfigError(f"{channel!r} is not a name for a channel: it is empty, has a NUL, or is a system call's")
         if not callable(handler):

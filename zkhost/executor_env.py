@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 STDIN, STDOUT, STDERR, JOURNAL = 0, 1, 2, 3
 
+MAX_SLICE_ANSWER = 1024
+"""Bytes of a slice_io answer that reach a guest of risc0 3.0, its kernel's largest transfer; more would read as zeros."""
+
 
 class Reader(Protocol):
     """A binary stream to read: `read(n)` gives at most n bytes, none at its end."""
@@ -115,7 +118,7 @@ class ExecutorEnv:
         return Host(
             readers={fd: reader.read for fd, reader in self.readers.items()},
             writers=writers,
-            slice_io=self.slice_io,
+            slice_io={channel: _short(channel, handler) for channel, handler in self.slice_io.items()},
             on_trace=self._on_trace if self.trace else None,
             on_progress=on_progress,
             cancel=cancel,
@@ -130,6 +133,20 @@ def _assumption(item: Receipt | Assumption) -> dict[str, bytes]:
     if isinstance(item, Assumption):
         return {"claim": item.claim, "control_root": item.control_root}
     return {"receipt": item.to_bytes()}
+
+
+def _short(channel: str, handler: SliceHandler) -> SliceHandler:
+    """The handler, with answers that would not arrive whole refused."""
+
+    def answer(data: bytes) -> bytes:
+        reply = bytes(handler(data))
+        if len(reply) > MAX_SLICE_ANSWER:
+            raise ValueError(
+                f"slice_io handler of {channel!r} answered {len(reply)} bytes; a guest gets at most {MAX_SLICE_ANSWER}"
+            )
+        return reply
+
+    return answer
 
 
 def _write_text(stream: Any, data: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from zkhost import _shim
 from zkhost.env_builder import KECCAK_PO2, SEGMENT_PO2, ExecutorEnvBuilder
-from zkhost.errors import ConfigError, GuestFaultError, GuestPanicError, SessionLimitError
+from zkhost.errors import ConfigError, GuestFaultError, GuestPanicError, HostIOError, SessionLimitError
 from zkhost.executor_env import Assumption, ExecutorEnv
 from zkhost.provers.local import LocalProver
 
@@ -106,9 +106,16 @@ def test_output_goes_to_this_process_by_default(
 
 def test_slice_io(guests: Mapping[str, bytes]) -> None:
     channel = "slice_io::zkhost_test::SYS_DOUBLE"
-    for size in (0, 1, 3, 5000):
+    for size in (0, 1, 3, 512):
         env = ExecutorEnv.builder().write_frame(b"q" * size).slice_io(channel, lambda data: data * 2).build()
         assert LocalProver().execute(env, guests["slice_io"]).journal.bytes == b"q" * (2 * size)
+
+
+def test_a_slice_io_answer_that_would_not_arrive_whole_is_refused(guests: Mapping[str, bytes]) -> None:
+    env = ExecutorEnv.builder().write_frame(b"q").slice_io("slice_io::zkhost_test::SYS_DOUBLE", lambda _: bytes(1025))
+    with pytest.raises(HostIOError) as caught:
+        LocalProver().execute(env.build(), guests["slice_io"])
+    assert "1025 bytes" in str(caught.value.__cause__)
 
 
 def test_a_file_descriptor_nobody_serves_is_an_error(guests: Mapping[str, bytes]) -> None:
@@ -178,4 +185,4 @@ def test_the_trace_starts_with_instructions(guests: Mapping[str, bytes]) -> None
     session = LocalProver().execute(env, guests["echo"])
     instructions = [event for event in events if event[0] == 0]
     assert 0 < len(instructions) <= session.user_cycles
-    assert {event[0] for event in events} >= {0, 1, 2, 3}
+    assert {event[0] for event in events} >= {0, 2, 3}

@@ -31,7 +31,7 @@ def test_build_info_says_what_this_build_is() -> None:
 
 
 def test_an_unknown_operation_is_named() -> None:
-    with pytest.raises(errors.ShimError, match="no operation 'fly'"):
+    with pytest.raises(errors.ShimError, match='no operation "fly"'):
         _shim.call("fly", {})
 
 
