@@ -23,7 +23,9 @@ def main() -> None:
     if proved != expected:
         sys.exit("error: the proved digest is not the file's")
     stats = info.stats
-    print(f"  {len(data):,} bytes, {stats.user_cycles:,} user cycles, {stats.segments} segment(s), {info.elapsed_s:.1f} s")
+    print(
+        f"  {len(data):,} bytes, {stats.user_cycles:,} user cycles, {stats.segments} segment(s), {info.elapsed_s:.1f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ def main() -> None:
     print(f"I know the factors of {product}, and I can prove it!")
     stats = info.stats
     print(f"  {stats.user_cycles:,} user cycles of {stats.total_cycles:,}, {stats.segments} segment(s)")
-    print(f"  proved in {info.elapsed_s:.1f} s by {info.prover.name} ({info.prover.reason}), verified in {verify_ms:.0f} ms")
+    print(
+        f"  proved in {info.elapsed_s:.1f} s by {info.prover.name} ({info.prover.reason}), verified in {verify_ms:.0f} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use risc0_zkvm::{
-    get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, Segment,
-};
+use risc0_zkvm::{get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, Segment};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 

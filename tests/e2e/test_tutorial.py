@@ -28,7 +28,13 @@ def test_every_step_of_the_tutorial_works(tmp_path: Path) -> None:
     for variable in ("RISC0_PROVER", "RISC0_DEV_MODE", "RISC0_SERVER_PATH", "BONSAI_API_URL", "BONSAI_API_KEY"):
         env.pop(variable, None)
     done = subprocess.run(
-        ["bash", "-c", "\n".join(script)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=900, check=False
+        ["bash", "-c", "\n".join(script)],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "391 in " in done.stdout

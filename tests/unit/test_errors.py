@@ -34,4 +34,10 @@ def test_has_a_section_in_the_docs_and_points_to_it(cls: type[errors.ZkhostError
 def test_facts_survive_pickling() -> None:
     error = errors.DecodeError("bad tag", hint="look", path=".a[3]", offset=7, expected="0 or 1", found="2")
     again = pickle.loads(pickle.dumps(error))
-    assert (again.path, again.offset, again.expected, again.found, str(again)) == (".a[3]", 7, "0 or 1", "2", str(error))
+    assert (again.path, again.offset, again.expected, again.found, str(again)) == (
+        ".a[3]",
+        7,
+        "0 or 1",
+        "2",
+        str(error),
+    )

@@ -9,7 +9,19 @@ import pytest
 
 import zkhost
 
-HEAVY = ["cffi", "_cffi_backend", "msgpack", "httpx", "click", "rich", "hypothesis", "numpy", "jinja2", "asyncio", "distributed"]
+HEAVY = [
+    "cffi",
+    "_cffi_backend",
+    "msgpack",
+    "httpx",
+    "click",
+    "rich",
+    "hypothesis",
+    "numpy",
+    "jinja2",
+    "asyncio",
+    "distributed",
+]
 
 
 @pytest.mark.parametrize("module", ["zkhost", "zkhost.codec", "zkhost.errors"])

@@ -40,6 +40,7 @@ from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
 from zkhost.provers.base import Executor, Progress, Prover, ProverOpts, ReceiptKind
 from zkhost.provers.bonsai import AsyncBonsaiProver, BonsaiProver, SessionStore, Settings
 from zkhost.provers.local import LocalProver
+from zkhost.provers.select import default_prover
 from zkhost.receipt import Receipt
 
 FACTORS_INPUT = (17).to_bytes(8, "little") + (23).to_bytes(8, "little")
@@ -475,3 +476,16 @@ def test_environment(server: FakeBonsai, monkeypatch: pytest.MonkeyPatch) -> Non
     with BonsaiProver() as prover:
         assert re.fullmatch(r"[0-9a-f-]{36}", prover.submit(ENV, FACTORS_ELF).id)
     assert server.seen[0].headers["x-api-key"] == KEY
+
+
+def test_the_environment_chooses_it(server: FakeBonsai, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RISC0_PROVER", "RISC0_SERVER_PATH", "ZKHOST_DASK_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BONSAI_API_URL", server.url)
+    monkeypatch.setenv("BONSAI_API_KEY", KEY)
+    prover = default_prover()
+    assert isinstance(prover, BonsaiProver)
+    with prover:
+        assert prover.settings.url == server.url
+    monkeypatch.setenv("RISC0_DEV_MODE", "1")
+    assert not isinstance(default_prover(), BonsaiProver)

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from fake_bonsai import FakeBonsai
 
+from zkhost.cli.main import cli
 from zkhost.errors import ImageIDMismatchError, JournalMismatchError, ReceiptError, RemoteAnswerError
 from zkhost.executor_env import ExecutorEnv
-from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF
+from zkhost.image_id import image_id_hex
+from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
 from zkhost.provers.base import ProverOpts, ReceiptKind
 from zkhost.provers.bonsai import BonsaiProver, Settings
 from zkhost.provers.local import LocalProver
@@ -74,3 +77,22 @@ def test_one_bit_off(server: FakeBonsai, prover: BonsaiProver, receipt: Receipt,
 def test_of_another_kind_than_asked_for(prover: BonsaiProver) -> None:
     with pytest.raises(RemoteAnswerError, match=r"a succinct receipt was asked for, but .* a composite one"):
         prover.prove(ENV, FACTORS_ELF, ProverOpts(ReceiptKind.SUCCINCT))
+
+
+def test_verify_session_on_the_command_line(
+    server: FakeBonsai, prover: BonsaiProver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`zkhost verify --session ID`, in a shell that has the server in its environment."""
+    monkeypatch.setenv("BONSAI_API_URL", server.url)
+    monkeypatch.setenv("BONSAI_API_KEY", "any")
+    session_id = prover.submit(ENV, FACTORS_ELF).id
+
+    def verify(image_id: tuple[int, ...]) -> Result:
+        return CliRunner().invoke(
+            cli, ["verify", "--session", session_id, "--image-id", image_id_hex(image_id), "--json"]
+        )
+
+    result = verify(FACTORS_ID)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["journal"] == (391).to_bytes(8, "little").hex()
+    assert verify(SHA256_ID).exit_code != 0

@@ -143,6 +143,32 @@ class TestReceipts:
             run(fetch)
 
 
+class TestR0vm:
+    """Its manager dies when asked for a session that is just ending: it is asked rarely, its storage often."""
+
+    def test_asks_for_the_receipt_in_between(self, server: FakeBonsai, run: Callable[..., Any]) -> None:
+        server.script = [{"status": "RUNNING", "state": "init"}]
+        server.fault("GET", "/receipts/.*", *[fake.respond(404, b"")] * 10)
+        assert run(fetch) == b"receipt"
+        assert server.count("GET", STATUS) == 2
+        assert server.count("GET", "/receipts/.*") == 11
+
+    def test_a_session_that_fails_has_none(self, server: FakeBonsai, run: Callable[..., Any]) -> None:
+        server.script = [{"status": "RUNNING", "state": "init"}, {"status": "FAILED", "error_msg": "no luck"}]
+        server.fault("GET", "/receipts/.*", fake.respond(404, b""), forever=True)
+        started = time.monotonic()
+        with pytest.raises(RemoteSessionError, match="no luck"):
+            run(fetch)
+        assert time.monotonic() - started < 1.5
+        assert server.count("GET", STATUS) == 2
+
+    def test_an_outage_in_between(self, server: FakeBonsai, run: Callable[..., Any]) -> None:
+        server.script = [{"status": "RUNNING", "state": "init"}]
+        server.fault("GET", "/receipts/.*", *[fake.drop] * 4)
+        server.fault("GET", STATUS, fake.reply({"status": "RUNNING", "state": "init"}), fake.drop, fake.drop)
+        assert run(fetch) == b"receipt"
+
+
 class TestRestarts:
     def test_forgotten_but_finished(self, server: FakeBonsai, run: Callable[..., Any]) -> None:
         """As r0vm after a restart: the status is HTTP 500 for good, the receipt is there."""

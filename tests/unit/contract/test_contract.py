@@ -103,7 +103,7 @@ class String:
 
 @dataclass(frozen=True)
 class Twice:
-    fooBar: U8  # noqa: N815
+    fooBar: U8
     foo_bar: U8
 
 
