@@ -121,17 +121,25 @@ pub(crate) fn target_args(toolchain: &Toolchain) -> Vec<&'static str> {
     args
 }
 
+/// Runs the command given as arguments in this process, and ends its group when standard input ends: when we say so, and
+/// when we are gone.
+const GUARD: &str = r#"exec 3<&0
+(read -r _ <&3; kill -s KILL -- "-$$") >/dev/null 2>&1 &
+exec "$@" 3<&- </dev/null"#;
+
 /// Runs a command, handing its standard error to `host` as it comes; gives its standard output.
-pub(crate) fn run(mut command: Command, what: &str, host: &mut dyn Host) -> Result<Vec<u8>> {
+pub(crate) fn run(command: Command, what: &str, host: &mut dyn Host) -> Result<Vec<u8>> {
     let program = command.get_program().to_owned();
-    let mut child = command
-        .stdin(Stdio::null())
+    let mut child = guarded(&command)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A group of its own, so that a cancel ends the compilers too.
+        // A group of its own, so that the compilers end with cargo.
         .process_group(0)
         .spawn()
         .at(Path::new(&program))?;
+    // Taken out of the child, since waiting for it would close it; closed on every way out of here.
+    let guard = child.stdin.take();
     let stdout = child.stdout.take();
     let reader = thread::spawn(move || {
         let mut text = Vec::new();
@@ -141,7 +149,8 @@ pub(crate) fn run(mut command: Command, what: &str, host: &mut dyn Host) -> Resu
     let tail = match stream(&mut child, host) {
         Ok(tail) => tail,
         Err(error) => {
-            end(&mut child);
+            drop(guard);
+            let _ = child.wait();
             return Err(error);
         }
     };
@@ -155,6 +164,23 @@ pub(crate) fn run(mut command: Command, what: &str, host: &mut dyn Host) -> Resu
         });
     }
     Ok(output)
+}
+
+/// The same command under the guard.
+fn guarded(command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", GUARD, "sh"]).arg(command.get_program());
+    shell.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell
 }
 
 /// Hands the child's standard error over until it ends; gives its tail.
@@ -187,15 +213,6 @@ fn stream(child: &mut Child, host: &mut dyn Host) -> Result<Vec<u8>> {
     }
 }
 
-/// Ends the child and all that it started.
-fn end(child: &mut Child) {
-    let group = format!("-{}", child.id());
-    let killed = Command::new("kill")
-        .args(["-s", "KILL", "--", &group])
-        .status();
-    if !killed.is_ok_and(|status| status.success()) {
-        // The group could not be reached; the child itself always can.
-        let _ = child.kill();
-    }
-    let _ = child.wait();
-}
+#[cfg(test)]
+#[path = "cargo_tests.rs"]
+mod tests;
