@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Breaks one rule of the wire formats at a time and checks that the tests notice: python tests/property/mutants.py [word]
 
 Each mutant is one edit to a copy of the codec, on which the literal vectors and refusals are run. It is killed when a
