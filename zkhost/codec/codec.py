@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast, overload
@@ -12,7 +14,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 from ..errors import DecodeError, EncodeError, SchemaError
 from . import schema as s
 from .deep import deep_recursion
-from .gen_decode import compile_decoder, compile_reader
+from .gen_decode import LARGE, compile_decoder, compile_reader
 from .gen_encode import compile_encoder
 from .ref_decode import decode_value
 from .ref_encode import encode_value
@@ -109,7 +111,10 @@ class Codec(Generic[T]):
             with deep_recursion():
                 reader = self.__dict__[name] = compile_reader(self.schema, self._packed, strict)[0]
         try:
-            return cast("tuple[T, int]", reader(raw, at))
+            if len(raw) < LARGE:
+                return cast("tuple[T, int]", reader(raw, at))
+            with _collector_paused():
+                return cast("tuple[T, int]", reader(raw, at))
         except Exception:
             pass
         try:
@@ -118,6 +123,18 @@ class Codec(Generic[T]):
             raise DecodeError(
                 _too_deep("stream"), path="", offset=at // 4, expected="fewer levels", found="more"
             ) from None
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pauses the garbage collector: what a decoder makes is all alive, so searching it again and again is waste."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def as_words(data: Words) -> bytes:

@@ -5,16 +5,15 @@ Generated code only finds out that a value is refused (by raising anything); `re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from . import bulk
 from . import schema as s
+from .frame_encode import EncoderFrame
 from .order import order_key
-from .pack import ALIGNED, AT_O, SMALL, Atom, Group
-from .report import NESTING_LIMIT
-from .source import MAX_BLOCKS, MAX_WEIGHT, Source, recursive_nodes, weight
+from .pack import ALIGNED, SMALL, Atom
+from .source import MAX_BLOCKS, MAX_WEIGHT, Source, weight
 from .types import Some
 from .views import native_code
 
@@ -22,7 +21,6 @@ __all__ = ["compile_encoder"]
 
 #: Byte arrays and lists of a fixed length above this are written on their own instead of through a packer.
 MAX_INLINE = 1024
-WRITES = re.compile(r"\bw[(,]")
 INT_CODES = {8: "B3x", 16: "H2x", 32: "I", 64: "Q"}
 
 
@@ -34,117 +32,8 @@ def compile_encoder(node: s.Node, packed: bool, explain: Callable[[Any], bytes])
     return source.compile("encoder")["encode"], source.text()
 
 
-class _EncoderSource:
-    def __init__(self, root: s.Node, packed: bool, source: Source) -> None:
-        self.src = source
-        self.packed = packed
-        self.recursive = recursive_nodes(root)
-        self.weights: dict[int, int] = {}
-        self.functions: dict[int, str] = {}
-        self.waiting: list[s.Node] = []
-        self.group = Group(source)
-        self.root = root
-
-    def top(self, node: s.Node, explain: str) -> None:
-        """Writes `encode(v)`."""
-        with self.src.function("def encode(v):"):
-            with self.src.block("try:"):
-                start = len(self.src.lines)
-                self.value(node, "v")
-                if self.group.phase != ALIGNED:
-                    self.group.add(Atom("align"))
-                lines = self.src.lines
-                if any(WRITES.search(line) for line in lines[start:]):
-                    lines[start:start] = ["        d = 0", "        r = []", "        w = r.append"]
-                    self.group.flush()
-                    self.src.line("return b''.join(r)")
-                elif self.group.atoms:
-                    self.group.flush("return {}")
-                else:
-                    self.src.line("return b''")
-            with self.src.block("except Exception:"):
-                self.src.line(f"return {explain}(v)")
-        while self.waiting:
-            self.function(self.waiting.pop())
-
-    # -- functions, branches and loops ---------------------------------------------------------------------------
-
-    def call(self, node: s.Node, x: str, deeper: bool = False) -> None:
-        """Calls the function of a node; it is written later, where it is not yet."""
-        if id(node) not in self.functions:
-            self.functions[id(node)] = self.src.fresh("f_")
-            self.waiting.append(node)
-        self.group.flush()
-        result = "o = " if self.packed else ""
-        depth = "d + 1" if deeper else "d"
-        self.src.line(f"{result}{self.functions[id(node)]}({x}, w, {self.group.phase.expr}, {depth})")
-        if self.packed:
-            self.group.phase = AT_O
-
-    def function(self, node: s.Node) -> None:
-        """Writes the function of a node: it takes the value, the sink, the position modulo 4 and the nesting."""
-        self.group = Group(self.src, phase=AT_O if self.packed else ALIGNED)
-        with self.src.function(f"def {self.functions[id(node)]}(v, w, o, d):"):
-            if id(node) in self.recursive:
-                self.check(f"d > {NESTING_LIMIT}")
-            self.body(node, "v")
-            self.group.flush()
-            self.src.line(f"return {self.group.phase.expr}")
-
-    def branches(self, heads: list[tuple[str, Callable[[], None]]]) -> None:
-        """An if-chain. What is pending is written inside each branch."""
-        pending, ends = self.group, []
-        for head, body in heads:
-            with self.src.block(head):
-                self.group = pending.copy()
-                body()
-                self.group.flush()
-                ends.append((self.group.phase, self.src.slot()))
-        same = all(phase == ends[0][0] for phase, _ in ends) and not ends[0][0].names
-        for phase, slot in ends:
-            if not same and phase != AT_O:
-                self.src.fill(slot, f"o = {phase.expr}")
-        self.group = Group(self.src, phase=ends[0][0] if same else AT_O)
-
-    def loop(self, header: str, body: Callable[[], None]) -> None:
-        """A loop. Where a round does not end at the position modulo 4 it began at, the variable `o` holds it."""
-        self.group.flush()
-        entry, mark = self.group.phase, len(self.src.lines)
-        with self.src.block(header):
-            body()
-            self.group.flush()
-        if self.group.phase == entry and not entry.names:
-            return
-        del self.src.lines[mark:]
-        if entry != AT_O:
-            self.src.line(f"o = {entry.expr}")
-        self.group.phase = AT_O
-        with self.src.block(header):
-            body()
-            self.group.flush()
-            if self.group.phase != AT_O:
-                self.src.line(f"o = {self.group.phase.expr}")
-        self.group.phase = AT_O
-
-    def check(self, condition: str) -> None:
-        """Refuses the value where the condition holds."""
-        self.src.line(f"if {condition}: raise Bad")
-
-    def local(self, expr: str, prefix: str = "x") -> str:
-        """A local variable for an expression that is used more than once."""
-        if expr.isidentifier():
-            return expr
-        name = self.src.fresh(prefix)
-        self.src.line(f"{name} = {expr}")
-        return name
-
-    def add(self, atom: Atom) -> None:
-        """Adds a part to the group, which makes room for it first."""
-        if atom.length and self.group.full:
-            self.group.flush()
-        self.group.add(atom)
-
-    # -- values --------------------------------------------------------------------------------------------------
+class _EncoderSource(EncoderFrame):
+    """One encoder in the making: code for each kind of node."""
 
     def value(self, node: s.Node, x: str) -> None:
         """Code for one value, given as an expression; a function call where the node is recursive, heavy or deep."""

@@ -286,8 +286,9 @@ def test_type_checkers_see_plain_types(tmp_path: Path) -> None:
                 pass
     """)
     )
-    run = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "c"), str(tmp_path / "user.py")],
-                         capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])  # fmt: skip
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "c"), str(tmp_path / "user.py")]
+    root = Path(__file__).parents[3]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     assert 'Revealed type is "user.Order"' in run.stdout, run.stdout
     assert re.search(r"Some\[(builtins\.)?int \| None\] \| None", run.stdout), run.stdout
     assert "error:" not in run.stdout, run.stdout
