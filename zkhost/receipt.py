@@ -192,6 +192,11 @@ class Receipt:
     def __repr__(self) -> str:
         return f"<Receipt {self.kind} of {len(self._data)} bytes, {self.journal!r}>"
 
+    def _repr_html_(self) -> str:
+        from zkhost import _html
+
+        return _html.receipt(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Receipt, (self._data,)
 

@@ -99,6 +99,11 @@ class SessionInfo:
     record: bytes = field(default=b"", repr=False)
     """What the prover needs to assemble a receipt; opaque."""
 
+    def _repr_html_(self) -> str:
+        from zkhost import _html
+
+        return _html.session(self)
+
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> SessionInfo:
         """From the reply of the shim's `execute`."""

@@ -107,6 +107,11 @@ class ProveInfo:
     prover: ProverInfo
     elapsed_s: float
 
+    def _repr_html_(self) -> str:
+        from zkhost import _html
+
+        return _html.prove_info(self)
+
 
 @runtime_checkable
 class HasProgram(Protocol):
