@@ -70,7 +70,7 @@ def test_up_prove_lose_a_worker_down(zkhost: Command, guests: Mapping[str, bytes
     assert "runs already" in zkhost("up").stderr
 
     env = ExecutorEnv.builder().write_slice(b"hello").build()
-    prover = BonsaiProver(f"http://{api}", "any")
+    prover = BonsaiProver(url=f"http://{api}", key="any")
     with pytest.raises(ReceiptError):  # the whole protocol ran, and the fake receipt is refused
         prover.prove(env, guests["echo"])
 

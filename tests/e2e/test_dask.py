@@ -1,0 +1,176 @@
+"""DaskProver on a real Dask cluster of processes: a real proof, and simulated ones with workers that are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+from zkhost import _shim
+from zkhost._shim import CancelToken
+from zkhost.checkpoint import SegmentStore
+from zkhost.errors import (
+    CancelledError,
+    ConfigError,
+    GuestPanicError,
+    ProverUnavailableError,
+    RecursionUnavailableError,
+)
+from zkhost.executor_env import ExecutorEnv
+from zkhost.provers.base import ProverOpts
+from zkhost.provers.dask import DaskProver
+from zkhost.provers.dask.farm import Farm
+from zkhost.provers.dask.pool import DaskPool
+from zkhost.provers.dask.spread import OnPiece, Spread
+from zkhost.provers.select import default_prover
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+FACTORS = ExecutorEnv.builder().write_slice((17).to_bytes(8, "little") + (23).to_bytes(8, "little")).build()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    options = {"distributed.scheduler.allowed-failures": 20}
+    with (
+        dask.config.set(options),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster,
+    ):
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        yield client
+
+
+def asleep(operation: str, inputs: Sequence[bytes]) -> bytes:
+    """Proving a segment takes 0.2 s; a join checks that its parts touch."""
+    time.sleep(0.2)
+    if operation == "join":
+        (a, b), (c, d) = ([int(part) for part in one.split(b"-")] for one in inputs)
+        assert b == c, "only neighbours are joined"
+        return b"%d-%d" % (a, d)
+    return b"%d-%d" % (int(inputs[0]), int(inputs[0]) + 1)
+
+
+def executing(count: int) -> Callable[[Path, OnPiece], Mapping[str, Any]]:
+    def execute(spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
+        for index in range(count):
+            (spool / f"{index}.bincode").write_bytes(b"%d" % index)
+            on_piece("segment", index)
+        return {}
+
+    return execute
+
+
+def spread(client: Client, store: SegmentStore, count: int, cancel: CancelToken) -> Spread:
+    proof = Spread(store, Farm(DaskPool(client, asleep), tries=20), lambda operation, receipt: None, succinct=True)
+    work = proof.run(executing(count), cancel)
+    asyncio.run_coroutine_threadsafe(work, client.loop.asyncio_loop).result()
+    return proof
+
+
+def test_killed_workers_cost_time_and_nothing_else(cluster: LocalCluster, client: Client) -> None:
+    ended, kills = threading.Event(), 0
+
+    def kill() -> None:
+        nonlocal kills
+        while kills < 3 and not ended.wait(2.0):
+            working = set(client.scheduler_info()["workers"])
+            running = [nanny.pid for nanny in cluster.workers.values() if nanny.pid and nanny.worker_address in working]
+            if running:
+                os.kill(random.choice(running), signal.SIGKILL)
+                kills += 1
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        with SegmentStore.temporary() as store:
+            assert spread(client, store, 24, CancelToken()).root() == b"0-24"
+    finally:
+        ended.set()
+        killer.join()
+    assert kills >= 1
+    client.wait_for_workers(2)
+
+
+def test_cancelling_gives_control_back_and_leaves_no_task(client: Client) -> None:
+    token = CancelToken()
+    threading.Timer(1.0, token.cancel).start()
+    start = time.monotonic()
+    with SegmentStore.temporary() as store, pytest.raises(CancelledError):
+        spread(client, store, 10_000, token)
+    assert time.monotonic() - start < 30
+    deadline = time.monotonic() + 10
+    while client.scheduler_info()["workers"] and any(client.processing().values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_panicking_guest_is_reported_as_everywhere(client: Client, guests: Mapping[str, bytes]) -> None:
+    with pytest.raises(GuestPanicError):
+        DaskProver(client).prove(ExecutorEnv.builder().write_slice(b"short").build(), guests["factors"])
+
+
+def test_succinct_receipts_are_made_or_refused_at_once(client: Client, guests: Mapping[str, bytes]) -> None:
+    prover = DaskProver(client)
+    if _shim.build_info()["recursion"]:
+        env = ExecutorEnv.builder().write_slice((1000).to_bytes(8, "little")).segment_limit_po2(14).build()
+        info = prover.prove(env, guests["burn"], ProverOpts.succinct())
+        assert str(info.receipt.kind) == "succinct"
+    else:
+        start = time.monotonic()
+        with pytest.raises(RecursionUnavailableError):
+            prover.prove(FACTORS, guests["factors"], ProverOpts.succinct())
+        assert time.monotonic() - start < 30
+        assert prover.stats.started == 0
+
+
+@pytest.mark.prove
+def test_a_real_proof(client: Client, guests: Mapping[str, bytes], tmp_path: Path) -> None:
+    told: list[Any] = []
+    prover = DaskProver(client)
+    info = prover.prove(FACTORS, guests["factors"], on_progress=told.append, checkpoint=tmp_path / "work")
+    assert int.from_bytes(info.receipt.journal.bytes, "little") == 391
+    assert info.prover.name == "dask"
+    assert prover.stats.done == info.stats.segments == 1
+    assert {"execute", "prove", "verify"} <= {event.phase for event in told}
+    assert prover.prove(FACTORS, guests["factors"], checkpoint=tmp_path / "work").prover.name == "checkpoint"
+
+
+def test_the_environment_chooses_it(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RISC0_PROVER", "RISC0_DEV_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ZKHOST_DASK_ADDRESS", cluster.scheduler_address)
+    prover = default_prover()
+    assert isinstance(prover, DaskProver)
+    assert prover.info.reason == f"ZKHOST_DASK_ADDRESS={cluster.scheduler_address}"
+    prover.close()
+    monkeypatch.setenv("RISC0_PROVER", "local")
+    assert default_prover().name == "local"
+
+
+def test_no_scheduler_is_an_error_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(ProverUnavailableError):
+        DaskProver("tcp://127.0.0.1:9")
+
+
+def test_bad_options(client: Client) -> None:
+    with pytest.raises(ConfigError, match="in_flight is 0"):
+        DaskProver(client, in_flight=0)
