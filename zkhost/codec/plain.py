@@ -4,7 +4,8 @@ A descriptor is a list, as ["u8"], ["option", T], ["seq", T], ["map", K, V], ["t
 ["struct", name, [[field, T]..]], ["newtype", name, T], ["tuple_struct", name, [T..]], ["unit_struct", name],
 ["enum", name, [[variant, kind, payload]..]] and ["ref", name] for a type used inside itself.
 Plain values: ints as int (128-bit ones as 16 little-endian bytes), floats as bit patterns, char as code point; lists,
-sets, tuples and structs as lists, maps as lists of pairs, an option as None or [v], an enum as [index, payload].
+sets, tuples and structs as lists, maps as lists of pairs, a unit struct as None, an
+option as None or [v], an enum as [index, payload].
 """
 
 from __future__ import annotations
@@ -130,6 +131,8 @@ def node_to_plain(node: s.Node, value: Any) -> Any:
             return [node_to_plain(i, v) for i, v in zip(items, value, strict=True)]
         case s.Struct(kind="newtype", fields=(only,)):
             return node_to_plain(only.type, getattr(value, only.name))
+        case s.Struct(kind="unit"):
+            return None
         case s.Struct(fields=fields):
             return [node_to_plain(f.type, getattr(value, f.name)) for f in fields]
         case s.Enum(variants=variants):
