@@ -77,7 +77,7 @@ def run(client: Client, args: argparse.Namespace, tries: int = 4) -> dict[str, A
     farm = Farm(DaskPool(client, asleep), tries=tries)
     memory = Memory()
     with SegmentStore.temporary() as store:
-        proof = Spread(store, farm, lambda operation, receipt: None)
+        proof = Spread(store, farm, lambda operation, receipt: None, starve_s=300.0)
         work = proof.run(executing(args.segments, args.seconds, args.bytes), CancelToken())
         start = time.monotonic()
         asyncio.run_coroutine_threadsafe(work, client.loop.asyncio_loop).result()
@@ -102,7 +102,8 @@ def losses(args: argparse.Namespace) -> dict[str, Any]:
     def killer(local: LocalCluster) -> None:
         nonlocal kills
         while not done.wait(args.every):
-            running = [nanny.pid for nanny in local.workers.values() if nanny.pid]
+            working = set(local.scheduler_info["workers"])
+            running = [nanny.pid for nanny in local.workers.values() if nanny.pid and nanny.worker_address in working]
             if running:
                 os.kill(random.choice(running), signal.SIGKILL)
                 kills += 1

@@ -80,7 +80,8 @@ def executing(count: int) -> Callable[[Path, OnPiece], Mapping[str, Any]]:
 
 
 def spread(client: Client, store: SegmentStore, count: int, cancel: CancelToken) -> Spread:
-    proof = Spread(store, Farm(DaskPool(client, asleep), tries=20), lambda operation, receipt: None, succinct=True)
+    farm = Farm(DaskPool(client, asleep), tries=20)
+    proof = Spread(store, farm, lambda operation, receipt: None, succinct=True, starve_s=300.0)
     work = proof.run(executing(count), cancel)
     asyncio.run_coroutine_threadsafe(work, client.loop.asyncio_loop).result()
     return proof

@@ -68,7 +68,7 @@ class DaskProver(Bulk):
         *,
         in_flight: int | None = None,
         tries: int = 4,
-        worker_wait_s: float = 60.0,
+        worker_wait_s: float = 120.0,
         reason: str = "asked for in code",
     ) -> None:
         if in_flight is not None and in_flight < 1:

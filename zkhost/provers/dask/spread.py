@@ -47,7 +47,7 @@ class Spread:
     check: Check
     succinct: bool = False
     on_done: Callable[[int, int | None], object] | None = None
-    starve_s: float = 60.0
+    starve_s: float = 120.0
     """How long to wait while there is no worker at all."""
     _tree: JoinTree = field(default_factory=JoinTree)
     _done: int = 0
