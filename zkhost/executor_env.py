@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STDIN, STDOUT, STDERR, JOURNAL = 0, 1, 2, 3
 
 MAX_SLICE_ANSWER = 1024
-"""Bytes of a slice_io answer that reach a guest of risc0 3.0, its kernel's largest transfer; more would read as zeros."""
+"""Bytes of a slice_io answer that reach a guest of risc0 3.0, its kernel's largest transfer; the rest would be zeros."""
 
 
 class Reader(Protocol):

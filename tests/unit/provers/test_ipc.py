@@ -35,20 +35,18 @@ def children() -> set[int]:
     return mine
 
 
-def leftovers() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("zkhost-*")}
-
-
 @pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """No process, zombie or temporary folder more than before."""
-    before = children(), leftovers()
+def nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process, zombie or temporary file more than before."""
+    folder, before = tmp_path_factory.mktemp("tmp"), children()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline and not (children() <= before[0] and leftovers() <= before[1]):
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and (children() - before or any(folder.iterdir())):
         time.sleep(0.02)
-    assert children() <= before[0]
-    assert leftovers() <= before[1]
+    assert children() <= before
+    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
