@@ -96,6 +96,7 @@ class Cluster:
 
     def _start(self, name: str, *args: str) -> subprocess.Popen[bytes]:
         env = {key: value for key, value in os.environ.items() if not key.startswith(("RISC0_", "BONSAI_"))}
+        env["RUST_BACKTRACE"] = "0"  # r0vm's panics are cheap without
         if self._prove_s is not None:
             env["RISC0_DEV_MODE"] = "1"
         with (self._folder / f"{name}.log").open("ab") as log:

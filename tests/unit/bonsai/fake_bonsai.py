@@ -64,6 +64,7 @@ class FakeBonsai:
         self.snark_receipt = b"snark"
         self.journal: bytes | None = None
         self.logs: str | None = None
+        self.proves_executes = False
         self.upload_origin: str | None = None
         self.extra: dict[str, bytes] = {}
         self._faults: list[tuple[str, re.Pattern[str], Iterator[Fault]]] = []
@@ -188,7 +189,7 @@ class FakeBonsai:
         return respond(200, b"")
 
     def _receipt(self, request: Seen, name: str) -> Fault:
-        if name not in self.sessions:
+        if name not in self.sessions or (self.sessions[name].request["execute_only"] and not self.proves_executes):
             return reply({"type": "ReceiptMissing", "msg": f"receipt does not exist: {name}"}, 404)
         return reply({"url": f"{self.url}/download/{name}"})
 

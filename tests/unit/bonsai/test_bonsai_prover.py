@@ -333,9 +333,15 @@ class TestExecute:
         assert server.count("GET", "/download/.*") == 0
 
     def test_on_a_server_that_proves_all_the_same(self, server: FakeBonsai, prover: BonsaiProver) -> None:
-        server.fault("GET", "/sessions/exec_only_journal/.*", fake.drop, forever=True)
+        """As r0vm, which drops the connection when asked for the journal: it is not asked."""
+        server.proves_executes = True
         run = prover.execute(ENV, FACTORS_ELF)
         assert (run.journal.bytes, run.exit_code.ok) == (PRODUCT, True)
+        assert server.count("GET", "/sessions/exec_only_journal/.*") == 0
+
+    def test_on_a_server_that_has_no_journal(self, prover: BonsaiProver) -> None:
+        with pytest.raises(RemoteAnswerError, match="no journal"):
+            prover.execute(ENV, FACTORS_ELF)
 
 
 class TestStopping:

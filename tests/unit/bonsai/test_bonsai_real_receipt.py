@@ -88,9 +88,8 @@ def test_verify_session_on_the_command_line(
     session_id = prover.submit(ENV, FACTORS_ELF).id
 
     def verify(image_id: tuple[int, ...]) -> Result:
-        return CliRunner().invoke(
-            cli, ["verify", "--session", session_id, "--image-id", image_id_hex(image_id), "--json"]
-        )
+        asked = ["--session", session_id, "--image-id", image_id_hex(image_id), "--json"]
+        return CliRunner().invoke(cli, ["verify", *asked])
 
     result = verify(FACTORS_ID)
     assert result.exit_code == 0, result.output

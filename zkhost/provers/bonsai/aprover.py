@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from zkhost.errors import ConfigError, RemoteError, UnsupportedError
+from zkhost.errors import ConfigError, RemoteAnswerError, RemoteError, UnsupportedError
 from zkhost.image_id import image_id_hex
 from zkhost.provers.base import Progress, ProveInfo, ProverInfo, ProverOpts, ReceiptKind
 from zkhost.provers.bonsai import results, wire
@@ -263,11 +263,14 @@ class AsyncBonsaiProver:
         started = asyncio.get_running_loop().time()
         status = await session.finish(results.teller(on_progress))
         await self._show_output(session, env)
-        served = await session.journal(status)
-        if served is None:
-            journal, exit_code = await asyncio.to_thread(results.unproved, await session.receipt(status))
-        else:
+        # First the receipt: r0vm proves what it is asked to execute, and panics when asked for the journal.
+        receipt = await session.receipt_if_any()
+        if receipt is not None:
+            journal, exit_code = await asyncio.to_thread(results.unproved, receipt)
+        elif (served := await session.journal()) is not None:
             journal, exit_code = served, ExitCode("Halted", 0)
+        else:
+            raise RemoteAnswerError(f"session {session.id} succeeded, but the server has no journal of it")
         return results.session_info(status, journal, exit_code, asyncio.get_running_loop().time() - started)
 
     async def _show_output(self, session: RemoteSession, env: ExecutorEnv) -> None:

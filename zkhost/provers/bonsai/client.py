@@ -25,8 +25,6 @@ class Client:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._settings = transport.settings
-        self.serves_journals = True
-        """Unlearned from a server that only drops the connection; saves asking it each time."""
         self._image_locks: dict[str, asyncio.Lock] = {}
 
     async def upload_image(self, image_id: str, program: Body) -> bool:

@@ -25,6 +25,8 @@ from zkhost.provers.bonsai.wire import Status
 
 A = TypeVar("A", wire.SessionStatus, wire.SnarkStatus)
 _STOP_TIMEOUT_S = 5.0
+R0VM_STATE = "init"
+"""What r0vm, and no other server, says of a session that runs."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class RemoteSession:
         self._pace = pace
         self._store = store
         self.record = record
+        self._asked: tuple[wire.SessionStatus, float, float] | None = None
+        """The last status of r0vm, when we first had one, and when to ask again."""
 
     @property
     def id(self) -> str:
@@ -102,20 +106,16 @@ class RemoteSession:
                 raise RemoteAnswerError(f"session {self.id} succeeded, but the server names no receipt")
             return await self._client.download_receipt(url)
 
-    async def journal(self, status: wire.SessionStatus) -> bytes | None:
-        """The journal of an execute-only session that succeeded; None where the server does not serve it."""
-        has_receipt = status.receipt_url is not None
-        if has_receipt and not self._client.serves_journals:
-            return None
+    async def journal(self) -> bytes | None:
+        """The journal of an execute-only session that succeeded; None where the server has none."""
         async with self._named():
-            try:
-                return await self._client.execute_only_journal(self.id)
-            except RemoteUnavailableError:
-                if not has_receipt:
-                    raise
-                # r0vm drops the connection here, but has a receipt, with the journal in it.
-                self._client.serves_journals = False
-                return None
+            return await self._client.execute_only_journal(self.id)
+
+    async def receipt_if_any(self) -> bytearray | None:
+        """The receipt (bincode) of an execute-only session that r0vm proved all the same; None elsewhere."""
+        async with self._named():
+            url = await self._client.receipt_url(self.id)
+            return None if url is None else await self._client.download_receipt(url)
 
     async def snark(self, on_stage: OnStage | None = None) -> bytearray:
         """The groth16 receipt (bincode) of a session that succeeded; its snark stage is started once."""
@@ -148,6 +148,26 @@ class RemoteSession:
                 await asyncio.sleep(self._pace.next_s(age_s))
 
     async def _look(self) -> wire.SessionStatus:
+        """The status; from r0vm, the one it gave before until there is a receipt or it is time to ask again.
+
+        r0vm 3.0.6 ends its manager when asked for a session that ends in this very moment (actors/manager.rs unwraps
+        what a stopped job answers). So it is asked rarely. That a receipt is there, it says without its manager.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._asked is not None and now < self._asked[2] and not await self._has_receipt():
+            return self._asked[0]
+        status = await self._ask()
+        if status.state == R0VM_STATE:
+            since = now if self._asked is None else self._asked[1]
+            self._asked = status, since, now + _r0vm_interval_s(now - since)
+        return status
+
+    async def _has_receipt(self) -> bool:
+        with contextlib.suppress(RemoteError):
+            return await self._client.receipt_url(self.id) is not None
+        return False
+
+    async def _ask(self) -> wire.SessionStatus:
         """The status. A server that restarted may have forgotten the session, yet have its receipt."""
         try:
             return await self._client.session_status(self.id)
@@ -172,6 +192,11 @@ class RemoteSession:
         except RemoteError as exc:
             outcome.about(self.id, exc)
             raise
+
+
+def _r0vm_interval_s(age_s: float) -> float:
+    """How long r0vm is not asked again for the status of a session of this age."""
+    return max(0.25, min(2.0, age_s), 0.05 * age_s)
 
 
 @contextlib.asynccontextmanager
