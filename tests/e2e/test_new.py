@@ -1,0 +1,65 @@
+"""Projects from every template, used as their READMEs say: build, test, and for the first one a real proof."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zkhost.scaffold import list_templates
+
+ROOT = Path(__file__).parents[2]
+ZKHOST = [sys.executable, "-c", "from zkhost.cli.main import main; main()"]
+
+
+def run(command: list[str], cwd: Path, **variables: str) -> str:
+    """Standard output of a command that succeeds, in the environment of a user who has zkhost installed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def make(template: str, dest: Path, *options: str) -> Path:
+    run([*ZKHOST, "new", "mine", "--template", template, "--dest", str(dest), *options], dest)
+    return dest / "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", [info.name for info in list_templates()])
+def test_a_new_project_builds_and_its_own_tests_pass(template: str, tmp_path: Path) -> None:
+    project = make(template, tmp_path)
+    assert "built in" in run([*ZKHOST, "build"], project)
+    assert "unchanged" in run([*ZKHOST, "build"], project)
+    assert "checked against zkhost.lock" in run([*ZKHOST, "build", "--check"], project)
+    assert " passed" in run([sys.executable, "-m", "pytest", "-q"], project)
+    # A fake proof, of dev mode, takes the host's program through its every line.
+    run([sys.executable, "-m", "host"], project, RISC0_DEV_MODE="1")
+    lock = (project / "methods/guest/Cargo.lock").read_text()
+    run(["cargo", "metadata", "--locked", "--format-version", "1"], project / "methods/guest")
+    assert (project / "methods/guest/Cargo.lock").read_text() == lock
+
+
+@pytest.mark.slow
+def test_a_guest_without_std_under_a_name_of_ones_own(tmp_path: Path) -> None:
+    project = make("basic", tmp_path, "--no-std", "--guest-name", "small-guest")
+    assert "small-guest" in run([*ZKHOST, "build"], project)
+    assert " passed" in run([sys.executable, "-m", "pytest", "-q"], project)
+
+
+@pytest.mark.prove
+def test_a_new_project_proves(tmp_path: Path) -> None:
+    project = make("basic", tmp_path)
+    run([*ZKHOST, "build"], project)
+    assert "I know the factors of 391, and I can prove it!" in run([sys.executable, "-m", "host"], project)
+    assert (project / "receipt.zkr").is_file()
+
+
+@pytest.mark.prove
+def test_a_proof_of_a_proof(tmp_path: Path) -> None:
+    project = make("composition", tmp_path)
+    run([*ZKHOST, "build"], project)
+    assert "a number of at least 300" in run([sys.executable, "-m", "host"], project)
