@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use guest_build::{Error, Places, Report, Request, Toolchain, Versions};
+use guest_build::{Error, Places, Report, Request, TestReport, TestRequest, Toolchain, Versions};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Kind, Result, ShimError};
@@ -44,6 +44,31 @@ pub fn build_guests(request: BuildRequest, host: &Host) -> Result<Report> {
         progress_width: request.progress_width,
     };
     guest_build::build(&request, &Places::from_env(), &mut Output(host)).map_err(Into::into)
+}
+
+#[derive(Deserialize)]
+pub struct BuildTestsRequest {
+    /// The folder of the guest package.
+    package: PathBuf,
+    #[serde(default)]
+    features: Vec<String>,
+    #[serde(default)]
+    locked: bool,
+    target: Option<PathBuf>,
+    progress_width: Option<u16>,
+}
+
+/// `build_tests {package, features, locked, target, progress_width}`: builds a package's own tests for the zkVM.
+/// What cargo prints goes to file descriptor 2 of the host.
+pub fn build_tests(request: BuildTestsRequest, host: &Host) -> Result<TestReport> {
+    let request = TestRequest {
+        package: request.package,
+        features: request.features,
+        locked: request.locked,
+        target: request.target,
+        progress_width: request.progress_width,
+    };
+    guest_build::build_tests(&request, &Places::from_env(), &mut Output(host)).map_err(Into::into)
 }
 
 #[derive(Deserialize)]

@@ -20,9 +20,9 @@ mod profile;
 mod program;
 #[cfg(feature = "prove")]
 mod prove;
+mod receipt;
 #[cfg(feature = "prove")]
 mod recursion;
-mod receipt;
 mod server;
 mod session;
 mod trace;
@@ -61,6 +61,7 @@ operations! {
     "build_info" => info::build_info,
     "toolchain_info" => guests::toolchain_info,
     "build_guests" => guests::build_guests,
+    "build_tests" => guests::build_tests,
     "build_toolchain" => guests::build_toolchain,
     "image_id" => program::image_id,
     "program_binary" => program::program_binary,

@@ -25,6 +25,7 @@ COMMANDS: dict[str, _Lazy] = {
     "import-types": _Lazy("zkhost.cli.import_types:import_types", "Turn a Rust file's serde types into Python."),
     "execute": _Lazy("zkhost.cli.execute:execute", "Run a guest without proving."),
     "profile": _Lazy("zkhost.cli.profile:profile", "Show where a guest's cycles go."),
+    "test": _Lazy("zkhost.cli.test:test", "Run a guest's own tests inside the zkVM."),
     "prove": _Lazy("zkhost.cli.prove:prove", "Run a guest and prove the run."),
     "verify": _Lazy("zkhost.cli.verify:verify", "Verify a receipt."),
     "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),

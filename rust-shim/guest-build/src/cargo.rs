@@ -111,12 +111,24 @@ pub(crate) fn command(places: &Places, toolchain: &Toolchain, flags: &[String]) 
 
 /// The arguments that make `cargo build` build for the guest.
 pub(crate) fn target_args(toolchain: &Toolchain) -> Vec<&'static str> {
+    args(
+        toolchain,
+        "-Zbuild-std=core,alloc,std,panic_abort,proc_macro",
+    )
+}
+
+/// As `target_args`, with the harness that tests need.
+pub(crate) fn test_target_args(toolchain: &Toolchain) -> Vec<&'static str> {
+    args(
+        toolchain,
+        "-Zbuild-std=core,alloc,std,panic_abort,proc_macro,test",
+    )
+}
+
+fn args(toolchain: &Toolchain, build_std: &'static str) -> Vec<&'static str> {
     let mut args = vec!["--release", "--target", TARGET];
     if toolchain.build_std {
-        args.extend([
-            "-Zbuild-std=core,alloc,std,panic_abort,proc_macro",
-            "-Zbuild-std-features=compiler-builtins-mem",
-        ]);
+        args.extend([build_std, "-Zbuild-std-features=compiler-builtins-mem"]);
     }
     args
 }

@@ -7,6 +7,7 @@
 mod cargo;
 mod error;
 mod fresh;
+mod guest_tests;
 mod metadata;
 mod places;
 mod program;
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 pub use cargo::rustc_flags;
 pub use error::{Error, Result};
+pub use guest_tests::{build_tests, TestProgram, TestReport, TestRequest};
 pub use places::Places;
 pub use program::{image_id_hex, Program};
 pub use sysroot::build_sysroot;

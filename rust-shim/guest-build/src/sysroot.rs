@@ -63,7 +63,7 @@ fn compile(
     let mut command = cargo::command(places, toolchain, &flags);
     command
         .arg("build")
-        .args(cargo::target_args(toolchain))
+        .args(cargo::test_target_args(toolchain))
         .arg("--target-dir")
         .arg(&target)
         .current_dir(&krate);
