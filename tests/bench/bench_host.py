@@ -1,0 +1,67 @@
+"""zkhost beside a plain Rust host doing the same: paired runs, medians, ratios of wall time and peak memory.
+
+    . tools/env.sh && cargo build --release -p zkhost-bench-host
+    python tests/bench/bench_host.py --rust-host "$CARGO_TARGET_DIR/release/rust-host" [--runs 5] [--mode execute,prove]
+
+Times are taken inside each process, around executing (and proving and verifying) alone; memory is the process's peak.
+Name a host built with other flags to see what the flags are worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+from zkhost.methods import FACTORS_PATH
+
+ZKHOST = """
+import sys, time
+import zkhost, zkhost.methods
+from zkhost.codec import U64
+program = open(sys.argv[2], "rb").read()
+env = zkhost.ExecutorEnv.builder().write(17, U64).write(23, U64).build()
+started = time.perf_counter()
+if sys.argv[1] == "execute":
+    zkhost.default_executor().execute(env, program)
+else:
+    zkhost.default_prover().prove(env, program).receipt.verify(zkhost.methods.FACTORS_ID)
+print(time.perf_counter() - started)
+"""
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """(seconds as the process says, peak MiB) of one run."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    seconds = float(process.stdout.read().split()[-1])
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, command
+    return seconds, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rust-host", required=True)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--mode", default="execute,prove")
+    args = parser.parse_args()
+    print(
+        "| mode | zkhost s | Rust host s | ratio | zkhost MiB | Rust host MiB | ratio |\n|---|---:|---:|---:|---:|---:|---:|"
+    )
+    for mode in args.mode.split(","):
+        ours: list[tuple[float, float]] = []
+        theirs: list[tuple[float, float]] = []
+        for _ in range(args.runs):
+            ours.append(measure([sys.executable, "-c", ZKHOST, mode, str(FACTORS_PATH)]))
+            theirs.append(measure([args.rust_host, mode, str(FACTORS_PATH)]))
+        time_ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, theirs, strict=True))
+        memory_ratio = statistics.median(a[1] / b[1] for a, b in zip(ours, theirs, strict=True))
+        a, b = ([statistics.median(run[i] for run in runs) for i in (0, 1)] for runs in (ours, theirs))
+        print(f"| {mode} | {a[0]:.4f} | {b[0]:.4f} | {time_ratio:.3f} | {a[1]:.0f} | {b[1]:.0f} | {memory_ratio:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
