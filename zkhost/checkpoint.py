@@ -284,6 +284,10 @@ class SegmentStore:
         """Tells the user."""
         warnings.warn(text, CheckpointWarning, stacklevel=2)
 
+    def shown_bytes(self) -> int | None:
+        """What a durable store takes on disk, in bytes; None for one that goes away by itself."""
+        return self.disk_bytes() if self._durable else None
+
     def disk_bytes(self) -> int:
         """What the store takes on disk, in bytes."""
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())

@@ -106,7 +106,8 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=10_000)
     parser.add_argument("--po2", type=int, default=14)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--speed", type=float, default=0.1)
+    parser.add_argument("--segment-s", type=float, default=1.0, help="how long a replayed segment takes on average")
+    parser.add_argument("--speed", type=float, default=1.0, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--checkpoint")
@@ -144,6 +145,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     recorder.bench.close()
     segments = len(recorder.record)
     proving_s = sum(seconds for _, seconds in recorder.record.values())
+    args.speed = args.segment_s * segments / proving_s
     record = folder / "record"
     record.write_bytes(pickle.dumps(recorder.record))
 

@@ -22,7 +22,7 @@ from zkhost.image_id import image_id_bytes
 from zkhost.provers import _kept, _segments
 from zkhost.provers._bench import LocalBench
 from zkhost.provers._isolated import IsolatedBench
-from zkhost.provers.base import ProverOpts
+from zkhost.provers.base import Progress, ProverOpts
 from zkhost.provers.local import LocalProver
 
 ROOT = Path(__file__).parents[2]
@@ -70,13 +70,15 @@ def test_a_killed_proof_is_taken_up(guests: Mapping[str, bytes], tmp_path: Path)
         time.sleep(0.1)
     assert left == [], "the child that proves ends with its parent"
 
-    proved: list[int] = []
-    info = LocalProver().prove(
-        ENV, guests["burn"], checkpoint=folder, on_progress=lambda now: proved.append(now.segments_done)
-    )
+    told: list[Progress] = []
+    info = LocalProver().prove(ENV, guests["burn"], checkpoint=folder, on_progress=told.append)
     info.receipt.verify(image_id_bytes(info.receipt.claim.pre))  # type: ignore[union-attr]
     assert info.stats.segments == 7
-    assert min(proved[proved.index(max(proved)) - 5 :]) >= 2, "what was proved is not proved again"
+    proving = [now for now in told if now.phase == "prove"]
+    assert [now.segments_done for now in proving] == list(range(proving[0].segments_done, 8))
+    assert proving[0].segments_done >= 2, "what was proved is not proved again"
+    assert all(now.disk_bytes for now in proving)
+    assert "execute" not in {now.phase for now in told}
 
     again = LocalProver().prove(ENV, guests["burn"], checkpoint=folder)
     assert again.prover.name == "checkpoint"

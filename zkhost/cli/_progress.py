@@ -35,6 +35,8 @@ def progress_bar() -> Iterator[OnProgress | None]:
 
         def show(now: Progress) -> None:
             left = "" if now.remaining_s is None else f"about {now.remaining_s:.0f} s left"
+            if now.disk_bytes is not None:
+                left += f", {now.disk_bytes / 1e6:,.1f} MB of checkpoint"
             bars.update(
                 task,
                 description=now.phase,

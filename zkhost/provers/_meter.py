@@ -24,12 +24,14 @@ class Meter:
         self._user_cycles = 0
         self._po2s: dict[int, int] = {}
         self._since: tuple[float, int] | None = None
+        self.disk_bytes: int | None = None
 
     def tell(self, phase: str, done: int = 0, total: int | None = None, remaining_s: float | None = None) -> None:
         """One event."""
         if self._on_progress is not None:
             elapsed_s = time.monotonic() - self._started
-            self._on_progress(Progress(phase, done, total, self._user_cycles, elapsed_s, remaining_s))
+            now = Progress(phase, done, total, self._user_cycles, elapsed_s, remaining_s, self.disk_bytes)
+            self._on_progress(now)
 
     def executed(self, segments: int, user_cycles: int) -> None:
         """While the guest runs."""

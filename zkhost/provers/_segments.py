@@ -88,6 +88,7 @@ class Run:
         if any(piece.kind == "keccak" for piece in store.pieces):
             self.require_recursion("a guest that uses the keccak accelerator")
         while missing := store.missing():
+            meter.disk_bytes = store.shown_bytes()
             meter.proving(store.pieces, missing)
             self.cancel.check()
             path = store.path(missing[0])

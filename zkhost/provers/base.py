@@ -62,6 +62,8 @@ class Progress:
     user_cycles: int = 0
     elapsed_s: float = 0.0
     remaining_s: float | None = None
+    disk_bytes: int | None = None
+    """What the checkpoint takes on disk; None without one."""
 
 
 OnProgress: TypeAlias = Callable[[Progress], object]

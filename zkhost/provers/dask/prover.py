@@ -209,6 +209,7 @@ class _Proof:
         return reply
 
     def _tell(self, done: int, total: int | None) -> None:
+        self.meter.disk_bytes = self.run.store.shown_bytes()
         spent = time.monotonic() - self._since
         remaining = None if not done or total is None else spent / done * (total - done)
         self.meter.tell("prove", done, total, remaining)
