@@ -69,7 +69,7 @@ def cases() -> list[Case]:
     found = [Case(f"Vec<u8>, {name}", 0, bytes, value, len(value)) for name, value in data.items()]
     found += [Case(f"serde_bytes, {name}", 1, SerdeBytes, value, len(value)) for name, value in data.items()]
     middle = data["64 KiB"]
-    keys = [list(middle[i : i + 32]) for i in range(0, len(middle), 32)]
+    keys = [middle[i : i + 32] for i in range(0, len(middle), 32)]
     words = [int.from_bytes(middle[i : i + 4], "little") for i in range(0, len(middle), 4)]
     points = [Point(a, b - (1 << 31), c, 0.5) for a, b, c, _ in zip(*[iter(words)] * 4, strict=True)]
     records = [Record(keys[i], keys[i + 1], i, i, f"note {i:03}", [1, 2, 3, 4, 5]) for i in range(1000)]
@@ -77,7 +77,7 @@ def cases() -> list[Case]:
         Case("Vec<[u8; 32]>, 64 KiB", 2, list[KEY], keys, len(middle)),
         Case("Vec<u32>, 64 KiB", 5, list[U32], words, len(middle)),
         Case("Vec of structs of 4 words, 64 KiB", 6, list[Point], points, len(middle)),
-        Case("Vec of newtypes of u8, 64 KiB", 7, list[U8], list(middle), len(middle)),
+        Case("Vec of newtypes of u8, 64 KiB", 7, bytes, middle, len(middle)),
         Case("1,000 records", 3, list[Record], records, 1000 * (64 + 16 + 8 + 20)),
         Case("BTreeMap<String, u64>, 1,000", 4, dict[str, U64], {f"key {i:04}": i for i in range(1000)}, 16_000),
     ]

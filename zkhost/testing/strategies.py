@@ -67,15 +67,19 @@ def _values(node: s.Node, depth: int) -> Strategy:
 
 
 def _collection(node: s.Node, depth: int) -> Strategy:
-    most = 0 if depth >= DEPTH else 3 if depth < 3 else 1
+    most = 3 if depth < 3 else 1
     match node:
-        case s.Seq(inner=inner, container=container):
-            return st.lists(_values(inner, depth + 1), max_size=most).map(_maker(container))
         case s.Array(inner=inner, length=length, container=container):
             return st.lists(_values(inner, depth + 1), min_size=length, max_size=length).map(_maker(container))
+        case s.Seq(inner=inner, container=container):
+            make = _maker(container)
+            return st.builds(make) if depth >= DEPTH else st.lists(_values(inner, depth + 1), max_size=most).map(make)
         case s.Set(inner=inner, frozen=frozen):
-            return st.sets(_values(inner, depth + 1), max_size=most).map(frozenset if frozen else set)
+            make = frozenset if frozen else set
+            return st.builds(make) if depth >= DEPTH else st.sets(_values(inner, depth + 1), max_size=most).map(make)
         case s.Map(key=key, value=value):
+            if depth >= DEPTH:
+                return st.builds(dict)
             return st.dictionaries(_values(key, depth + 1), _values(value, depth + 1), max_size=most)
     raise AssertionError(node)
 
