@@ -1,7 +1,8 @@
 """Corrupted streams, and whether two decoders say the same about them. Any oracle can be plugged in.
 
 An oracle takes a descriptor, streams of words (bytes) and whether they are packed, and gives for each stream None where
-it refuses, or the plain form of the value and the number of words left.
+it refuses, the plain form of the value and the number of words left, or UNDECIDED where a limit of its own stopped it
+(of nesting, or of elements that take no words).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from zkhost import codec as c
 from zkhost.codec.ref_decode import decode_value
 from zkhost.errors import DecodeError
 
+UNDECIDED = ("undecided", 0)
 Verdict = tuple[Any, int] | None
 Oracle = Callable[[list[Any], list[bytes], bool], list[Verdict]]
 
@@ -88,8 +90,8 @@ def compiled(annotation: Any) -> Oracle:
 def _verdict(annotation: Any, run: Callable[[], tuple[Any, int]], stream: bytes) -> Verdict:
     try:
         value, end = run()
-    except DecodeError:
-        return None
+    except DecodeError as error:
+        return UNDECIDED if "without words" in error.message or "nest" in error.message else None
     return c.to_plain(annotation, value), (len(stream) - end) // 4
 
 
@@ -104,5 +106,5 @@ def disagreements(
     streams = [corrupt(rng.choice(good), rng) for _ in range(count)]
     descriptor = c.describe(annotation)
     for stream, a, b in zip(streams, one(descriptor, streams, packed), other(descriptor, streams, packed), strict=True):
-        if a != b:
+        if a != b and a is not UNDECIDED and b is not UNDECIDED:
             yield f"{annotation} {stream.hex(' ', 4)} packed={packed}: {a} or {b}"
