@@ -19,8 +19,8 @@ class Contract(Generic[I, J]):
         multiply = Contract(Input, Output)
 
     (a guest whose name is no Python name gives it as `guest="my-guest"`). `zkhost codegen` writes the Rust side.
-    `input` or `journal` None: the guest reads, or commits, nothing by this contract. Raises SchemaError for a type
-    without wire form, and where both are None.
+    `input` None: the guest reads nothing by this contract; `journal` None: its journal is left as bytes. Raises
+    SchemaError for a type without wire form, and where both are None.
     """
 
     input: Any
@@ -34,7 +34,7 @@ class Contract(Generic[I, J]):
     ) -> None: ...
     @overload
     def __init__(
-        self: Contract[I, None],
+        self: Contract[I, bytes],
         input: type[I],
         journal: None = ...,
         *,
