@@ -146,7 +146,7 @@ def _callback(  # noqa: PLR0917
 
 
 def call(op: str, request: Mapping[str, Any], host: Host | None = None) -> dict[str, Any]:
-    """Run operation `op`; docs/reference/shim.md lists the operations and their frames.
+    """Run operation `op`; docs/shim.md lists the operations and their frames.
 
     Raises the class of zkhost.errors that the error frame names, HostIOError from whatever a handler of `host` raised,
     and CancelledError when `host.cancel` was used.

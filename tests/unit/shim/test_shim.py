@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgpack
 import pytest
@@ -162,3 +163,8 @@ def test_ctrl_c_ends_the_process_within_a_second(guests: Mapping[str, bytes]) ->
     assert child.returncode in (130, -signal.SIGINT), stderr
     child.stdout.close()
     child.stderr.close()
+
+
+def test_the_operations_are_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "shim.md").read_text()
+    assert [op for op in _shim.build_info()["operations"] if f"`{op}`" not in text] == []
