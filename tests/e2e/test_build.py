@@ -50,6 +50,8 @@ debug = 1
 #![no_main]
 extern crate alloc;
 use alloc::vec::Vec;
+// Named, so that its allocator and panic handler are linked.
+use risc0_zkvm_platform as _;
 
 #[no_mangle]
 pub extern "C" fn main() -> i32 {
