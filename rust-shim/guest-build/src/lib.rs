@@ -195,10 +195,13 @@ fn run_cargo(
             .env("CARGO_TERM_COLOR", "always");
     }
     wrapper::apply(&mut command, places, toolchain, project, target)?;
+    let folder = target.join(TARGET).join("release");
+    for name in &names {
+        discard_damaged(name, &folder);
+    }
     cargo::run(command, "cargo build", host)?;
     shared.publish(target, &project.local)?;
 
-    let folder = target.join(TARGET).join("release");
     let guests = names
         .iter()
         .map(|name| make_program(name, &folder.join(name)))
@@ -241,6 +244,25 @@ fn wanted(request: &Request, project: &Project) -> Result<Vec<String>> {
     Ok(all
         .filter(|name| request.bins.is_empty() || request.bins.contains(name))
         .collect())
+}
+
+/// Has cargo link a program again that is there but no program: cargo itself goes by times alone.
+fn discard_damaged(name: &str, folder: &Path) {
+    let elf = folder.join(name);
+    if !elf.exists() || Program::from_elf(&elf).is_ok() {
+        return;
+    }
+    let _ = fs::remove_file(&elf);
+    let made = format!("{}-", name.replace('-', "_"));
+    for entry in fs::read_dir(folder.join("deps"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if entry.file_name().to_string_lossy().starts_with(&made) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Writes the program binary next to the ELF, as risc0-build does: NAME.bin.
