@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from zkhost.provers.base import ProveInfo
 from zkhost.provers.local import LocalProver
 
 ROOT = Path(__file__).parents[1]
+
+# A shell starts what runs in the background with Ctrl-C ignored; the tests of Ctrl-C need it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
