@@ -40,7 +40,7 @@ async def prove() -> None:
     proof = await guest.aprove(Input(1))
     assert_type((await proof.averify()).journal, Output)
 
-guest.execute(Output(1))  # line 33: the wrong type
+guest.execute(Output(1))  # the wrong type
 """
 
 
@@ -57,4 +57,5 @@ def test_a_type_checker_knows_input_and_journal(tmp_path: Path) -> None:
     )
     lines = [line for line in done.stdout.splitlines() if ": error:" in line]
     assert len(lines) == 1, done.stdout
-    assert lines[0].startswith("program.py:33: error: Argument 1")
+    wrong = PROGRAM.splitlines().index("guest.execute(Output(1))  # the wrong type") + 1
+    assert lines[0].startswith(f"program.py:{wrong}: error: Argument 1")
