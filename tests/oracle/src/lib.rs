@@ -18,7 +18,7 @@ type Outcome = (Option<String>, Option<Term>);
 const STACK_BYTES: usize = 256 << 20;
 
 /// What a server serves.
-pub trait Implementation {
+pub trait Implementation: 'static {
     /// A value's words.
     fn encode(format: &str, schema: &Schema, value: &Term) -> Result<Vec<u32>, String>;
     /// The first value of some words.

@@ -1,0 +1,288 @@
+//! Both formats on this machine: against `risc0_zkvm::serde`, against the published vectors of l2r0-small-serde, and
+//! over inputs that come in pieces. (Random types go against both references in tests/property/test_oracles.py.)
+
+use std::{collections::BTreeMap, fmt::Debug};
+
+use serde::{de::DeserializeOwned, Deserialize, Deserializer, Serialize, Serializer};
+use zkhost_guest::{from_words, packed, to_words, ErrorKind, Input, Source};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Nothing,
+    Point(u8),
+    Line(u8, u16),
+    Text { bold: bool, text: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Everything {
+    flag: bool,
+    small: (i8, i16, i32),
+    long: (i64, u64, i128, u128),
+    real: (f32, f64),
+    letter: char,
+    text: String,
+    key: [u8; 32],
+    address: [u8; 20],
+    odd: [u8; 7],
+    bytes: Vec<u8>,
+    words: Vec<u32>,
+    keys: Vec<[u8; 32]>,
+    maybe: Option<Option<u8>>,
+    shapes: Vec<Shape>,
+    map: BTreeMap<String, Vec<bool>>,
+    unit: (),
+}
+
+fn everything(len: usize) -> Everything {
+    let bytes: Vec<u8> = (0..len).map(|index| (index * 7) as u8).collect();
+    Everything {
+        flag: true,
+        small: (-1, -300, i32::MIN),
+        long: (i64::MIN, u64::MAX - 1, -5, u128::MAX / 3),
+        real: (-0.5, f64::MAX),
+        letter: '\u{10ffff}',
+        text: "zkhost ".repeat(len / 7),
+        key: [7; 32],
+        address: [9; 20],
+        odd: [1, 2, 3, 4, 5, 6, 7],
+        words: bytes.iter().map(|&byte| u32::from(byte) << 24 | 1).collect(),
+        keys: vec![[0xee; 32]; len % 5],
+        bytes,
+        maybe: Some(None),
+        shapes: vec![
+            Shape::Nothing,
+            Shape::Point(3),
+            Shape::Line(1, 65535),
+            Shape::Text { bold: true, text: "é".into() },
+        ],
+        map: BTreeMap::from([("a".into(), vec![true, false]), ("bc".into(), vec![])]),
+        unit: (),
+    }
+}
+
+/// Standard words are risc0's, and both formats give the value back.
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    let words = to_words(value).unwrap();
+    assert_eq!(words, risc0_zkvm::serde::to_vec(value).unwrap());
+    assert_eq!(&from_words::<T>(&words).unwrap(), value);
+    assert_eq!(&packed::from_words::<T>(&packed::to_words(value).unwrap()).unwrap(), value);
+}
+
+#[test]
+fn standard_words_are_those_of_risc0() {
+    for len in [0, 1, 3, 4, 5, 100, 1023, 1024, 1025, 4093, 4096, 4099, 20_000] {
+        check(&everything(len));
+        check(&vec![7u8; len]);
+        check(&vec![Shape::Point(1); len]);
+        check(&"x".repeat(len));
+        check(&(1u8, vec![2u16; len], 3u8));
+    }
+    check(&vec![f64::MIN_POSITIVE, -1.5]);
+    check(&vec![-1i64, i64::MIN]);
+    check(&(0u8..=255).collect::<Vec<_>>().into_boxed_slice());
+}
+
+#[test]
+fn packed_words_are_those_that_l2r0_publishes() {
+    let mixed = (vec![0u8, 1], 8u32, 7u8, 222u8, vec![1u8, 1, 1, 1, 1], 5u8);
+    assert_eq!(packed::to_words(&mixed).unwrap(), [2, 256, 8, 56839, 5, 16843009, 1281]);
+    assert_eq!(packed::to_words(&(4u8, vec![5u8], 6u8)).unwrap(), [4, 1, 0x0605]);
+    assert_eq!(packed::to_words(&((1u8, 2u8), (3u8, 4u8))).unwrap(), [0x04030201]);
+    assert_eq!(packed::to_words(&Shape::Point(9)).unwrap(), [1, 9]);
+    assert_eq!(packed::to_words(&Shape::Line(9, 1)).unwrap(), [2, 9, 1]);
+    assert_eq!(packed::to_words(&Some(5u8)).unwrap(), [1, 5]);
+    assert_eq!(packed::to_words(&(true, ["a", "bcdef"], false)).unwrap(), [1, 1, 0x61, 5, 0x65646362, 0x66, 0]);
+}
+
+#[derive(Debug, PartialEq, Default, Serialize, Deserialize)]
+struct WrappedU8(u8);
+
+#[derive(Debug, PartialEq, Default, Serialize, Deserialize)]
+struct Published {
+    wrapped_u8_seq: Vec<WrappedU8>,
+    u16_seq: Vec<u16>,
+    u32_seq: Vec<u32>,
+    u64_seq: Vec<u64>,
+    i8_seq: Vec<i8>,
+    i16_seq: Vec<i16>,
+    i32_seq: Vec<i32>,
+    i64_seq: Vec<i64>,
+    u8: u8,
+    bool: bool,
+    some_u16: Option<u16>,
+    none_u32: Option<u32>,
+    string_seq: Vec<u8>,
+    string_seq_seq: Vec<Vec<u8>>,
+}
+
+#[test]
+fn the_published_struct() {
+    let value = Published {
+        wrapped_u8_seq: vec![WrappedU8(1), WrappedU8(231), WrappedU8(123)],
+        u16_seq: vec![124, 41374],
+        u32_seq: vec![14710471, 3590275702, 1, 2],
+        u64_seq: vec![352905235952532, 2147102974910410],
+        i8_seq: vec![-1, 120, -22],
+        i16_seq: vec![-7932],
+        i32_seq: vec![-4327, 35207277],
+        i64_seq: vec![-1, 1],
+        u8: 3,
+        bool: true,
+        some_u16: Some(5),
+        none_u32: None,
+        string_seq: b"Here is a string.".to_vec(),
+        string_seq_seq: vec![b"string a".to_vec(), b"34720471290497230".to_vec()],
+    };
+    let words = [
+        3u32, 8120065, 2, 124, 41374, 4, 14710471, 3590275702, 1, 2, 2, 658142100, 82167, 1578999754, 499911, 3,
+        4294967295, 120, 4294967274, 1, 4294959364, 2, 4294962969, 35207277, 2, 4294967295, 4294967295, 1, 0, 259, 1,
+        5, 0, 17, 1701995848, 544434464, 1953701985, 1735289202, 46, 2, 8, 1769108595, 1629513582, 17, 842478643,
+        825701424, 875575602, 858928953, 48,
+    ];
+    assert_eq!(packed::to_words(&value).unwrap(), words);
+    assert_eq!(packed::from_words::<Published>(&words).unwrap(), value);
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Chain(u8, Option<Box<Chain>>);
+
+#[test]
+fn depth_has_no_limit_at_256() {
+    let mut chain = Chain(0, None);
+    for depth in 1..600u32 {
+        chain = Chain(depth as u8, Some(Box::new(chain)));
+    }
+    check(&chain);
+}
+
+/// What a caller's own Deserialize makes of bytes is not taken for a plain `Vec<u8>`, though its value is one.
+#[derive(Debug, PartialEq)]
+struct Doubled(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Doubled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut access: A) -> Result<Vec<u8>, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = access.next_element::<u8>()? {
+                    bytes.push(byte * 2);
+                }
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_seq(Visitor).map(Doubled)
+    }
+}
+
+#[test]
+fn other_visitors_are_left_alone() {
+    assert_eq!(from_words::<Doubled>(&[3, 1, 2, 3]).unwrap(), Doubled(vec![2, 4, 6]));
+    assert_eq!(packed::from_words::<Doubled>(&[3, 0x030201]).unwrap(), Doubled(vec![2, 4, 6]));
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    fn kind<T: DeserializeOwned + Debug>(words: &[u32]) -> ErrorKind {
+        from_words::<T>(words).unwrap_err().kind().clone()
+    }
+    assert_eq!(kind::<u64>(&[1]), ErrorKind::End);
+    assert_eq!(kind::<bool>(&[2]), ErrorKind::Bool(2));
+    assert_eq!(kind::<Option<u8>>(&[7]), ErrorKind::OptionTag(7));
+    assert_eq!(kind::<char>(&[0xd800]), ErrorKind::Char(0xd800));
+    assert_eq!(kind::<String>(&[1, 0xff]), ErrorKind::Utf8);
+    assert!(matches!(kind::<u8>(&[256]), ErrorKind::Custom(message) if message.contains("256")));
+    assert!(matches!(kind::<Shape>(&[4]), ErrorKind::Custom(_)));
+    for words in [&[u32::MAX][..], &[u32::MAX, 1, 2], &[1 << 30, 1]] {
+        assert_eq!(kind::<Vec<u8>>(words), ErrorKind::End);
+        assert_eq!(kind::<Vec<u64>>(words), ErrorKind::End);
+        assert_eq!(kind::<String>(words), ErrorKind::End);
+        assert_eq!(kind::<Vec<Shape>>(words), ErrorKind::End);
+    }
+    let padding = packed::from_words::<(u8, u32)>(&[0x0101, 1]).unwrap_err();
+    assert_eq!(padding.kind(), &ErrorKind::Padding);
+
+    struct Endless;
+    impl Serialize for Endless {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_seq(None).map(|_| unreachable!())
+        }
+    }
+    assert_eq!(to_words(&Endless).unwrap_err().kind(), &ErrorKind::UnknownLength);
+}
+
+/// Bytes that come `step` at a time.
+struct Drip {
+    bytes: Vec<u8>,
+    at: usize,
+    step: usize,
+}
+
+impl Source for Drip {
+    fn read(&mut self, into: &mut [u8]) -> usize {
+        let count = self.step.min(into.len()).min(self.bytes.len() - self.at);
+        into[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
+        self.at += count;
+        count
+    }
+}
+
+fn bytes_of(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[test]
+fn reads_of_all_kinds_come_in_order() {
+    for len in [0, 1, 2, 3, 1000, 4090, 9001] {
+        let value = everything(len);
+        let mut bytes = bytes_of(&to_words(&value).unwrap());
+        bytes.extend(b"odd");
+        bytes.extend(bytes_of(&packed::to_words(&value).unwrap()));
+        bytes.extend((0..len).map(|index| index as u8));
+        bytes.extend(bytes_of(&packed::to_words(&(1u8, vec![2u8; len])).unwrap()));
+        bytes.extend(bytes_of(&to_words(&5u64).unwrap()));
+        bytes.extend(b"the end");
+        for step in [1, 2, 3, 5, 64, 4095, 4096, 100_000] {
+            let mut input = Input::new(Drip { bytes: bytes.clone(), at: 0, step });
+            assert_eq!(input.read::<Everything>().unwrap(), value, "{len} {step}");
+            let mut odd = [0; 3];
+            assert_eq!(input.read_slice(&mut odd), 3);
+            assert_eq!(&odd, b"odd");
+            assert_eq!(input.read_packed::<Everything>().unwrap(), value);
+            let mut raw = vec![0; len];
+            assert_eq!(input.read_slice(&mut raw), len);
+            assert!(raw.iter().enumerate().all(|(index, &byte)| byte == index as u8));
+            assert_eq!(input.read_packed::<(u8, Vec<u8>)>().unwrap(), (1, vec![2; len]));
+            assert_eq!(input.read::<u64>().unwrap(), 5);
+            assert_eq!(input.position(), bytes.len() - 7);
+            assert_eq!(input.read_to_end(), b"the end");
+            assert_eq!(input.position(), bytes.len());
+            assert_eq!(input.read::<u8>().unwrap_err().kind(), &ErrorKind::End);
+            assert_eq!(input.read_slice(&mut [0]), 0);
+        }
+    }
+}
+
+#[test]
+fn every_cut_input_is_an_error() {
+    let value = everything(9);
+    for (words, is_packed) in [(to_words(&value).unwrap(), false), (packed::to_words(&value).unwrap(), true)] {
+        let bytes = bytes_of(&words);
+        for cut in 0..bytes.len() {
+            let mut input = Input::new(Drip { bytes: bytes[..cut].to_vec(), at: 0, step: 7 });
+            let found = if is_packed { input.read_packed::<Everything>() } else { input.read::<Everything>() };
+            assert_eq!(found.unwrap_err().kind(), &ErrorKind::End, "{cut}");
+        }
+    }
+}
+
+#[test]
+fn what_fills_up_the_last_packed_word_must_be_zero() {
+    let mut input = Input::new(Drip { bytes: vec![1, 1, 0, 0], at: 0, step: 4 });
+    assert_eq!(input.read_packed::<u8>().unwrap_err().kind(), &ErrorKind::Padding);
+}
