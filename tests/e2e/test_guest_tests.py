@@ -36,7 +36,7 @@ def test_each_test_runs_in_the_zkvm_with_its_cycles(package: Path) -> None:
         "of_two_numbers": "ok",
         "is_in_the_zkvm": "ok",
         "is_wrong": "FAILED",
-        "of_nothing": "ok",
+        "of_nothing": "ignored",
         "takes_long": "ignored",
     }
     (harness,) = report["harness_cycles"].values()
@@ -44,6 +44,7 @@ def test_each_test_runs_in_the_zkvm_with_its_cycles(package: Path) -> None:
     assert "printed by the test" in tests["is_in_the_zkvm"]["output"]
     assert "on purpose" in tests["is_wrong"]["message"]
     assert tests["is_wrong"]["kind"] == "bin"
+    assert "should_panic" in tests["of_nothing"]["message"]
 
 
 @pytest.mark.timeout(1800)

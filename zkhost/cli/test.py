@@ -118,7 +118,8 @@ def _print(result: TestResult) -> None:
     outcome = click.style(f"{result.outcome!s:>7}", fg=_COLOURS[str(result.outcome)])
     cycles = f"{result.user_cycles:>14,} cycles" if result.user_cycles else " " * 21
     more = f"  {result.segments} segments" if result.segments > 1 else ""
-    click.echo(f"{outcome} {cycles}  {result.name}{more}")
+    why = f" ({result.message})" if str(result.outcome) == "ignored" and result.message else ""
+    click.echo(f"{outcome} {cycles}  {result.name}{more}{why}")
     if str(result.outcome) == "FAILED":
         text = result.output.strip() or result.message
         click.echo("".join(f"          {line}\n" for line in text.splitlines()), nl=False)
