@@ -109,7 +109,6 @@ def _guest_parts(module: Module, guest: Guest) -> list[str]:
     text = embedded(contract_text(module, guest))
     parts.append(
         "/// The contract as the host finds it in the program, to compare it with its own before anything runs.\n"
-        "#[used]\n"
         f'static CONTRACT: [u8; {len(text)}] = *b"{text}";'
     )
     return parts

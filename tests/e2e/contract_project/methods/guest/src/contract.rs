@@ -118,7 +118,6 @@ pub mod everything {
     }
 
     /// The contract as the host finds it in the program, to compare it with its own before anything runs.
-    #[used]
     static CONTRACT: [u8; 914] = *b"zkhost-contract/1 sha256=94ae4b9977c1e72ebec7f67c328bf30d915e37b2621e66eed9acfce1082e4cb9 bytes=814
 format standard
 input Everything
@@ -190,7 +189,6 @@ pub mod everything_packed {
     }
 
     /// The contract as the host finds it in the program, to compare it with its own before anything runs.
-    #[used]
     static CONTRACT: [u8; 912] = *b"zkhost-contract/1 sha256=5197a47a8b0dc15dc3779efea93b9bab01b145a19c6521c38a538c1368bb944e bytes=812
 format packed
 input Everything
@@ -262,7 +260,6 @@ pub mod sum {
     }
 
     /// The contract as the host finds it in the program, to compare it with its own before anything runs.
-    #[used]
     static CONTRACT: [u8; 168] = *b"zkhost-contract/1 sha256=7b992b48f1f5dbb848d32ca697b8de9b65d65757e693f2bd980f34c41e9cd4b9 bytes=69
 format standard
 input Vec<u32>
