@@ -304,8 +304,8 @@ def flood(chunk: bytes = bytes(65536)) -> Fault:
 def quick(url: str, **changes: object) -> Settings:
     """Settings that are quick to retry and to give up."""
     values: dict[str, object] = {
-        "timeout_s": 2.0,
-        "deadline_s": 20.0,
+        "timeout_s": 20.0,
+        "deadline_s": 60.0,
         "poll_interval_s": 0.01,
         "retry": RetryPolicy(
             first_delay_s=0.01, max_delay_s=0.05, outage_s=3.0, server_error_s=0.3, first_contact_s=1.0
