@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 import zkhost
 from zkhost.codec import U32, U64
 from zkhost.contract import Contract
+from zkhost.contract.fingerprint import find_contracts
 from zkhost.contract.project import load_contracts
+from zkhost.contract.rust_of import text_of
 from zkhost.errors import CancelledError, ContractDriftError, EncodeError, GuestNotFoundError, GuestPanicError
 from zkhost.guest.build import build_project
 from zkhost.guest.discover import find_project
@@ -87,6 +90,13 @@ def test_drift_is_found_before_anything_runs() -> None:
         guest("sum", Contract(list[U64], CONTRACT.Total))
 
 
+def test_a_program_holds_its_own_contract_and_no_other() -> None:
+    for name, declared in (("sum", CONTRACT.total), ("everything", CONTRACT.everything)):
+        assert find_contracts(guest(name, declared).program) == [text_of(declared)]
+    with pytest.raises(ContractDriftError, match="the input is Everything here and Vec<u32> in the guest"):
+        guest("sum", CONTRACT.everything)
+
+
 def test_what_was_let_through_unchecked_fails_in_the_guest() -> None:
     """What the check spares its users."""
     unchecked = zkhost.load(PROJECT / "methods", "sum", Contract(U64, CONTRACT.Total), check=False)
@@ -132,7 +142,7 @@ def test_cancelling_the_task_cancels_the_work() -> None:
         def execute(self, env: Any, program: Any, *, on_progress: Any = None, cancel: Any = None) -> Any:
             tokens.append(cancel)
             while not cancel.cancelled:
-                pass
+                time.sleep(0.01)
             raise CancelledError("cancelled")
 
     async def run() -> None:
