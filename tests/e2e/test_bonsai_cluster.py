@@ -57,7 +57,11 @@ def mortal(tmp_path: Path) -> Iterator[Cluster]:
 
 def settings(cluster: Cluster, deadline_s: float = 120.0) -> Settings:
     return Settings(
-        cluster.url, ApiKey("any"), deadline_s=deadline_s, retry=RetryPolicy(outage_s=20, server_error_s=1.5)
+        cluster.url,
+        ApiKey("any"),
+        timeout_s=60.0,
+        deadline_s=deadline_s,
+        retry=RetryPolicy(outage_s=20, server_error_s=1.5),
     )
 
 
