@@ -50,14 +50,16 @@ def run(work: Work[E, T], on_event: Callable[[E], object] | None = None) -> T:
     goodbye to the server.
     """
     events: queue.SimpleQueue[E | _End[T]] = queue.SimpleQueue()
-    future = asyncio.run_coroutine_threadsafe(_work(work, events), _loop(os.getpid()))
+    future = None
     try:
+        future = asyncio.run_coroutine_threadsafe(_work(work, events), _loop(os.getpid()))
         while not isinstance(event := _next(events), _End):
             if on_event is not None:
                 on_event(event)
     except BaseException:
-        future.cancel()
-        _wait_for_end(events)
+        if future is not None:
+            future.cancel()
+            _wait_for_end(events)
         raise
     return event.result()
 
