@@ -9,11 +9,14 @@ BIN := .venv/bin
 STAMPS := .venv/stamps
 SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null)
 
+# tests/unit/testing runs guests built for tests; it is in test-slow.
+QUICK_TESTS := tests/unit --ignore tests/unit/testing
+
 # Runs a step: says what it does, and how long it took.
 step = tools/step.sh $(1)
 
 ##@ For newcomers
-.PHONY: help demo test
+.PHONY: help demo test test-all
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
@@ -21,8 +24,10 @@ demo: setup ## Set up, then prove the hello-world and the SHA-256 of a file, for
 	@$(call step,"hello-world: prove that 391 has two factors") $(BIN)/python examples/hello_world.py
 	$(call step,"real input: prove the SHA-256 of LICENSE") bash -c '$(BIN)/python examples/hash_file.py < LICENSE'
 
-test: setup r0vm lint types test-rust test-python test-prove ## Everything CI checks: lint, types, Rust and Python tests, real proofs
+test: setup lint types test-python demo ## What CI checks: lint, types, the quick Python tests, and the demo's real proofs
 	@echo "all checks passed"
+
+test-all: setup r0vm lint lint-rust types test-rust test-slow test-prove ## Everything there is: clippy, Rust tests, slow tests, all real proofs
 
 ##@ Set-up
 .PHONY: setup system r0vm
@@ -55,7 +60,9 @@ $(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs 
 lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
 	$(call step,"rustfmt") bash -c 'cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
-	$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
+
+lint-rust: setup ## clippy
+	@$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
 
 types: setup ## mypy --strict
 	@$(call step,"mypy") $(BIN)/mypy zkhost
@@ -63,8 +70,11 @@ types: setup ## mypy --strict
 test-rust: setup ## Rust unit tests
 	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked --quiet -p zkhost-shim -p zkhost-guest-build'
 
-test-python: setup r0vm browser ## Python tests without real proofs
-	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove"
+test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
+	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" $(QUICK_TESTS)
+
+test-slow: setup r0vm browser ## All Python tests without real proofs
+	@$(call step,"pytest, slow tests too") $(BIN)/pytest -q -m "not prove"
 
 browser: ## A browser, which the tests of the profile's page look at
 	@command -v chromium chromium-browser google-chrome >/dev/null || $(call step,"browser") tools/browser.sh

@@ -86,7 +86,7 @@ def check_contract(program: bytes, text: str, name: str) -> None:
             differences=(),
         )
     if text not in found:
-        differences = tuple(min((compare(text, other) for other in found), key=len))
+        differences = min((tuple(compare(text, other)) for other in found), key=len)
         raise ContractDriftError(
             f"the guest {name} was built with another contract: {'; '.join(differences)}",
             hint="run `zkhost build`, which writes the guest's types from the contract again",
