@@ -14,7 +14,7 @@ __all__ = ["strategy"]
 Strategy = st.SearchStrategy[Any]
 
 #: Values nest this deep, and no deeper than they must below that.
-DEPTH = 4
+DEPTH = 6
 #: Code points of one, two, three and four bytes of UTF-8, and the borders between them.
 EDGES = "\0a\x7f\x80\u07ff\u0800\ufffd\U00010000\U0010ffff"
 CHARACTERS = st.characters(exclude_categories=["Cs"]) | st.sampled_from(EDGES)
