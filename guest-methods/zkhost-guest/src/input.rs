@@ -127,9 +127,11 @@ impl<S: Source> Input<S> {
         self.window
     }
 
-    /// Takes back the window a decoder has read from.
+    /// Takes back the window a decoder has read from, unless it is one from before a refill that found nothing.
     pub(crate) fn set_window(&mut self, window: Window) {
-        self.window = window;
+        if window.end == self.window.end {
+            self.window = window;
+        }
     }
 
     fn start(&self) -> NonNull<u8> {

@@ -277,6 +277,11 @@ fn every_cut_input_is_an_error() {
             let mut input = Input::new(Drip { bytes: bytes[..cut].to_vec(), at: 0, step: 7 });
             let found = if is_packed { input.read_packed::<Everything>() } else { input.read::<Everything>() };
             assert_eq!(found.unwrap_err().kind(), &ErrorKind::End, "{cut}");
+            // What could not be used is still there, and no byte is counted twice.
+            let position = input.position();
+            let rest = input.read_to_end();
+            assert_eq!(position + rest.len(), cut);
+            assert_eq!(rest, bytes[position..cut]);
         }
     }
 }
