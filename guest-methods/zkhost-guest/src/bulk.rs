@@ -116,12 +116,10 @@ pub(crate) fn array<'de, V: Visitor<'de>, const PACKED: bool>(
     macro_rules! arrays {
         ($($len:literal)*) => {
             match len {
-                $($len => {
-                    if visits::<V, [u8; $len]>() {
+                $($len if visits::<V, [u8; $len]>() => {
                         let mut bytes = [0; $len];
                         let filled = if PACKED { decoder.fill_array(&mut bytes) } else { decoder.fill_wide(&mut bytes) };
                         return Some(filled.map(|()| same(bytes)));
-                    }
                 })*
                 _ => {}
             }
@@ -130,12 +128,10 @@ pub(crate) fn array<'de, V: Visitor<'de>, const PACKED: bool>(
     macro_rules! big_arrays {
         ($($len:literal)*) => {
             match len {
-                $($len => {
-                    if visits::<V, BigArray<u8, $len>>() {
+                $($len if visits::<V, BigArray<u8, $len>>() => {
                         let mut bytes = [0; $len];
                         let filled = if PACKED { decoder.fill(&mut bytes) } else { decoder.fill_wide(&mut bytes) };
                         return Some(filled.map(|()| same(BigArray(bytes))));
-                    }
                 })*
                 _ => {}
             }

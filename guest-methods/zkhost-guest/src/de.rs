@@ -189,7 +189,8 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     /// As [`Self::fill`], quickly if the bytes are whole words at hand.
     #[inline(always)]
     pub fn fill_array<const N: usize>(&mut self, out: &mut [u8; N]) -> Result<(), Stop> {
-        if N % 4 != 0 || self.window.len() < N || self.window.pos.as_ptr() as usize % 4 != 0 {
+        let whole_words = N.is_multiple_of(4) && (self.window.pos.as_ptr() as usize).is_multiple_of(4);
+        if !whole_words || self.window.len() < N {
             return self.fill_past(out);
         }
         for four in out.chunks_exact_mut(4) {

@@ -117,7 +117,7 @@ impl<S: Source> Input<S> {
 
     /// The window, moved to a word boundary if bytes were read up to the middle of a word.
     pub(crate) fn aligned_window(&mut self) -> Window {
-        if self.window.pos.as_ptr() as usize % 4 != 0 {
+        if !(self.window.pos.as_ptr() as usize).is_multiple_of(4) {
             let rest = self.pending();
             self.offset = self.position();
             // SAFETY: both ranges lie in the buffer.

@@ -69,7 +69,7 @@ impl<'a> Output<'a> {
     /// Appends zero bytes up to the next word boundary.
     #[inline(always)]
     pub fn align(&mut self) {
-        while self.pos as usize % 4 != 0 {
+        while !(self.pos as usize).is_multiple_of(4) {
             // SAFETY: the end is on a word boundary, so pos is before it.
             unsafe { self.pos.write(0) };
             // SAFETY: as above.
