@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
-from zkhost.bulk import Bulk
 from zkhost.provers import _kept, _segments
-from zkhost.provers._segments import Run, run_guest
+from zkhost.provers._bench_prover import BenchProver
+from zkhost.provers._segments import Run
 from zkhost.provers.base import OnProgress, Program, ProveInfo, ProverInfo, ProverOpts, ReceiptKind, program_bytes
 from zkhost.provers.r0vm import R0vm, find, version_of
 from zkhost.receipt import Receipt
@@ -52,7 +52,7 @@ class IpcBench:
         return not self._own or bool(_shim.build_info()["recursion"])
 
 
-class IpcProver(Bulk):
+class IpcProver(BenchProver):
     """Executes and proves on r0vm, risc0's server: a process for each piece of work, gone when the work is done.
 
     Without `path`, the r0vm is found as zkhost.provers.r0vm says. Its version is asked first. Raises
@@ -70,17 +70,6 @@ class IpcProver(Bulk):
 
     def __repr__(self) -> str:
         return f"<IpcProver, r0vm {self.r0vm.version} at {self.r0vm.path}>"
-
-    def execute(
-        self,
-        env: ExecutorEnv,
-        program: Program,
-        *,
-        on_progress: OnProgress | None = None,
-        cancel: CancelToken | None = None,
-    ) -> SessionInfo:
-        """Run a guest. r0vm reports user cycles only; how much input was read is not known either."""
-        return run_guest(self._bench, env, program_bytes(program), on_progress=on_progress, cancel=cancel)
 
     def prove(
         self,
@@ -103,9 +92,6 @@ class IpcProver(Bulk):
 
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
         """The same claim in a receipt of `opts.receipt_kind`; a no-op where it is as small already."""
-        token = cancel or _shim.CancelToken()
         if not self._bench.has_recursion() and opts.receipt_kind is not ReceiptKind.COMPOSITE:
             raise _segments.no_recursion(f"a {opts.receipt_kind} receipt")
-        smaller = Receipt(self._bench.compress(receipt.to_bytes(), opts.receipt_kind, token))
-        smaller.verify_integrity(allow_fake=False)
-        return smaller
+        return super().compress(receipt, opts, cancel=cancel)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost import _shim
-from zkhost.bulk import Bulk
 from zkhost.errors import ProverUnavailableError
 from zkhost.provers import _kept, _segments
 from zkhost.provers._bench import LocalBench
+from zkhost.provers._bench_prover import BenchProver
 from zkhost.provers._isolated import IsolatedBench
 from zkhost.provers.base import (
     OnProgress,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _DEFAULT_OPTS = ProverOpts()
 
 
-class LocalProver(Bulk):
+class LocalProver(BenchProver):
     """Executes and proves in this process, piece by piece. `reason` is why it was chosen, for ProveInfo.
 
     Memory is that of one segment: about 10 GB at segment_limit_po2 20, half of that for each step down.
@@ -54,17 +54,6 @@ class LocalProver(Bulk):
 
     def __repr__(self) -> str:
         return f"<LocalProver, risc0 {self.info.version}>"
-
-    def execute(
-        self,
-        env: ExecutorEnv,
-        program: Program,
-        *,
-        on_progress: OnProgress | None = None,
-        cancel: CancelToken | None = None,
-    ) -> SessionInfo:
-        """Run a guest. Raises a GuestError where it panics or is stopped; other exit codes are in the result."""
-        return _segments.run_guest(self._bench, env, program_bytes(program), on_progress=on_progress, cancel=cancel)
 
     def prove(
         self,
@@ -94,12 +83,3 @@ class LocalProver(Bulk):
                 return _segments.Run(bench, env, binary, opts, store, on_progress, token).prove()
 
             return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
-
-    def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
-        """The same claim in a receipt of `opts.receipt_kind`; a no-op where it is as small already.
-
-        Raises RecursionUnavailableError, at once, where this build lacks the recursion programs.
-        """
-        smaller = Receipt(self._bench.compress(receipt.to_bytes(), opts.receipt_kind, cancel or _shim.CancelToken()))
-        smaller.verify_integrity(allow_fake=False)
-        return smaller

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkhost import _config, _shim
-from zkhost.bulk import Bulk
 from zkhost.errors import (
     ConfigError,
     ProverUnavailableError,
@@ -20,6 +19,7 @@ from zkhost.errors import (
 )
 from zkhost.provers import _kept, _segments
 from zkhost.provers._bench import LocalBench
+from zkhost.provers._bench_prover import BenchProver
 from zkhost.provers._meter import Meter
 from zkhost.provers.base import (
     OnProgress,
@@ -50,7 +50,7 @@ _DEFAULT_OPTS = ProverOpts()
 _GOODBYE_S = 2.0  # how long Ctrl-C waits for the cluster to be told
 
 
-class DaskProver(Bulk):
+class DaskProver(BenchProver):
     """Executes here and proves on the workers of a Dask cluster, segment by segment.
 
     cluster: a `distributed.Client`, or the address of a scheduler ("tcp://10.0.0.1:8786"). The workers need zkhost. A
@@ -95,17 +95,6 @@ class DaskProver(Bulk):
         if self._is_ours:
             self._client.close()
 
-    def execute(
-        self,
-        env: ExecutorEnv,
-        program: Program,
-        *,
-        on_progress: OnProgress | None = None,
-        cancel: CancelToken | None = None,
-    ) -> SessionInfo:
-        """Run a guest, in this process. Raises a GuestError where it panics or is stopped."""
-        return _segments.run_guest(self._bench, env, program_bytes(program), on_progress=on_progress, cancel=cancel)
-
     def prove(
         self,
         env: ExecutorEnv,
@@ -135,12 +124,6 @@ class DaskProver(Bulk):
             return proof.finish()
 
         return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
-
-    def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
-        """The same claim in a receipt of `opts.receipt_kind`, made in this process."""
-        smaller = Receipt(self._bench.compress(receipt.to_bytes(), opts.receipt_kind, cancel or _shim.CancelToken()))
-        smaller.verify_integrity(allow_fake=False)
-        return smaller
 
     async def workers(self) -> Mapping[str, dict[str, Any]]:
         """What each worker can do, by address. Raises ServerVersionError where one has another risc0 version."""
