@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from zkhost.executor_env import ExecutorEnv
 
 F = TypeVar("F", bound=Callable[..., Any])
-_ELF = b"\x7fELF"
 
 _OPTIONS = [
     click.argument("program", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path, exists=True)),
@@ -49,12 +48,9 @@ def read_program(target: Path, guest_name: str | None = None) -> bytes:
         folders = [target, target / "methods", target / "methods" / "guest", target / "guest"]
         package = next((folder for folder in reversed(folders) if (folder / "Cargo.toml").is_file()), target)
         return load(package, guest_name).program
-    data = target.read_bytes()
-    if data.startswith(_ELF):
-        from zkhost import _shim
+    from zkhost.guest.binary import read_program_file
 
-        data = _shim.call("program_binary", {"elf": data})["program"]
-    return data
+    return read_program_file(target)
 
 
 def build_env(

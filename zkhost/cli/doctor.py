@@ -7,8 +7,12 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from zkhost.provers.select import Choice
 
 
 @dataclass(frozen=True)
@@ -77,23 +81,24 @@ def _recursion() -> Finding:
 
 
 def _prover() -> Finding:
-    from zkhost.provers import r0vm
     from zkhost.provers.select import choose_prover
 
-    choice = choose_prover()
-    if choice.name == "ipc":
-        r0vm.find()
-    return Finding("prover", True, f"{choice.name}, because {choice.reason}")
+    return _choice("prover", choose_prover())
 
 
 def _executor() -> Finding:
-    from zkhost.provers import r0vm
     from zkhost.provers.select import choose_executor
 
-    choice = choose_executor()
+    return _choice("executor", choose_executor())
+
+
+def _choice(what: str, choice: Choice) -> Finding:
+    """What the environment chooses, and why; raises where that is r0vm and there is none."""
+    from zkhost.provers import r0vm
+
     if choice.name == "ipc":
         r0vm.find()
-    return Finding("executor", True, f"{choice.name}, because {choice.reason}")
+    return Finding(what, True, f"{choice.name}, because {choice.reason}")
 
 
 def _dev_mode() -> Finding:

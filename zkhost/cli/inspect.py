@@ -10,8 +10,6 @@ import click
 
 from zkhost.cli._guest_io import journal_line, read_program
 
-_PROGRAM_MAGIC = (b"R0BF", b"\x7fELF")
-
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True))
@@ -24,9 +22,10 @@ def inspect(*, file: Path, as_json: bool) -> None:
       zkhost inspect receipt.zkr
       zkhost inspect methods/multiply.bin --json
     """
-    with file.open("rb") as stream:
-        is_program = stream.read(4) in _PROGRAM_MAGIC
-    facts = _program_facts(file) if is_program else _receipt_facts(file)
+    from zkhost.guest.binary import is_program
+
+    program = is_program(file)
+    facts = _program_facts(file) if program else _receipt_facts(file)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -35,7 +34,7 @@ def inspect(*, file: Path, as_json: bool) -> None:
             click.echo(journal_line(bytes.fromhex(value)))
         elif value is not None:
             click.echo(f"{name.replace('_', ' ')}: {value}")
-    if not is_program:
+    if not program:
         click.echo("not verified: run `zkhost verify` with the image ID of your own build")
 
 

@@ -105,7 +105,8 @@ def _show(output: bytes) -> None:
 def _profile(
     target: Path, guest_name: str | None, env: ExecutorEnv, pprof_path: Path
 ) -> tuple[Profile, Exception | None]:
-    from zkhost.profile.program import is_program, load_program
+    from zkhost.guest.binary import is_program
+    from zkhost.profile.program import load_program
     from zkhost.profile.run import profile_run
     from zkhost.profile.store import load_profile
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,7 @@ def prove(
             "user_cycles": stats.user_cycles,
             "total_cycles": stats.total_cycles,
             "elapsed_s": info.elapsed_s,
-            "prover": {
-                "name": info.prover.name,
-                "where": info.prover.where,
-                "version": info.prover.version,
-                "reason": info.prover.reason,
-            },
+            "prover": dataclasses.asdict(info.prover),
         }
         click.echo(json.dumps(result, indent=2))
         return

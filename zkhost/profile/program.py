@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zkhost.errors import ProfileError
-
-_ELF, _BINARY = b"\x7fELF", b"R0BF"
+from zkhost.guest.binary import read_program_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +18,6 @@ class NamedProgram:
     binary: bytes
 
 
-def is_program(path: Path) -> bool:
-    """Whether the file is a program binary or an ELF."""
-    with path.open("rb") as file:
-        return file.read(4) in (_ELF, _BINARY)
-
-
 def load_program(
     target: Path, guest: str | None = None, *, output: Callable[[bytes], object] = lambda data: None
 ) -> NamedProgram:
@@ -33,12 +26,7 @@ def load_program(
     Raises ProfileError where there is none, and a BuildError where it cannot be built.
     """
     if target.is_file():
-        data = target.read_bytes()
-        if data.startswith(_ELF):
-            from zkhost import _shim
-
-            data = _shim.call("program_binary", {"elf": data})["program"]
-        return NamedProgram(target.stem, data)
+        return NamedProgram(target.stem, read_program_file(target))
     if not target.is_dir():
         raise ProfileError(
             f"{target} does not exist", hint="give a program binary (.bin), an ELF or a project's folder"
