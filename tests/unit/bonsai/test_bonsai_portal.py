@@ -135,6 +135,32 @@ def test_ctrl_c() -> None:
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_ctrl_c_as_the_work_begins(monkeypatch: pytest.MonkeyPatch, begun: bool) -> None:
+    """It comes right after the work was handed to the loop, whose side may have begun with it or not."""
+    work = Endless()
+    loop = portal._loop(os.getpid())
+    hand_over = loop.call_soon_threadsafe
+    handed: list[object] = []
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        handle = hand_over(*args, **kwargs)
+        if not handed:
+            handed.append(handle)
+            if begun:
+                assert work.started.wait(5)
+            raise KeyboardInterrupt
+        return handle
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        portal.run(work)
+    assert work.said_goodbye == work.started.is_set()
+    assert time.monotonic() - started < 2
+    assert not [task for task in asyncio.all_tasks(loop) if not task.done()]
+
+
 def test_many_threads_at_once() -> None:
     async def slow(emit: Emit) -> int:
         await asyncio.sleep(0.2)

@@ -49,17 +49,17 @@ def run(work: Work[E, T], on_event: Callable[[E], object] | None = None) -> T:
     Whatever ends the wait early (KeyboardInterrupt, an error in `on_event`) cancels the work and gives it 6 s to say
     goodbye to the server.
     """
+    loop = _loop(os.getpid())
     events: queue.SimpleQueue[E | _End[T]] = queue.SimpleQueue()
-    future = None
+    job = _Job(loop, work, events)
     try:
-        future = asyncio.run_coroutine_threadsafe(_work(work, events), _loop(os.getpid()))
+        loop.call_soon_threadsafe(job.begin)
         while not isinstance(event := _next(events), _End):
             if on_event is not None:
                 on_event(event)
     except BaseException:
-        if future is not None:
-            future.cancel()
-            _wait_for_end(events)
+        loop.call_soon_threadsafe(job.cancel)
+        _wait_for_end(events)
         raise
     return event.result()
 
@@ -95,6 +95,32 @@ class _End(Generic[T]):
         if self.error is not None:
             raise self.error
         return self.value  # type: ignore[return-value]  # T may itself allow None
+
+
+class _Job(Generic[E, T]):
+    """Work in the loop, which calls both methods. It is there to be cancelled before it is handed over: an interrupt may
+    come right after that, and would leave a task that nobody knows.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, work: Work[E, T], events: queue.SimpleQueue[E | _End[T]]
+    ) -> None:
+        self._loop, self._work, self._events = loop, work, events
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._task = self._loop.create_task(_work(self._work, self._events))
+        # A task that is cancelled before its first step tells of no end itself.
+        self._task.add_done_callback(lambda _: self._end())
+
+    def cancel(self) -> None:
+        if self._task is None:
+            self._end()  # the interrupt came before the hand-over
+        else:
+            self._task.cancel()
+
+    def _end(self) -> None:
+        self._events.put(_End(error=asyncio.CancelledError()))
 
 
 async def _work(work: Work[E, T], events: queue.SimpleQueue[E | _End[T]]) -> None:
