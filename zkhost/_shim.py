@@ -39,6 +39,7 @@ _READ, _WRITE, _SLICE_IO, _FETCH, _TRACE, _PROGRESS, _SEGMENT = range(7)
 
 # How long Ctrl-C waits for native work to stop by itself before control goes back all the same.
 _GRACE_S = 0.5
+_LOOK_FOR_SIGNALS_S = 0.25
 
 _ids = itertools.count(1)
 _active: dict[int, Host] = {}
@@ -200,7 +201,8 @@ def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict
     host.cancel._waiting.add(wake)
     try:
         worker.start()
-        wake.wait()
+        while not wake.wait(_LOOK_FOR_SIGNALS_S):
+            pass  # a signal that comes just before a wait does not end it, so no wait is long
         if not outcome:
             worker.join(_GRACE_S)
     except BaseException:  # KeyboardInterrupt, or whatever a signal handler raises
