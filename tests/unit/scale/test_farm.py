@@ -64,7 +64,8 @@ class FakePool:
         return self.machines
 
     def start(self, job: Job, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> FakeHandle:
-        names = [f"m{number}" for number in range(max(1, self.machines)) if f"m{number}" not in avoid]
+        everywhere = [f"m{number}" for number in range(max(1, self.machines))]
+        names = [name for name in everywhere if name not in avoid] or everywhere
         where = names[len(self.started) % len(names)]
         self.started.append((job.name, where))
         return FakeHandle(asyncio.ensure_future(self._run(where, job, inputs)), where)
@@ -98,6 +99,22 @@ def run_jobs(farm: Farm, count: int) -> list[bytes]:
 async def quick(where: str, operation: str, inputs: tuple[bytes, ...]) -> bytes:
     await asyncio.sleep(0.001)
     return inputs[0]
+
+
+def test_a_job_that_failed_everywhere_is_tried_again_where_it_failed() -> None:
+    failed: set[str] = set()
+
+    async def fails_once_on_each(where: str, operation: str, inputs: tuple[bytes, ...]) -> bytes:
+        if where not in failed:
+            failed.add(where)
+            raise OSError(f"{where} is gone")
+        return inputs[0]
+
+    pool = FakePool(fails_once_on_each, machines=4)
+    farm = Farm(pool, tries=8)
+    assert run_jobs(farm, 1) == [b"0"]
+    assert len(failed) == farm.stats.lost == 4
+    assert farm.stats.started == 5
 
 
 def test_all_jobs_are_done_and_no_more_in_flight_than_asked() -> None:
