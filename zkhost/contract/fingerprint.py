@@ -46,7 +46,7 @@ def contract_text(module: Module, guest: Guest) -> str:
 
 
 def reachable(module: Module, guest: Guest) -> list[Item]:
-    """The items that a guest's input and journal are made of, in the module's order."""
+    """The items that a guest's input and journal are made of, by name: the same whatever else the module holds."""
     todo = [t for t in (guest.input, guest.journal) if t is not None]
     found: set[str] = set()
     while todo:
@@ -54,7 +54,7 @@ def reachable(module: Module, guest: Guest) -> list[Item]:
             if isinstance(inner, Named) and inner.name in module.by_name and inner.name not in found:
                 found.add(inner.name)
                 todo.extend(field_types(module.by_name[inner.name]))
-    return [item for item in module.items if item.name in found]
+    return [module.by_name[name] for name in sorted(found)]
 
 
 def embedded(text: str) -> str:

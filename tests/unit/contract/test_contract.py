@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
 from zkhost.contract import Contract
-from zkhost.contract.fingerprint import check_contract, compare, embedded, find_contracts
+from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
 from zkhost.contract.project import codegen, update_contract
 from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of, text_of
@@ -73,6 +73,19 @@ def test_drift_names_what_differs(guest: Callable[[], str], difference: str) -> 
 
 def test_the_same_contract_is_no_drift() -> None:
     check_contract(b"\0\1" + embedded(text(Input)).encode() + b"\2", text(Input), "multiply")
+
+
+def test_a_contract_has_one_text_whatever_else_the_project_declares() -> None:
+    """A type that another guest's contract holds too stands elsewhere in the module; the text must not follow it."""
+
+    @dataclass(frozen=True)
+    class Second:
+        first: Output
+        other: Input
+
+    contracts = {"one": Contract(Input, Output), "two": Contract(Second, Output)}
+    module = rust_of(contracts)
+    assert [contract_text(module, guest) for guest in module.guests] == [text_of(c) for c in contracts.values()]
 
 
 def test_a_program_without_contract_is_refused() -> None:

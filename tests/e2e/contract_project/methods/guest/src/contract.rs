@@ -118,10 +118,16 @@ pub mod everything {
     }
 
     /// The contract as the host finds it in the program, to compare it with its own before anything runs.
-    static CONTRACT: [u8; 914] = *b"zkhost-contract/1 sha256=94ae4b9977c1e72ebec7f67c328bf30d915e37b2621e66eed9acfce1082e4cb9 bytes=814
+    static CONTRACT: [u8; 914] = *b"zkhost-contract/1 sha256=5878684c2484568695cab3185e49d090e8c011e8569b512eeb75926977181795 bytes=814
 format standard
 input Everything
 journal Everything
+enum Choice
+  Pass
+  Go { x: u8, type: String }
+enum Colour
+  Red
+  DarkGreen
 struct Everything
   flag: bool
   tiny: u8
@@ -149,24 +155,18 @@ struct Everything
   counts: HashMap<String, u32>
   seen: BTreeSet<Colour>
   choice: Choice
+struct Height
+  0: u64
 enum Move
   Pass
   Jump(i8)
   Swap(u8, u8)
   Go { x: u8, type: String }
-enum Colour
-  Red
-  DarkGreen
-struct Height
-  0: u64
 struct Page<T>
   items: Vec<T>
   next: Option<Page<T>>
 struct Small
   0: u16
-enum Choice
-  Pass
-  Go { x: u8, type: String }
 ";
 }
 
@@ -189,10 +189,16 @@ pub mod everything_packed {
     }
 
     /// The contract as the host finds it in the program, to compare it with its own before anything runs.
-    static CONTRACT: [u8; 912] = *b"zkhost-contract/1 sha256=5197a47a8b0dc15dc3779efea93b9bab01b145a19c6521c38a538c1368bb944e bytes=812
+    static CONTRACT: [u8; 912] = *b"zkhost-contract/1 sha256=ef000aeb4940f27ef9e90db469631b0cf3097ceef3f0ce5567a8c0b0b4ffc652 bytes=812
 format packed
 input Everything
 journal Everything
+enum Choice
+  Pass
+  Go { x: u8, type: String }
+enum Colour
+  Red
+  DarkGreen
 struct Everything
   flag: bool
   tiny: u8
@@ -220,24 +226,18 @@ struct Everything
   counts: HashMap<String, u32>
   seen: BTreeSet<Colour>
   choice: Choice
+struct Height
+  0: u64
 enum Move
   Pass
   Jump(i8)
   Swap(u8, u8)
   Go { x: u8, type: String }
-enum Colour
-  Red
-  DarkGreen
-struct Height
-  0: u64
 struct Page<T>
   items: Vec<T>
   next: Option<Page<T>>
 struct Small
   0: u16
-enum Choice
-  Pass
-  Go { x: u8, type: String }
 ";
 }
 
