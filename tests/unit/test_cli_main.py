@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+
+from zkhost.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 RUN = "import sys; sys.argv[0] = 'zkhost'; from zkhost.cli.main import main; main()"
@@ -45,11 +51,40 @@ def test_help_names_every_command_and_the_exit_codes() -> None:
     assert "130  stopped with Ctrl-C" in shown
 
 
-@pytest.mark.parametrize("command", ["build", "codegen", "import-types", "completion", "execute", "prove", "verify"])
-def test_every_commands_help_has_examples(command: str) -> None:
-    done = run(command, "--help")
-    assert done.returncode == 0, done.stderr
-    assert f"  zkhost {command}" in done.stdout, done.stdout
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    """Each command and subcommand, with the words that call it."""
+    waiting: list[tuple[str, click.Command]] = [("zkhost", cli)]
+    while waiting:
+        path, command = waiting.pop()
+        yield path, command
+        if isinstance(command, click.Group):
+            context = click.Context(command, info_name=path)
+            found = {name: command.get_command(context, name) for name in command.list_commands(context)}
+            waiting += [(f"{path} {name}", inner) for name, inner in found.items() if inner is not None]
+
+
+EVERY_COMMAND = dict(every_command())
+
+
+@pytest.mark.parametrize("path", EVERY_COMMAND)
+def test_every_commands_help_has_examples_exit_codes_and_a_word_on_each_option(path: str) -> None:
+    command = EVERY_COMMAND[path]
+    shown = command.get_help(click.Context(command, info_name=path))
+    assert re.search(rf"^    (\w+=\S+ )?{path} ?", shown.partition("Examples:\n")[2], re.MULTILINE), shown
+    codes = re.findall(r"^    (\d+) +\S", shown.partition("Exit codes:\n")[2], re.MULTILINE)
+    assert codes in (["0", "1", "2", "130"], ["0", "2", "130"]), shown
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+@pytest.mark.parametrize("path", [path for path in EVERY_COMMAND if path not in ("zkhost", "zkhost completion")])
+def test_every_command_that_prints_a_result_prints_json_too(path: str) -> None:
+    command = EVERY_COMMAND[path]
+    assert isinstance(command, click.Group) or any("--json" in parameter.opts for parameter in command.params)
+
+
+def test_the_reference_is_what_the_commands_say() -> None:
+    made = runpy.run_path(str(ROOT / "tools" / "cli_reference.py"))
+    assert made["FILE"].read_text() == made["page"](), "run `make docs`, or python tools/cli_reference.py"
 
 
 def test_exit_codes(tmp_path: Path) -> None:
@@ -57,6 +92,14 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert run("codegen", str(tmp_path)).returncode == 1
     assert run("codegen", "--no-such-option").returncode == 2
     assert run("nonsense").returncode == 2
+
+
+def test_an_error_of_the_system_is_a_line_and_not_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("profile", str(tmp_path / "file"), "--out", str(tmp_path / "file" / "below"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("NotADirectoryError: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_colours_obey_no_color(tmp_path: Path) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from zkhost import _config
+
 if TYPE_CHECKING:
     from zkhost.provers.base import OnProgress, Progress
+
+
+def cargo_width() -> int | None:
+    """Columns for cargo's bar and colours; None where standard error is no terminal, or NO_COLOR is set."""
+    return shutil.get_terminal_size().columns if sys.stderr.isatty() and not _config.no_color() else None
 
 
 @contextmanager

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
 
 import click
 
-from zkhost import _config
+from zkhost.cli._help import notes
+from zkhost.cli._progress import cargo_width
 
-_EPILOG = """\b
-Examples:
-  zkhost build                      every guest of the project here
-  zkhost build --guest multiply     only that one
-  zkhost build --check              in CI: fails where a build is not the one in zkhost.lock
-  zkhost build --docker             in RISC Zero's container, for IDs that anybody can make again
-"""
+_EPILOG = notes(
+    """
+    zkhost build                      # every guest of the project here
+    zkhost build --guest multiply     # only that one
+    zkhost build --check              # in CI: fails where a build is not the one in zkhost.lock
+    zkhost build --docker             # in RISC Zero's container, for IDs that anybody can make again
+    """,
+    {0: "all is built; with --check: as recorded", 1: "a guest cannot be built; with --check: one differs"},
+)
 
 
 @click.command(epilog=_EPILOG)
@@ -47,8 +49,6 @@ def build(
     how it was built into zkhost.lock. What has not changed is not built.
 
     The project's contract.py, if there is one, is written into the guest first, as `zkhost codegen` does.
-
-    Exit status: 0 when all is built, else 1.
     """
     from zkhost.contract.project import update_contract
     from zkhost.guest.build import BuildOptions, build_project
@@ -63,7 +63,7 @@ def build(
     for module in update_contract(project.root) if not check else ():
         if module.changed:
             click.echo(f"{_relative(module.path)}: written from the contract", err=True)
-    options = BuildOptions(guest, chosen, locked, force, check, _progress_width())
+    options = BuildOptions(guest, chosen, locked, force, check, cargo_width())
     guests = build_project(project, options, output=_show)
     elapsed_s = time.perf_counter() - started
     if as_json:
@@ -110,11 +110,6 @@ def _show(data: bytes) -> None:
     """cargo's output, as it comes."""
     sys.stderr.buffer.write(data)
     sys.stderr.buffer.flush()
-
-
-def _progress_width() -> int | None:
-    """For cargo's bar and colours; None where standard error is no terminal, or NO_COLOR is set."""
-    return shutil.get_terminal_size().columns if sys.stderr.isatty() and not _config.no_color() else None
 
 
 def _relative(path: Path) -> Path:

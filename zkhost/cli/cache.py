@@ -10,19 +10,38 @@ from pathlib import Path
 
 import click
 
+from zkhost.cli._help import notes
+
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
-@click.group()
+@click.group(
+    epilog=notes(
+        """
+        zkhost cache ls proofs/
+        zkhost cache verify proofs/ --remove
+        """,
+        {0: "done", 1: "an error, or a receipt is wrong"},
+    )
+)
 def cache() -> None:
     """Look at and tidy a cache of receipts: the folder given to `prove --cache`."""
 
 
-@cache.command()
+@cache.command(
+    epilog=notes(
+        """
+        zkhost cache ls proofs/
+        zkhost cache ls proofs/ --json
+        """,
+        {0: "done", 1: "not a cache"},
+    )
+)
 @_FOLDER
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@_JSON
 def ls(folder: Path, as_json: bool) -> None:
-    """List the receipts, the last used first."""
+    """List the receipts, the last used first: key, image ID, kind, size, last use."""
     from zkhost.cache import ReceiptCache
 
     entries = ReceiptCache(folder).entries()
@@ -38,11 +57,20 @@ def ls(folder: Path, as_json: bool) -> None:
     click.echo(f"{len(entries)} receipts, {sum(entry.size for entry in entries):,} bytes")
 
 
-@cache.command()
+@cache.command(
+    epilog=notes(
+        """
+        zkhost cache rm proofs/ 3f1c2a90 77ab
+        zkhost cache rm proofs/ --all
+        """,
+        {0: "removed", 1: "a key names no receipt, or several; nothing was removed"},
+    )
+)
 @_FOLDER
 @click.argument("keys", nargs=-1, metavar="KEY...")
 @click.option("--all", "everything", is_flag=True, help="Remove every receipt.")
-def rm(folder: Path, keys: tuple[str, ...], everything: bool) -> None:
+@_JSON
+def rm(folder: Path, keys: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Remove receipts by their keys, or the first digits of them, as `ls` shows."""
     from zkhost.cache import ReceiptCache
 
@@ -56,23 +84,34 @@ def rm(folder: Path, keys: tuple[str, ...], everything: bool) -> None:
             raise click.ClickException(f"{prefix!r} names {len(matches)} receipts")
         found += matches
     removed = sum(store.remove(key) for key in found) + store.sweep()
-    click.echo(f"{removed} removed")
+    click.echo(json.dumps({"removed": removed}) if as_json else f"{removed} removed")
 
 
-@cache.command()
+@cache.command(
+    epilog=notes(
+        """
+        zkhost cache verify proofs/
+        zkhost cache verify proofs/ --remove --json
+        """,
+        {0: "all of them are right", 1: "one is wrong, removed or not"},
+    )
+)
 @_FOLDER
 @click.option("--remove", is_flag=True, help="Remove what is not right.")
-def verify(folder: Path, remove: bool) -> None:
-    """Verify every receipt. Exit status: 0 where all of them are right, else 1."""
+@_JSON
+def verify(folder: Path, remove: bool, as_json: bool) -> None:
+    """Verify every receipt, each for the program it was proved for."""
     from zkhost.cache import ReceiptCache
 
-    store, wrong, count = ReceiptCache(folder), 0, 0
+    store, wrong, count = ReceiptCache(folder), [], 0
     for entry, fault in store.check():
         count += 1
         if fault is not None:
-            wrong += 1
-            click.echo(f"{entry.key[:16]}  {fault}{', removed' if remove else ''}")
+            wrong.append({"key": entry.key, "fault": fault})
+            if not as_json:
+                click.echo(f"{entry.key[:16]}  {fault}{', removed' if remove else ''}")
             if remove:
                 store.remove(entry.key)
-    click.echo(f"{count} receipts, {wrong} wrong")
+    result = {"receipts": count, "wrong": wrong, "removed": len(wrong) if remove else 0}
+    click.echo(json.dumps(result, indent=2) if as_json else f"{count} receipts, {len(wrong)} wrong")
     sys.exit(1 if wrong else 0)

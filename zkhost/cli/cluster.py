@@ -12,10 +12,22 @@ from typing import Any
 
 import click
 
+from zkhost.cli._help import notes
+
 _START_S = 40.0
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
-@click.group()
+@click.group(
+    epilog=notes(
+        """
+        zkhost cluster up --workers 2 --detach
+        zkhost cluster status
+        zkhost cluster down
+        """,
+        {0: "done; for status: all its processes run", 1: "an error; for status: one is gone, or no cluster runs"},
+    )
+)
 def cluster() -> None:
     """Run an r0vm cluster: a manager with the Bonsai REST API, and workers.
 
@@ -23,7 +35,17 @@ def cluster() -> None:
     """
 
 
-@cluster.command()
+@cluster.command(
+    epilog=notes(
+        """
+        zkhost cluster up                                              # until Ctrl-C
+        zkhost cluster up --workers 2 --gpus 0,1 --detach              # one worker a GPU, in the background
+        eval "$(zkhost cluster up --detach)" && zkhost prove . --input input.bin
+        zkhost cluster up --workers 8 --print systemd --manager-host 10.0.0.1
+        """,
+        {0: "it runs, or ran until it was ended", 1: "it did not start, or one runs already"},
+    )
+)
 @click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="How many workers prove.")
 @click.option("--gpus", default="", metavar="0,1", help="The GPUs to give to the workers in turn; needs a CUDA r0vm.")
 @click.option("--api", default="127.0.0.1:8081", show_default=True, help="Where the REST API listens.")
@@ -39,8 +61,11 @@ def cluster() -> None:
     "--print", "form", type=click.Choice(["commands", "systemd", "compose"]), help="Print a cluster; start nothing."
 )
 @click.option("--manager-host", default="10.0.0.1", show_default=True, help="With --print: the manager's address.")
-def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, **given: Any) -> None:
+@_JSON
+def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, as_json: bool, **given: Any) -> None:
     """Start a cluster and watch over it, until Ctrl-C or `zkhost cluster down`.
+
+    Prints the variables that make the remote prover use it, as a line for the shell.
 
     A process that dies has the whole cluster started afresh, as r0vm gives a dead worker's task to nobody else.
     """
@@ -66,19 +91,27 @@ def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, **gi
     if plan.dev_mode:
         click.secho("--dev-mode: receipts are FAKE and prove nothing.", fg="yellow", bold=True, err=True)
     if detach:
-        _detach(folder)
+        click.echo(_variables(_detach(folder), as_json))
         return
     supervisor = Supervisor(plan, folder, lambda text: click.echo(text, err=True))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, supervisor.stop)
-    click.echo(_variables(plan.api))
+    click.echo(_variables(plan.api, as_json))
     supervisor.run()
 
 
-@cluster.command()
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@cluster.command(
+    epilog=notes(
+        """
+        zkhost cluster status
+        zkhost cluster status --json
+        """,
+        {0: "all its processes run", 1: "one is gone, or no cluster runs"},
+    )
+)
+@_JSON
 def status(as_json: bool) -> None:
-    """Show whether a cluster runs, and its processes. Exit status: 0 where all of them run, else 1."""
+    """Show whether a cluster runs, and its processes."""
     from zkhost.cluster import load_state, report, state_folder
 
     state = load_state(state_folder())
@@ -102,13 +135,18 @@ def status(as_json: bool) -> None:
     sys.exit(0 if well else 1)
 
 
-@cluster.command()
-def down() -> None:
+@cluster.command(epilog=notes("zkhost cluster down", {0: "none runs any more", 1: "an error"}))
+@_JSON
+def down(as_json: bool) -> None:
     """End the cluster of this user. What it stored stays."""
     from zkhost.cluster import state_folder, take_down
 
     state = take_down(state_folder())
-    click.echo("no cluster runs" if state is None else f"ended; receipts are in {state.plan.storage}")
+    storage = None if state is None else state.plan.storage
+    if as_json:
+        click.echo(json.dumps({"ended": state is not None, "storage": storage}))
+    else:
+        click.echo("no cluster runs" if state is None else f"ended; receipts are in {storage}")
 
 
 def _r0vm(*, must_exist: bool) -> str:
@@ -130,8 +168,9 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{text!r} is not a list of numbers", param_hint="--gpus") from None
 
 
-def _variables(api: str) -> str:
-    return f"export BONSAI_API_URL=http://{api} BONSAI_API_KEY=any"
+def _variables(api: str, as_json: bool) -> str:
+    values = {"BONSAI_API_URL": f"http://{api}", "BONSAI_API_KEY": "any"}
+    return json.dumps(values) if as_json else "export " + " ".join(f"{name}={value}" for name, value in values.items())
 
 
 def _print(plan: Any, form: str, manager_host: str) -> None:
@@ -143,7 +182,8 @@ def _print(plan: Any, form: str, manager_host: str) -> None:
         click.echo(getattr(cluster_units, form)(plan, manager_host))
 
 
-def _detach(folder: Path) -> None:
+def _detach(folder: Path) -> str:
+    """Starts the cluster in the background; gives the address of its REST API."""
     from zkhost.cluster import load_state
 
     arguments = [word for word in sys.argv[1:] if word != "--detach"]
@@ -161,4 +201,4 @@ def _detach(folder: Path) -> None:
         if child.poll() is not None or time.monotonic() > deadline:
             raise click.ClickException(f"it did not start: see {folder / 'supervisor.log'}")
         time.sleep(0.1)
-    click.echo(_variables(state.plan.api))
+    return state.plan.api

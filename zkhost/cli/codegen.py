@@ -8,8 +8,19 @@ from pathlib import Path
 
 import click
 
+from zkhost.cli._help import notes
 
-@click.command()
+_EPILOG = notes(
+    """
+    zkhost codegen
+    zkhost codegen --check              # in CI: fails when someone forgot
+    zkhost codegen path/to/contract.py
+    """,
+    {0: "done; with --check: every file is as the contract says", 1: "an error; with --check: a file differs"},
+)
+
+
+@click.command(epilog=_EPILOG)
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where a file is not what the contract says.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -18,12 +29,6 @@ def codegen(path: Path, check: bool, as_json: bool) -> None:
 
     PATH is the project's folder or the contract file; without it, contract.py is looked for here and in the folders
     above. Each guest package gets src/contract.rs. `zkhost build` does the same when the contract changed.
-
-    \b
-    Examples:
-      zkhost codegen
-      zkhost codegen --check            # in CI: fails when someone forgot
-      zkhost codegen path/to/contract.py
     """
     from zkhost.contract.project import codegen as write
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-_EPILOG = """\b
-Examples:
-  zkhost completion bash > ~/.local/share/bash-completion/completions/zkhost
-  zkhost completion zsh > "${fpath[1]}/_zkhost"
-  zkhost completion fish > ~/.config/fish/completions/zkhost.fish
-"""
+from zkhost.cli._help import notes
+
+_EPILOG = notes(
+    """
+    zkhost completion bash > ~/.local/share/bash-completion/completions/zkhost
+    zkhost completion zsh > "${fpath[1]}/_zkhost"
+    zkhost completion fish > ~/.config/fish/completions/zkhost.fish
+    """,
+    {0: "printed"},
+)
 
 
 @click.command(epilog=_EPILOG)

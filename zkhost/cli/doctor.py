@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zkhost.cli._help import notes
+
 if TYPE_CHECKING:
     from zkhost.provers.select import Choice
 
@@ -25,17 +27,22 @@ class Finding:
     hint: str | None = None
 
 
-@click.command()
+_EPILOG = notes(
+    """
+    zkhost doctor
+    zkhost doctor --json
+    RISC0_PROVER=ipc zkhost doctor       # explains that choice
+    """,
+    {0: "guests can be proved here", 1: "they cannot: what is marked [!!] says why"},
+)
+
+
+@click.command(epilog=_EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(*, as_json: bool) -> None:
     """Check this machine: native library, prover and executor choice, r0vm, guest toolchain, bundled guests.
 
-    Nothing is run or changed. Exit status: 0 where guests can be proved, else 1.
-
-    \b
-    Examples:
-      zkhost doctor
-      RISC0_PROVER=ipc zkhost doctor       explains that choice
+    Nothing is proved or changed.
     """
     findings = [_checked(what, check) for what, check in _CHECKS]
     if as_json:

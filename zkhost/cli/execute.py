@@ -10,12 +10,16 @@ from typing import Any
 import click
 
 from zkhost.cli._guest_io import build_env, cycles_line, guest_options, journal_line, read_program
+from zkhost.cli._help import notes
 
-_EPILOG = """\b
-Examples:
-  zkhost execute . --input input.bin
-  zkhost execute methods/multiply.bin --input - --journal out.bin < input.bin
-"""
+_EPILOG = notes(
+    """
+    zkhost execute . --input input.bin
+    zkhost execute methods/multiply.bin --input - --journal out.bin < input.bin
+    zkhost execute . --input input.bin --segment-limit-po2 18 --json     # how many segments that makes
+    """,
+    {0: "the guest ended with Halted(0)", 1: "it ended otherwise, panicked, or was stopped"},
+)
 
 
 @click.command(epilog=_EPILOG)
@@ -27,7 +31,7 @@ Examples:
 def execute(*, program: Path, guest_name: str | None, journal_file: Path | None, as_json: bool, **given: Any) -> None:
     """Run a guest in the executor and show its exit code, journal, cycles and segments. Nothing is proved.
 
-    Exit status: 0 where the guest ended with Halted(0), else 1.
+    What the guest prints goes to standard error, so that standard output has the result alone.
     """
     from zkhost.cli._progress import progress_bar
     from zkhost.provers.select import default_executor

@@ -8,8 +8,18 @@ from pathlib import Path
 
 import click
 
+from zkhost.cli._help import notes
 
-@click.command()
+_EPILOG = notes(
+    """
+    zkhost import-types methods/guest/src/types.rs > contract.py
+    zkhost import-types types.rs --json
+    """,
+    {0: "every type was understood", 1: "an error, or a type was left out"},
+)
+
+
+@click.command(epilog=_EPILOG)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print source and notes as JSON.")
 def import_types(file: Path, as_json: bool) -> None:
@@ -17,12 +27,7 @@ def import_types(file: Path, as_json: bool) -> None:
 
     Names, documentation, generics and every kind of serde enum are kept. What is not understood (serde attributes that
     change the wire form, types from other crates, const generics) is said on standard error and left out, with all that
-    uses it; the exit code is then 1.
-
-    \b
-    Examples:
-      zkhost import-types methods/guest/src/types.rs > contract.py
-      zkhost import-types types.rs --json
+    uses it.
     """
     from zkhost.contract.python_source import PythonSource
     from zkhost.contract.rust_types import read_rust

@@ -9,18 +9,24 @@ from typing import Any
 import click
 
 from zkhost.cli._guest_io import journal_line, read_program
+from zkhost.cli._help import notes
 
 
-@click.command()
+@click.command(
+    epilog=notes(
+        """
+        zkhost inspect receipt.zkr
+        zkhost inspect methods/multiply.bin --json
+        """,
+        {0: "done", 1: "neither a receipt nor a program"},
+    )
+)
 @click.argument("file", type=click.Path(path_type=Path, exists=True))
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def inspect(*, file: Path, as_json: bool) -> None:
     """Show what a receipt claims, or what a program binary is. Nothing is verified.
 
-    \b
-    Examples:
-      zkhost inspect receipt.zkr
-      zkhost inspect methods/multiply.bin --json
+    A receipt may be in any of its formats; an ELF of a guest is shown as the program binary made of it.
     """
     from zkhost.guest.binary import is_program
 
@@ -38,7 +44,15 @@ def inspect(*, file: Path, as_json: bool) -> None:
         click.echo("not verified: run `zkhost verify` with the image ID of your own build")
 
 
-@click.command()
+@click.command(
+    epilog=notes(
+        """
+        zkhost image-id methods/multiply.bin
+        zkhost image-id . --guest multiply --json
+        """,
+        {0: "done", 1: "not a program, or no such guest"},
+    )
+)
 @click.argument("program", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path, exists=True))
 @click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in words too.")

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zkhost.cli._help import notes
+
 if TYPE_CHECKING:
     from zkhost.guest.toolchain import ToolchainInfo
 
 
 @click.command(
-    epilog="""\b
-Examples:
-  zkhost install                  does nothing where a toolchain is here
-  zkhost install --dry-run        only says what it would do
-  zkhost install --from debian    not rzup's
-"""
+    epilog=notes(
+        """
+        zkhost install                  # does nothing where a toolchain is here
+        zkhost install --dry-run        # only says what it would do
+        zkhost install --from debian    # not rzup's
+        """,
+        {0: "there is a toolchain", 1: "there is none, and none can be had"},
+    )
 )
 @click.option(
     "--from", "source", type=click.Choice(["rzup", "debian"]), help="Where to get it; default: rzup, else debian."
@@ -31,8 +35,6 @@ def install(source: str | None, dry_run: bool, as_json: bool) -> None:
 
     RISC Zero's own by rzup where that can be reached, else Debian's packages by apt-get (as root, or by sudo where that
     asks for no password). Says what it does before it does it. Nothing is removed.
-
-    Exit status: 0 when there is a toolchain, else 1.
     """
     from zkhost.errors import ToolchainError
     from zkhost.guest.toolchain import plan_install, run_steps, toolchain_info
@@ -76,7 +78,12 @@ def _report(found: ToolchainInfo, as_json: bool, *, installed: bool) -> None:
         click.echo("`zkhost build-toolchain` builds its std for guests once, for all projects (half a minute)")
 
 
-@click.command(name="build-toolchain")
+@click.command(
+    name="build-toolchain",
+    epilog=notes(
+        "zkhost build-toolchain", {0: "built", 1: "no toolchain with the source of std, or it does not build"}
+    ),
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def build_toolchain(as_json: bool) -> None:
     """Build the guest's std once, into a sysroot in zkhost's cache.

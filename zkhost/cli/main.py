@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import click
 
+from zkhost.cli._help import notes
+
 
 @dataclass(frozen=True)
 class _Lazy:
@@ -57,27 +59,37 @@ class _Group(click.Group):
             formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
 
 
-_EPILOG = """\b
-Exit codes:
-  0    done; for verify and --check: it holds
-  1    an error, said on standard error; for verify and --check: it does not hold
-  2    wrong usage
-  130  stopped with Ctrl-C
-\b
-NO_COLOR=1 turns colours off. `zkhost completion --help` says how to complete commands in your shell.
+_EPILOG = (
+    notes(
+        """
+    zkhost new factor-proof && cd factor-proof && zkhost build
+    zkhost prove . --input input.bin && zkhost verify receipt.zkr --program .
+    zkhost prove --help
+    """,
+        {
+            0: "done; for verify, test, roundtrip and --check: it holds",
+            1: "an error, said on standard error; or it does not hold",
+        },
+    )
+    + """
+With --json, commands print their result on standard output as JSON, and all else on standard error. NO_COLOR=1 turns
+colours off. `zkhost completion --help` says how to complete commands in your shell.
 """
+)
 
 
-@click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.command(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EPILOG
+)
 @click.version_option(package_name="zkhost")
 def cli() -> None:
     """Build, execute, prove and verify RISC Zero guests from Python."""
 
 
 def main() -> None:
-    """Run the command; an error of zkhost prints as text, never as a traceback.
+    """Run the command; an error of zkhost or of the system prints as text, never as a traceback.
 
-    Exit codes: 0 done, 1 an error of zkhost or the answer no, 2 wrong usage, 130 after Ctrl-C.
+    Exit codes: 0 done, 1 an error or the answer no, 2 wrong usage, 130 after Ctrl-C.
     """
     from zkhost import _config
     from zkhost.errors import ZkhostError
@@ -85,7 +97,7 @@ def main() -> None:
     color = False if _config.no_color() else None  # None: where the output is a terminal
     try:
         cli.main(standalone_mode=False, color=color)
-    except ZkhostError as error:
+    except (ZkhostError, OSError) as error:
         click.secho(f"{type(error).__name__}: {error}", fg="red", err=True, color=color)
         sys.exit(1)
     except click.ClickException as error:

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import click
 
-_EPILOG = """\b
-Examples:
-  zkhost new factor-proof
-  zkhost new --list
-  zkhost new ledger --template json --guest-name audit
-  zkhost new mine --template https://example.org/templates.git --templ-subdir starter --tag v1
-"""
+from zkhost.cli._help import notes
+
+_EPILOG = notes(
+    """
+    zkhost new factor-proof
+    zkhost new --list
+    zkhost new ledger --template json --guest-name audit
+    zkhost new mine --template https://example.org/templates.git --templ-subdir starter --tag v1
+    """,
+    {0: "the project was made", 1: "it cannot be made; nothing was written"},
+)
 
 
 @click.command(epilog=_EPILOG)
@@ -52,8 +56,6 @@ def new(
     """Make a project NAME: a guest in Rust, its host in Python, their common types, and tests.
 
     Nothing is written unless all of it can be.
-
-    Exit status: 0 when the project was made, else 1 (2 for a wrong command line).
     """
     from zkhost.scaffold import NewProject, list_templates, make_project
 

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkhost.cli._guest_io import build_env, guest_options
+from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
     from zkhost.executor_env import ExecutorEnv
     from zkhost.profile import Profile
 
-_EPILOG = """\b
-Examples:
-  zkhost profile . --input input.bin
-  zkhost profile methods/target/.../fibonacci.bin --input input.bin --out before
-  zkhost profile . --input input.bin --compare before/profile.json
-  zkhost profile run.pb                         draw a pprof file written by r0vm
-"""
+_EPILOG = notes(
+    """
+    zkhost profile . --input input.bin
+    zkhost profile methods/multiply.bin --input input.bin --out before
+    zkhost profile . --input input.bin --compare before/profile.json
+    zkhost profile run.pb                         # draw a pprof file written by r0vm
+    """,
+    {0: "done", 1: "an error; where the guest panicked or was stopped, it is profiled up to there"},
+)
 
 
 @click.command(epilog=_EPILOG)
@@ -64,8 +67,6 @@ def profile(
     Writes a page with a flame graph, a table of functions and the segments (profile.html), the same as data
     (profile.json) and a pprof file for other tools (profile.pb), and prints the essence. Functions that were inlined
     are shown as calls, if the program was built with debug information.
-
-    Exit status: 0, or 1 where the guest panicked or was stopped (it is profiled up to there).
     """
     from zkhost.profile.html import render_html
     from zkhost.profile.store import load_profile, to_plain

@@ -10,19 +10,31 @@ from typing import Any
 import click
 
 from zkhost.cli._guest_io import build_env, cycles_line, dev_mode_banner, guest_options, journal_line, read_program
+from zkhost.cli._help import notes
 
-_EPILOG = """\b
-Examples:
-  zkhost prove . --input input.bin --receipt proof.zkr
-  zkhost prove . --input input.bin --checkpoint work/      survives a crash: run it again
-  zkhost prove . --inputs inputs.jsonl --cache proofs/     one proof a line; resumes
-  RISC0_PROVER=ipc zkhost prove methods/multiply.bin --input input.bin
-"""
+_EPILOG = notes(
+    """
+    zkhost prove . --input input.bin --receipt proof.zkr
+    zkhost prove . --input input.bin --checkpoint work/      # survives a crash: run it again
+    zkhost prove . --inputs inputs.jsonl --cache proofs/     # one proof a line; resumes
+    RISC0_PROVER=ipc zkhost prove methods/multiply.bin --input input.bin
+    """,
+    {
+        0: "a verified receipt was written; with --inputs: one for each line",
+        1: "an error; with --inputs: in one line or more",
+    },
+)
 
 
 @click.command(epilog=_EPILOG)
 @guest_options
-@click.option("--kind", type=click.Choice(["composite", "succinct", "groth16"]), default="composite", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["composite", "succinct", "groth16"]),
+    default="composite",
+    show_default=True,
+    help="composite: a proof for each segment. succinct: one proof. groth16: a few hundred bytes.",
+)
 @click.option(
     "--receipt",
     "receipt_file",
@@ -70,8 +82,7 @@ def prove(
     """Run a guest, prove the run, verify the receipt, and write it to a file.
 
     Which prover does it is chosen by the environment, as `zkhost doctor` explains. Ctrl-C stops at once.
-
-    Exit status: 0 where a verified receipt was written, else 1 (130 after Ctrl-C).
+    With --inputs a JSON line is printed for each proof, in the order of the lines.
     """
     from zkhost.cli._progress import progress_bar
     from zkhost.image_id import image_id_hex

@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zkhost.cli._help import notes
+
 if TYPE_CHECKING:
     from zkhost.testing.oracles import Oracle
 
 ORACLES = ("rust", "packed", "guest")
+_EPILOG = notes(
+    """
+    zkhost roundtrip contract:Input
+    zkhost roundtrip contract:Input --examples 1000 --oracle rust,guest
+    zkhost roundtrip contract:Input --format packed --oracle packed --seed 7 --json
+    """,
+    {0: "they agree", 1: "an error, or they disagree"},
+)
 
 
-@click.command()
+@click.command(epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:TYPE")
 @click.option("--examples", "-n", type=click.IntRange(1), default=100, show_default=True, help="How many values.")
 @click.option(
@@ -25,7 +35,12 @@ ORACLES = ("rust", "packed", "guest")
     "zkhost's source tree), guest (a guest in the zkVM).",
 )  # fmt: skip
 @click.option(
-    "--format", "format_", type=click.Choice(["standard", "packed", "both"]), default="both", show_default=True
+    "--format",
+    "format_",
+    type=click.Choice(["standard", "packed", "both"]),
+    default="both",
+    show_default=True,
+    help="The wire formats to go through.",
 )
 @click.option("--seed", type=int, help="Makes the run repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -34,8 +49,8 @@ def roundtrip(  # noqa: PLR0917
 ) -> None:
     """Send random values of a type through zkhost's codec and through Rust's.
 
-    Where they disagree, the smallest value found to do so is shown with both streams of words aligned, and the exit
-    code is 1. MODULE:TYPE is a class, or any name that stands for an annotation, as in contract:Input.
+    Where they disagree, the smallest value found to do so is shown with both streams of words aligned. MODULE:TYPE is
+    a class, or any name that stands for an annotation, as in contract:Input. Needs the extra `testing`.
     """
     annotation = _load(target)
     judges = [_oracle(name) for name in oracles.split(",")]

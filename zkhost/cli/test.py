@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,15 +10,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zkhost.cli._help import notes
+from zkhost.cli._progress import cargo_width
+
 if TYPE_CHECKING:
     from zkhost.guest.test_runner import TestProgram, TestResult
 
-_EPILOG = """\b
-Examples:
-  zkhost test                    every test of the project's guests
-  zkhost test . merkle           those with merkle in their name
-  zkhost test path/to/crate      of any crate that builds for the zkVM
-"""
+_EPILOG = notes(
+    """
+    zkhost test                    # every test of the project's guests
+    zkhost test . merkle           # those with merkle in their name
+    zkhost test path/to/crate      # of any crate that builds for the zkVM
+    """,
+    {0: "all passed", 1: "one failed, or the tests cannot be built"},
+)
 _COLOURS = {"ok": "green", "FAILED": "red", "ignored": "yellow"}
 
 
@@ -50,19 +54,16 @@ def test(
     PATH is a project, or one package. A package with `#![no_main]` needs `#![cfg_attr(not(test), no_main)]`
     for it. Tests are compiled in release mode, as what is proved is. Each runs by itself: the cycles are the test's own
     and the harness's, which a line at the end gives.
-
-    Exit status: 0 where all passed, 1 where one failed or the tests could not be built.
     """
     from zkhost.guest.test_runner import TestRunner, build_tests
 
     started = time.monotonic()
     chosen = tuple(name for name in (features or "").replace(",", " ").split() if name)
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     rows: list[tuple[TestProgram, TestResult]] = []
     harness: dict[str, int] = {}
     listed: list[str] = []
     for package in _packages(path):
-        for program in build_tests(package, features=chosen, locked=locked, output=_show, progress_width=width):
+        for program in build_tests(package, features=chosen, locked=locked, output=_show, progress_width=cargo_width()):
             runner = TestRunner(program, session_limit=session_limit)
             names = [name for name in runner.names() if _wanted(name, name_filter, exact)]
             listed += names

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from zkhost.cli._guest_io import dev_mode_banner, journal_line, read_program
+from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
     from zkhost.receipt import Receipt
 
-_EPILOG = """\b
-Examples:
-  zkhost verify receipt.zkr --image-id e6990b0dbc2a...
-  zkhost verify receipt.bin --program methods/multiply.bin --json
-  zkhost verify --session 6a7c... --program .              wait for a remote session, then verify
-"""
+_EPILOG = notes(
+    """
+    zkhost verify receipt.zkr --image-id e6990b0dbc2a...
+    zkhost verify receipt.bin --program methods/multiply.bin --json
+    zkhost verify receipt.zkr --program . --journal out.bin     # and keep what was proved
+    zkhost verify --session 6a7c... --program .                 # wait for a remote session, then verify
+    """,
+    {0: "it verifies", 1: "it does not, or there is no receipt"},
+)
 
 
 @click.command(epilog=_EPILOG)
@@ -46,8 +50,6 @@ def verify(
     """Verify that a receipt proves a run of one program, and show its journal.
 
     The image ID must come from your own build or a record you trust, never from whoever sent the receipt.
-
-    Exit status: 0 where it verifies, else 1.
     """
     from zkhost.image_id import image_id_hex
     from zkhost.receipt import Receipt
