@@ -11,6 +11,15 @@ use crate::shared::Shared;
 use crate::toolchain::Toolchain;
 use crate::{cargo, make_program, make_target, metadata, wrapper, Guest, Host, TARGET};
 
+/// The harness reads its arguments and environment, which a guest can only where risc0-zkvm-platform has these features;
+/// and no option of cargo turns on a feature of a crate that the package does not name itself.
+const HARNESS: [&str; 4] = [
+    "--cfg",
+    "feature=\"sys-args\"",
+    "--cfg",
+    "feature=\"sys-getenv\"",
+];
+
 /// What to build the tests of.
 #[derive(Clone, Debug, Default)]
 pub struct TestRequest {
@@ -77,7 +86,8 @@ pub fn build_tests(
     let project = metadata::read(places, &toolchain, &package, request.locked, host)?;
     make_target(&target)?;
     let versions = toolchain.versions()?;
-    let flags = cargo::rustc_flags(&versions, &project.package.risc0().rustc_flags);
+    let mut flags = cargo::rustc_flags(&versions, &project.package.risc0().rustc_flags);
+    flags.extend(HARNESS.map(str::to_owned));
     let shared = Shared::new(places, &toolchain, &versions, &flags);
     shared.seed(&target)?;
 
