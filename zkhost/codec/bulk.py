@@ -6,7 +6,7 @@ Encoders here raise any exception for what they refuse; the caller then asks the
 from __future__ import annotations
 
 import struct
-from _codecs import latin_1_decode, latin_1_encode, utf_32_le_decode, utf_32_le_encode
+from _codecs import latin_1_decode, utf_32_le_decode, utf_32_le_encode
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def wide(data: bytes) -> bytes:
 
 def narrow(data: bytes) -> bytes:
     """Each word as a byte. Raises UnicodeError where one is above 255."""
-    return latin_1_encode(utf_32_le_decode(data, "strict", True)[0])[0]
+    return utf_32_le_decode(data, "strict", True)[0].encode("latin1")
 
 
 def octets_of(value: Any) -> bytes:

@@ -12,7 +12,7 @@ from . import bulk
 from . import schema as s
 from .frame_encode import EncoderFrame
 from .order import order_key
-from .pack import ALIGNED, SMALL, Atom
+from .pack import ALIGNED, BATCH, SMALL, Atom, batches
 from .source import MAX_BLOCKS, MAX_WEIGHT, Source, weight
 from .types import Some
 from .views import native_code
@@ -162,8 +162,9 @@ class _EncoderSource(EncoderFrame):
             self.group.add(Atom("word", "I", 4, f"len({items})"))
         else:
             self.check(f"len({items}) != {length}")
-        item = self.src.fresh("x")
-        self.loop(f"for {item} in {items}:", lambda: self.value(inner, item))
+        item, long = self.src.fresh("x"), f"{self.src.const(batches, 'batches')}(w, {items})"
+        rounds = f"{items} if len({items}) <= {4 * BATCH} else {long}"
+        self.loop(f"for {item} in {rounds}:", lambda: self.value(inner, item))
 
     def numbers(self, inner: s.Node, x: str, length: int | None, convert: str) -> None:
         """A list of plain numbers: packed with its surroundings where it is short, else converted as a whole."""

@@ -9,18 +9,23 @@ A place whose position modulo 4 depends on lengths is a `Phase` with variables.
 from __future__ import annotations
 
 import struct
-from _codecs import latin_1_decode, utf_32_le_encode
-from collections.abc import Callable
+from _codecs import utf_32_le_encode
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from io import BytesIO
+from itertools import chain
+from typing import Any
 
 from .source import Source
 
-__all__ = ["ALIGNED", "AT_O", "SMALL", "ZEROS", "Atom", "Group", "Phase"]
+__all__ = ["ALIGNED", "AT_O", "BATCH", "SMALL", "ZEROS", "Atom", "Group", "Phase", "batches"]
 
 #: Lengths below this are packed together with what is around them, by formats cached per length.
 SMALL = 64
 ZEROS = (b"", b"\0\0\0", b"\0\0", b"\0")
 """Padding to the next word, by position modulo 4."""
+#: So many elements of a long list are joined at a time (see `batches`).
+BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,24 @@ class Packers(dict[int, Callable[..., bytes]]):
         return made
 
 
+def batches(write: Any, items: list[Any] | tuple[Any, ...]) -> Iterable[Any]:
+    """The items of a long list; what was appended with `write` becomes part of one buffer after each BATCH of them.
+
+    So the memory of the small pieces is used again while it is in the processor's cache, and the output, of which
+    that buffer is most, is not copied at the end.
+    """
+
+    def groups() -> Iterator[Any]:
+        pieces, joined = write.__self__, BytesIO()
+        for start in range(0, len(items), BATCH):
+            yield items[start : start + BATCH]
+            joined.write(b"".join(pieces))
+            pieces.clear()
+        pieces.append(joined.getvalue())
+
+    return chain.from_iterable(groups())
+
+
 @dataclass
 class Group:
     """The parts not yet written, from position `start` on."""
@@ -130,9 +153,8 @@ class Group:
 
     def widening(self, data: str) -> str:
         """The expression for bytes as a word each (see `bulk.wide`)."""
-        return (
-            f"{self.source.const(utf_32_le_encode, 'u32e')}({self.source.const(latin_1_decode, 'l1d')}({data})[0])[0]"
-        )
+        read, write = self.source.const(bytes.decode, "text"), self.source.const(utf_32_le_encode, "u32e")
+        return f"{write}({read}({data}, 'latin1'))[0]"
 
     def wide(self, raw: str, size: int) -> None:
         """Adds bytes that take a word each. Such parts side by side are turned into words together."""

@@ -8,7 +8,7 @@ the position as `p`; `moved` bytes beyond p have been read already, and are adde
 from __future__ import annotations
 
 import struct
-from _codecs import latin_1_encode, utf_32_le_decode
+from _codecs import utf_32_le_decode
 from dataclasses import dataclass, field
 
 from .pack import SMALL
@@ -23,8 +23,8 @@ ZERO_WORD = b"\0\0\0"
 
 def narrowing(source: Source, data: str) -> str:
     """The expression for words that hold a byte each, as bytes (see `bulk.narrow`)."""
-    read, write = source.const(utf_32_le_decode, "u32d"), source.const(latin_1_encode, "l1e")
-    return f"{write}({read}({data}, 'strict', True)[0])[0]"
+    read, write = source.const(utf_32_le_decode, "u32d"), source.const(str.encode, "utf8")
+    return f"{write}({read}({data}, 'strict', True)[0], 'latin1')"
 
 
 @dataclass

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from zkhost.codec import U8, U32, Array, Some, codec
+from zkhost.codec.pack import BATCH
+from zkhost.codec.ref_encode import encode_value
 from zkhost.codec.report import NESTING_LIMIT, ZERO_SIZED_LIMIT
 from zkhost.errors import DecodeError, EncodeError
 
@@ -149,3 +151,16 @@ def test_long_parts_take_the_other_way(format: str) -> None:
     for n in (0, 1, 3, 4, 63, 64, 65, 5000):
         value = (1, b"x" * n, "é" * n, list(range(n)), 2, [True] * n, ["ab"] * n)
         assert made.decode(made.encode(value)) == value
+
+
+@FORMATS
+@pytest.mark.parametrize("count", [4 * BATCH, 4 * BATCH + 1, 9 * BATCH])
+def test_lists_that_are_joined_in_batches(count: int, format: str) -> None:
+    """Long lists, in long lists too, with something before and after them, are what the plain walker gives."""
+    texts = [f"text {i}" for i in range(count)]
+    pairs = [(i % 256, [] if i % 300 else texts) for i in range(count)]
+    wanted: Any = tuple[U8, list[tuple[U8, list[str]]], U8, Array[None, 5000], list[str], str]
+    made, value = codec(wanted, format), (1, pairs, 2, [None] * 5000, texts, "end")
+    words = made.encode(value)
+    assert words == encode_value(made.schema, value, format == "packed")
+    assert made.decode(words) == value
