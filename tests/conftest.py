@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,15 @@ ROOT = Path(__file__).parents[1]
 
 # A shell starts what runs in the background with Ctrl-C ignored; the tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calibration_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What tests prove, at whatever speed, says nothing about this machine's."""
+    with pytest.MonkeyPatch.context() as patch:
+        path = tmp_path_factory.mktemp("calibration") / "calibration.json"
+        patch.setenv("ZKHOST_CALIBRATION", str(path))
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from zkhost.cache import ReceiptCache as ReceiptCache
     from zkhost.contract.declare import Contract as Contract
     from zkhost.errors import ZkhostError as ZkhostError
+    from zkhost.estimates import Estimate as Estimate
+    from zkhost.estimates import estimate as estimate
     from zkhost.executor_env import Assumption as Assumption
     from zkhost.executor_env import ExecutorEnv as ExecutorEnv
     from zkhost.image_id import ImageID as ImageID
@@ -38,6 +40,7 @@ _WHERE: dict[str, str] = {
     "Assumption": "zkhost.executor_env",
     "CancelToken": "zkhost._shim",
     "Contract": "zkhost.contract.declare",
+    "Estimate": "zkhost.estimates",
     "Executor": "zkhost.provers.base",
     "ExecutorEnv": "zkhost.executor_env",
     "Guest": "zkhost.program",
@@ -56,6 +59,7 @@ _WHERE: dict[str, str] = {
     "ZkhostError": "zkhost.errors",
     "default_executor": "zkhost.provers.select",
     "default_prover": "zkhost.provers.select",
+    "estimate": "zkhost.estimates",
     "image_id_hex": "zkhost.image_id",
     "load": "zkhost.load",
     "parse_image_id": "zkhost.image_id",
@@ -65,6 +69,7 @@ __all__ = [
     "Assumption",
     "CancelToken",
     "Contract",
+    "Estimate",
     "Executor",
     "ExecutorEnv",
     "Guest",
@@ -83,6 +88,7 @@ __all__ = [
     "ZkhostError",
     "default_executor",
     "default_prover",
+    "estimate",
     "image_id_hex",
     "load",
     "parse_image_id",

@@ -91,3 +91,11 @@ def state_dir() -> Path:
 
     folder = get("ZKHOST_STATE_DIR")
     return Path(folder) if folder else user_state_path("zkhost")
+
+
+def calibration_file() -> Path:
+    """ZKHOST_CALIBRATION, else calibration.json in the platform's cache folder: how fast this machine proves."""
+    from platformdirs import user_cache_path
+
+    file = get("ZKHOST_CALIBRATION")
+    return Path(file) if file else user_cache_path("zkhost") / "calibration.json"

@@ -96,6 +96,8 @@ class SessionInfo:
     """Digest of the claim that proving this run proves, 32 bytes."""
     image_id: bytes = b""
     """The program's image ID, 32 bytes; empty where the prover does not say."""
+    keccak_po2s: tuple[int, ...] = ()
+    """Sizes of the keccak batches that are proved beside the segments, each in 2**po2 rows."""
     record: bytes = field(default=b"", repr=False)
     """What the prover needs to assemble a receipt; opaque."""
 
@@ -120,5 +122,6 @@ class SessionInfo:
             input_left=reply["input_left"],
             claim=reply["claim"],
             image_id=reply["image_id"],
+            keccak_po2s=tuple(reply["keccaks"]),
             record=reply["session"],
         )

@@ -15,12 +15,13 @@ from zkhost.cli._help import notes
 _EPILOG = notes(
     """
     zkhost prove . --input input.bin --receipt proof.zkr
+    zkhost prove . --input input.bin --estimate              # what that takes here; proves nothing
     zkhost prove . --input input.bin --checkpoint work/      # survives a crash: run it again
     zkhost prove . --inputs inputs.jsonl --cache proofs/     # one proof a line; resumes
     RISC0_PROVER=ipc zkhost prove methods/multiply.bin --input input.bin
     """,
     {
-        0: "a verified receipt was written; with --inputs: one for each line",
+        0: "a verified receipt was written; with --inputs: one for each line; with --estimate: nothing was",
         1: "an error; with --inputs: in one line or more",
     },
 )
@@ -64,6 +65,12 @@ _EPILOG = notes(
 @click.option(
     "--concurrency", type=click.IntRange(1), default=1, show_default=True, help="With --inputs: proofs at once."
 )
+@click.option(
+    "--estimate",
+    "only_estimate",
+    is_flag=True,
+    help="Prove nothing: execute, and say segments, memory and time, and the best --segment-limit-po2.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def prove(
     *,
@@ -76,6 +83,7 @@ def prove(
     inputs: Path | None,
     receipts_folder: Path,
     concurrency: int,
+    only_estimate: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -89,8 +97,15 @@ def prove(
     from zkhost.provers.base import ProverOpts, ReceiptKind
     from zkhost.provers.select import default_prover
 
-    dev_mode_banner()
     binary, env = read_program(program, guest_name), build_env(**given)
+    if only_estimate:
+        from zkhost.cli._estimate import show_estimate
+
+        if inputs is not None:
+            raise click.UsageError("--estimate is for one proof: give its input with --input, not --inputs")
+        show_estimate(binary, env, as_json=as_json)
+        return
+    dev_mode_banner()
     prover: Any = default_prover()
     if inputs is not None:
         from zkhost.cli._inputs import prove_all

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zkhost import _config, _shim
 from zkhost.errors import RecursionUnavailableError
+from zkhost.provers import calibration
 from zkhost.provers._meter import Meter
 from zkhost.provers.base import OnProgress, ProverOpts, ReceiptKind, require_success
 from zkhost.receipt import DevModeWarning, Receipt
@@ -72,6 +74,8 @@ class Run:
     store: SegmentStore
     on_progress: OnProgress | None = None
     cancel: CancelToken = field(default_factory=_shim.CancelToken)
+    calibrate: str | None = None
+    """The prover's name, under which it is kept how long segments take here; None: it is not kept."""
 
     def prove(self) -> tuple[Receipt, SessionInfo]:
         """A verified receipt, and the run it proves."""
@@ -87,6 +91,7 @@ class Run:
             return fake_receipt(session), session
         if any(piece.kind == "keccak" for piece in store.pieces):
             self.require_recursion("a guest that uses the keccak accelerator")
+        spent: dict[int, list[float]] = {}
         while missing := store.missing():
             meter.disk_bytes = store.shown_bytes()
             meter.proving(store.pieces, missing)
@@ -95,8 +100,14 @@ class Run:
             if path is None:
                 session = self._execute(meter)
             else:
+                started = time.monotonic()
                 store.keep(missing[0], self.bench.prove_piece(missing[0], path, self.cancel))
+                if missing[0].kind == "segment":
+                    po2 = session.segments[missing[0].index].po2
+                    spent.setdefault(po2, []).append(time.monotonic() - started)
         meter.proving(store.pieces, [])
+        if self.calibrate is not None:
+            calibration.record(self.calibrate, spent)
 
         data = self._assemble(session)
         count = len(store.pieces)

@@ -86,7 +86,8 @@ class IpcProver(BenchProver):
         binary = program_bytes(program)
 
         def work(env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:
-            return Run(self._bench, env, binary, opts, store, on_progress, cancel or _shim.CancelToken()).prove()
+            token = cancel or _shim.CancelToken()
+            return Run(self._bench, env, binary, opts, store, on_progress, token, calibrate=self.name).prove()
 
         return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
 

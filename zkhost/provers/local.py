@@ -80,6 +80,6 @@ class LocalProver(BenchProver):
 
             def work(env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:
                 token = cancel or _shim.CancelToken()
-                return _segments.Run(bench, env, binary, opts, store, on_progress, token).prove()
+                return _segments.Run(bench, env, binary, opts, store, on_progress, token, calibrate=self.name).prove()
 
             return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
