@@ -37,7 +37,7 @@ class Calibration:
     def segment_s(self, po2: int) -> float:
         """How long a segment takes: as measured, else in proportion to the nearest size measured, else the default."""
         if not self.seconds:
-            return SECONDS_PER_ROW * 2**po2
+            return math.ldexp(SECONDS_PER_ROW, po2)
         nearest = min(self.seconds, key=lambda size: (abs(size - po2), -size))
         return math.ldexp(self.seconds[nearest], po2 - nearest)
 
