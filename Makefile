@@ -88,7 +88,16 @@ format: setup ## Format everything
 	cd guest-methods && cargo fmt --all
 
 ##@ Other
-.PHONY: wheel clean
+.PHONY: docs wheel clean
+docs: $(STAMPS)/docs ## The documentation as a site in site/, the reference made from the code
+	@PYTHONPATH=. $(BIN)/python tools/cli_reference.py
+	$(call step,"mkdocs") env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	echo "made site/; to look at it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
+
+$(STAMPS)/docs: requirements-docs.txt $(STAMPS)/python
+	@$(call step,"python packages for the docs") $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-docs.txt
+	touch $@
+
 wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl
 	@bash -c '. tools/env.sh && $(BIN)/maturin build --release --locked --out dist'
 

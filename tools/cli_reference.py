@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import re
 from collections.abc import Iterator
@@ -57,12 +58,13 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
     rows = [record for one in options if (record := one.get_help_record(context))]
     yield "| option | meaning |\n|---|---|"
-    yield from (f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in rows)
+    yield from (f"| <code>{_cell(names)}</code> | {_cell(meaning)} |" for names, meaning in rows)
     yield ""
 
 
 def _cell(text: str) -> str:
-    return re.sub(r" +", " ", text).replace("|", r"\|")
+    """Text for a table, where a bar would end the cell (in code too, where a backslash before it would be shown)."""
+    return html.escape(re.sub(r" +", " ", text), quote=False).replace("|", "&#124;")
 
 
 def _notes(command: click.Command) -> Iterator[str]:

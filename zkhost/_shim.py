@@ -23,7 +23,7 @@ try:
 except ImportError as exc:
     raise errors.ShimError(
         f"the native library cannot be loaded: {exc}",
-        hint="install zkhost from a wheel, or build it in a checkout with `make build`",
+        hint="install zkhost from a wheel, or build it in a checkout with `make setup`",
     ) from exc
 
 # Kinds whose class is not found by adding "Error": none so far; all others must exist in zkhost.errors.
@@ -59,9 +59,11 @@ class CancelToken:
 
     @property
     def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
         return self._event.is_set()
 
     def cancel(self) -> None:
+        """Cancel whatever this token was given to, now and later."""
         self._event.set()
         for host_id in tuple(self._hosts):
             lib.zkhost_cancel(host_id)

@@ -11,19 +11,22 @@ from zkhost.session import ExitCode
 
 @dataclass(frozen=True)
 class ReceiptClaim:
-    """risc0's ReceiptClaim. Digests are 32 bytes.
-
-    pre: the program's image ID. post: the memory's state at the end, all zero after a halt. journal_digest and
-    assumptions (digests of those left unresolved) are None where the claim is pruned.
-    """
+    """risc0's ReceiptClaim. Digests are 32 bytes."""
 
     pre: bytes
+    """The program's image ID."""
     post: bytes
+    """The digest of the memory at the end, all zero after a halt."""
     exit_code: ExitCode
+    """How the run ended."""
     input: bytes
+    """The input digest that was set for the run, all zero where none was."""
     output: bytes
+    """The digest of journal and assumptions together."""
     journal_digest: bytes | None
+    """The journal's digest; None where the claim is pruned."""
     assumptions: tuple[bytes, ...] | None
+    """The digests of the assumptions left unresolved; None where the claim is pruned."""
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> ReceiptClaim:

@@ -40,13 +40,12 @@ TraceHandler: TypeAlias = Callable[[list[list[Any]]], object]
 
 @dataclass(frozen=True)
 class Assumption:
-    """A claim that a guest may assume without proof (`env::verify`): the receipt is then conditional on it.
-
-    claim: the digest of the assumed receipt's claim, 32 bytes. control_root: all zero for the same kind of receipt.
-    """
+    """A claim that a guest may assume without proof (`env::verify`): the receipt is then conditional on it."""
 
     claim: bytes
+    """The digest of the assumed receipt's claim, 32 bytes."""
     control_root: bytes = bytes(32)
+    """All zero for a receipt proved by the same programs, as one of zkhost's own."""
 
     def __post_init__(self) -> None:
         for name in ("claim", "control_root"):

@@ -18,18 +18,18 @@ PROOFS = frozenset({ReceiptKind.COMPOSITE, ReceiptKind.SUCCINCT, ReceiptKind.GRO
 
 @dataclass(frozen=True, init=False)
 class VerifyPolicy:
-    """Which receipts are acceptable, besides being valid. RISC0_DEV_MODE and other variables change nothing here.
-
-    image_ids: the programs accepted (None: whichever `verify` is asked about). kinds: the receipt kinds accepted.
-    verifier_parameters: digests (32 bytes) accepted (None: those of this build). max_size: bytes of the receipt in
-    bincode. allow_fake: accept dev-mode receipts too; for tests only.
-    """
+    """Which receipts are acceptable, besides being valid. RISC0_DEV_MODE and other variables change nothing here."""
 
     image_ids: frozenset[bytes] | None
+    """The programs accepted; None: whichever `Receipt.verify` is asked about."""
     kinds: frozenset[ReceiptKind]
+    """The kinds of receipts accepted; all but FAKE where none are named."""
     verifier_parameters: frozenset[bytes] | None
+    """The verifier parameters accepted, digests of 32 bytes; None: those of this build."""
     max_size: int | None
+    """The most bytes that the receipt may have in bincode; None: as many as it likes."""
     allow_fake: bool
+    """Accept dev-mode receipts too: for tests only."""
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,20 @@ def test_a_guest_without_std_under_a_name_of_ones_own(tmp_path: Path) -> None:
     project = make("basic", tmp_path, "--no-std", "--guest-name", "small-guest")
     assert "small-guest" in run([*ZKHOST, "build"], project)
     assert " passed" in run([sys.executable, "-m", "pytest", "-q"], project)
+
+
+@pytest.mark.slow
+def test_the_program_of_the_readme_runs_in_a_new_project(tmp_path: Path) -> None:
+    project = make("basic", tmp_path)
+    blocks = re.findall(r'^```python title="([^"]+)"\n(.*?)^```$', (ROOT / "README.md").read_text(), re.M | re.S)
+    for name, text in blocks:
+        (project / name).write_text(text)
+    assert [name for name, _ in blocks] == ["contract.py", "prove.py"]
+    run([*ZKHOST, "build"], project)
+    # A fake proof, of dev mode, takes the program through its every line.
+    done = run([sys.executable, "prove.py"], project, RISC0_DEV_MODE="1")
+    assert re.search(r"^\d+ cycles\nI know the factors of 391$", done, re.MULTILINE), done
+    assert (project / "receipt.zkr").is_file()
 
 
 @pytest.mark.prove

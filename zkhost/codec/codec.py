@@ -32,7 +32,9 @@ class WireFormat(StrEnum):
     """How values become words: risc0's own serde format, or the one that packs bytes four to a word."""
 
     STANDARD = "standard"
+    """That of `risc0_zkvm::serde`: what `env::read` and `env::commit` use."""
     PACKED = "packed"
+    """That of `l2r0-small-serde`: what `zkhost_guest::packed` uses."""
 
 
 FORMATS: dict[str, WireFormat] = {f.value: f for f in WireFormat}

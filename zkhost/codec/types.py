@@ -95,6 +95,9 @@ class Tagged:
     """Names a union of dataclasses: it becomes the Rust enum `name`, its variants in the order of the union.
 
     A dataclass without fields is a unit variant; `@newtype` and `@tuple_struct` make newtype and tuple variants.
+
+    Write such a union once: to Python `A | B` equals `B | A`, so `typing` may give both orders, under one name, the order
+    of whichever was made first.
     """
 
     name: str

@@ -17,43 +17,49 @@ if TYPE_CHECKING:
 
 
 class ReceiptKind(enum.StrEnum):
-    """COMPOSITE: a proof a segment. SUCCINCT: one proof of constant size. GROTH16: a few hundred bytes. FAKE: none."""
+    """How a receipt proves what it claims."""
 
     COMPOSITE = "composite"
+    """A proof for each segment."""
     SUCCINCT = "succinct"
+    """One proof, of the same size however long the run was."""
     GROTH16 = "groth16"
+    """One proof of a few hundred bytes, for blockchains."""
     FAKE = "fake"
+    """No proof: dev mode's."""
 
 
 @dataclass(frozen=True)
 class ProverOpts:
-    """What to prove.
-
-    prove_guest_errors: also prove runs that end with another exit code than 0; without it they raise GuestExitError.
-    """
+    """What to prove."""
 
     receipt_kind: ReceiptKind = ReceiptKind.COMPOSITE
+    """SUCCINCT and GROTH16 need risc0's recursion programs."""
     prove_guest_errors: bool = False
+    """Also prove runs that end with another exit code than 0; without it they raise GuestExitError."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "receipt_kind", ReceiptKind(self.receipt_kind))
 
     @classmethod
     def composite(cls) -> ProverOpts:
+        """For a composite receipt."""
         return cls(ReceiptKind.COMPOSITE)
 
     @classmethod
     def succinct(cls) -> ProverOpts:
+        """For a succinct receipt."""
         return cls(ReceiptKind.SUCCINCT)
 
     @classmethod
     def groth16(cls) -> ProverOpts:
+        """For a groth16 receipt."""
         return cls(ReceiptKind.GROTH16)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is. Times in seconds; None where not known yet."""
+    """How far the work is. Times in seconds; `segments_total` and `remaining_s` are None where not known yet."""
 
     phase: str
     """execute, prove, compress, verify; the remote prover adds upload, queue and download."""

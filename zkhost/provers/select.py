@@ -25,15 +25,14 @@ class Choice:
 def default_prover() -> Prover:
     """The prover that the environment asks for. The first rule that applies decides:
 
-    ==  =============================================  ========
-    1   RISC0_PROVER = local | ipc | bonsai            that one
-    2   ZKHOST_DASK_ADDRESS names a Dask scheduler     dask
-    3   RISC0_SERVER_PATH names an r0vm                ipc
-    4   BONSAI_API_URL and BONSAI_API_KEY are set,     bonsai
-        unless RISC0_DEV_MODE is
-    5   this build has the in-process prover           local
-    6   otherwise                                      ipc
-    ==  =============================================  ========
+    | rule | where                                                                | prover   |
+    |-----:|----------------------------------------------------------------------|----------|
+    |    1 | `RISC0_PROVER` is `local`, `ipc` or `bonsai`                         | that one |
+    |    2 | `ZKHOST_DASK_ADDRESS` names a Dask scheduler                         | dask     |
+    |    3 | `RISC0_SERVER_PATH` names an r0vm                                    | ipc      |
+    |    4 | `BONSAI_API_URL` and `BONSAI_API_KEY` are set, unless in dev mode    | bonsai   |
+    |    5 | this build has the in-process prover                                 | local    |
+    |    6 | otherwise                                                            | ipc      |
 
     Rule 2 is zkhost's own; the others are risc0's. In dev mode (RISC0_DEV_MODE) local, ipc and dask make fake receipts,
     which prove nothing and which `verify` refuses elsewhere.
@@ -56,12 +55,12 @@ def default_prover() -> Prover:
 def default_executor() -> Executor:
     """The executor that the environment asks for. The first rule that applies decides:
 
-    ==  =============================================  ========
-    1   RISC0_EXECUTOR = local | ipc                   that one
-    2   RISC0_SERVER_PATH names an r0vm                ipc
-    3   this build has the in-process executor         local
-    4   otherwise                                      ipc
-    ==  =============================================  ========
+    | rule | where                                    | executor |
+    |-----:|------------------------------------------|----------|
+    |    1 | `RISC0_EXECUTOR` is `local` or `ipc`     | that one |
+    |    2 | `RISC0_SERVER_PATH` names an r0vm        | ipc      |
+    |    3 | this build has the in-process executor   | local    |
+    |    4 | otherwise                                | ipc      |
 
     Raises as `default_prover` does.
     """

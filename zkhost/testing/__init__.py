@@ -10,7 +10,18 @@ Needs the extra `testing`: pip install zkhost[testing]
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zkhost.testing.mismatch import MismatchError as MismatchError
+    from zkhost.testing.oracles import EchoGuest as EchoGuest
+    from zkhost.testing.oracles import Oracle as Oracle
+    from zkhost.testing.oracles import RustOracle as RustOracle
+    from zkhost.testing.oracles import TypedGuest as TypedGuest
+    from zkhost.testing.packed import PackedOracle as PackedOracle
+    from zkhost.testing.roundtrip import check_roundtrip as check_roundtrip
+    from zkhost.testing.roundtrip import check_value as check_value
+    from zkhost.testing.strategies import strategy as strategy
 
 _WHERE = {
     "MismatchError": "mismatch",
