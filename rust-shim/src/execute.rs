@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
 use crate::env::{Built, EnvRequest, Watch};
-use crate::error::{Kind, Result, ShimError};
+use crate::error::{Kind, Result};
 use crate::guest_error::{guest_error, guest_fault};
 use crate::host::Host;
 use crate::pieces::{create, lock, Keccaks, Made, Reply, SegmentInfo};
@@ -66,11 +66,9 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
         None => None,
     };
     let env = env.build().map_err(|error| fail!(Config, "{error:#}"))?;
-    let mut executor = guarded(|| {
+    let mut executor = program::loading(request.program, || {
         ExecutorImpl::from_elf(env, request.program)
-            .map_err(|error| program::invalid(request.program, &format!("{error:#}")))
-    })
-    .map_err(|error| invalid_if_panic(error, request.program))?;
+    })?;
 
     let segments = Mutex::new(Vec::<SegmentInfo>::new());
     let outcome = guarded(|| {
@@ -225,12 +223,5 @@ impl<W: Write> Write for Tail<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
-    }
-}
-
-fn invalid_if_panic(error: ShimError, bytes: &[u8]) -> ShimError {
-    match error.kind {
-        Kind::Internal => program::invalid(bytes, &error.message),
-        _ => error,
     }
 }

@@ -54,7 +54,16 @@ fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
 }
 
 pub fn guest_fault(text: &str, watch: &Watch) -> ShimError {
-    fail!(GuestFault, "the guest was stopped: {text}")
+    // risc0 panics of this one.
+    let error = match text.find("segment limit (") {
+        Some(start) => {
+            let what = text[start..].split(" at ").next().unwrap_or_default();
+            fail!(GuestFault, "the guest was stopped: {what}")
+                .hint("raise segment_limit_po2: what one instruction pages in must fit a segment")
+        }
+        None => fail!(GuestFault, "the guest was stopped: {text}"),
+    };
+    error
         .with("stderr", watch.stderr())
         .with("input_read", watch.input_read.get())
         .with("input_left", watch.input_left.get())

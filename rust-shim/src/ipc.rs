@@ -78,8 +78,7 @@ pub struct ExecuteRequest<'a> {
 /// what the guest has read of it is not known.
 pub fn execute(request: ExecuteRequest<'_>, host: &Host) -> Result<Reply> {
     let start = Instant::now();
-    let image_id = risc0_zkvm::compute_image_id(request.program)
-        .map_err(|error| crate::program::invalid(request.program, &format!("{error:#}")))?;
+    let image_id = crate::program::compute(request.program)?;
     let keccaks = Mutex::new(Vec::new());
     let dir = request.segment_dir.as_deref();
     let Built {

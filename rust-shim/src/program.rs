@@ -1,12 +1,17 @@
 //! Program binaries: a guest ELF joined with risc0's kernel, and the image ID computed from that.
 
+use object::elf::{FileHeader32, PT_LOAD};
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::LittleEndian;
 use risc0_binfmt::ProgramBinary;
 use risc0_zkos_v1compat::V1COMPAT_ELF;
+use risc0_zkvm::Digest;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::error::{Result, ShimError};
+use crate::error::{Kind, Result, ShimError};
 use crate::host::Host;
+use crate::receipt::bytes;
 use crate::{fail, guarded};
 
 #[derive(Deserialize)]
@@ -23,7 +28,7 @@ pub struct ImageIdReply {
 /// `image_id {program}`: the image ID of a program binary.
 pub fn image_id(request: ImageIdRequest<'_>, _: &Host) -> Result<ImageIdReply> {
     Ok(ImageIdReply {
-        image_id: compute(request.program)?,
+        image_id: bytes(compute(request.program)?),
     })
 }
 
@@ -43,7 +48,7 @@ pub struct BinaryReply {
 pub fn program_binary(request: BinaryRequest<'_>, _: &Host) -> Result<BinaryReply> {
     let program = ProgramBinary::new(request.elf, V1COMPAT_ELF).encode();
     Ok(BinaryReply {
-        image_id: compute(&program)?,
+        image_id: bytes(compute(&program)?),
         program: ByteBuf::from(program),
     })
 }
@@ -58,15 +63,47 @@ pub fn invalid(program: &[u8], reason: &str) -> ShimError {
     error.hint("build the guest with `zkhost build` for this version of risc0")
 }
 
-fn compute(program: &[u8]) -> Result<ByteBuf> {
-    // risc0's ELF loader may panic on what is no ELF at all.
-    let digest = guarded(|| {
-        risc0_zkvm::compute_image_id(program)
-            .map_err(|error| invalid(program, &format!("{error:#}")))
+/// The image ID of a program binary.
+pub fn compute(program: &[u8]) -> Result<Digest> {
+    loading(program, || risc0_zkvm::compute_image_id(program))
+}
+
+/// Runs `load`, risc0's loading of a program, with what it says or panics of as an error of kind InvalidProgram.
+pub fn loading<T>(program: &[u8], load: impl FnOnce() -> anyhow::Result<T>) -> Result<T> {
+    let invalid = |reason: &str| invalid(program, reason);
+    guarded(|| {
+        let binary =
+            ProgramBinary::decode(program).map_err(|error| invalid(&format!("{error:#}")))?;
+        bounded(binary.user_elf).map_err(|reason| invalid(&reason))?;
+        bounded(binary.kernel_elf).map_err(|reason| invalid(&reason))?;
+        load().map_err(|error| invalid(&format!("{error:#}")))
     })
     .map_err(|error| match error.kind {
-        crate::error::Kind::Internal => invalid(program, &error.message),
+        Kind::Internal => invalid(&error.message),
         _ => error,
-    })?;
-    Ok(ByteBuf::from(digest.as_bytes().to_vec()))
+    })
+}
+
+/// What a program's segments may take of the guest's memory.
+const MAX_LOADED_BYTES: u64 = 256 << 20;
+
+/// Refuses an ELF that asks for more memory than its loading may cost: risc0 takes 20 bytes of host memory and some time
+/// for each word, also for those that an ELF of a few bytes only declares.
+fn bounded(elf: &[u8]) -> std::result::Result<(), String> {
+    let parsed = || -> object::Result<u64> {
+        let header = FileHeader32::<LittleEndian>::parse(elf)?;
+        let segments = header.program_headers(header.endian()?, elf)?;
+        let loaded = segments
+            .iter()
+            .filter(|segment| segment.p_type(LittleEndian) == PT_LOAD)
+            .map(|segment| u64::from(segment.p_memsz(LittleEndian)));
+        Ok(loaded.sum())
+    };
+    match parsed() {
+        Ok(bytes) if bytes > MAX_LOADED_BYTES => Err(format!(
+            "its segments take {bytes} bytes of memory, more than {MAX_LOADED_BYTES}"
+        )),
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("Elf parse error: {error}")),
+    }
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
+from zkhost.codec import U64
 from zkhost.executor_env import Assumption, ExecutorEnv
 from zkhost.provers.base import Progress, ProveInfo, ProverOpts, ReceiptKind
 from zkhost.provers.ipc import IpcProver
@@ -42,10 +43,10 @@ def test_the_hello_world(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
 
 def test_on_r0vm_with_several_segments_and_progress(guests: Mapping[str, bytes]) -> None:
     seen: list[Progress] = []
-    env = ExecutorEnv.builder().write_slice(b"x" * 5000).segment_limit_po2(16).build()
-    info = IpcProver().prove(env, guests["echo"], on_progress=seen.append)
-    info.receipt.verify(image_id(guests["echo"]))
-    assert info.receipt.journal.bytes == b"x" * 5000
+    env = ExecutorEnv.builder().write(20_000, U64).segment_limit_po2(16).build()
+    info = IpcProver().prove(env, guests["burn"], on_progress=seen.append)
+    info.receipt.verify(image_id(guests["burn"]))
+    assert info.receipt.journal.decode(U64) == 2000
     assert info.prover.name == "ipc"
     assert info.stats.segments > 1
     proving = [now for now in seen if now.phase == "prove"]
@@ -144,6 +145,7 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
 
 PROVE = """
 import sys
+from zkhost.codec import U64
 from zkhost.executor_env import ExecutorEnv
 from zkhost.provers.local import LocalProver
 env = ExecutorEnv.builder().write_slice(bytes([17] + [0] * 7 + [23] + [0] * 7)).build()

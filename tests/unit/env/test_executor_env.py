@@ -123,6 +123,14 @@ def test_a_file_descriptor_nobody_serves_is_an_error(guests: Mapping[str, bytes]
         LocalProver().execute(ExecutorEnv.builder().build(), guests["streams"])
 
 
+def test_a_segment_limit_too_small_for_one_instruction_says_what_to_do(guests: Mapping[str, bytes]) -> None:
+    with pytest.raises(GuestFaultError, match=r"segment limit \(8192\) too small for instruction\n") as caught:
+        LocalProver().execute(
+            ExecutorEnv.builder().write_slice(bytes(16)).segment_limit_po2(13).build(), guests["factors"]
+        )
+    assert "raise segment_limit_po2" in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize("by_env", [0, 1])
 @pytest.mark.parametrize("stream", [False, True])
 def test_reading_past_the_input_fails_and_says_so(guests: Mapping[str, bytes], by_env: int, stream: bool) -> None:

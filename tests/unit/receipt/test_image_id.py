@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -36,11 +40,11 @@ def test_a_plain_elf_is_told_apart(guests: Mapping[str, bytes]) -> None:
 @pytest.mark.slow
 def test_ten_thousand_damaged_programs_give_typed_errors(guests: Mapping[str, bytes]) -> None:
     """Truncated, bit-flipped and random programs and ELFs, through the loader and, some of them, the executor."""
-    rng = random.Random(5)
     honest = guests["factors"]
     start = honest.index(b"\x7fELF")
-    for round_ in range(10_000):
-        kind = round_ % 4
+
+    def load(round_: int) -> None:
+        rng, kind = random.Random(round_), round_ % 4
         if kind == 0:
             data = honest[: rng.randrange(len(honest))]
         elif kind == 1:
@@ -51,12 +55,26 @@ def test_ten_thousand_damaged_programs_give_typed_errors(guests: Mapping[str, by
             for _ in range(rng.randrange(1, 8)):
                 mutated[rng.randrange(low, high)] ^= 1 << rng.randrange(8)
             data = bytes(mutated)
-        try:
+        with contextlib.suppress(_shim.errors.GuestError):
             if kind == 3 and round_ % 400 == 3:
                 _shim.call("execute", {"env": {"input": bytes(16), "session_limit": 100_000}, "program": data})
             elif kind == 2 and round_ % 40 == 2:
                 _shim.call("program_binary", {"elf": data[start:]})
             else:
                 _shim._call("image_id", {"program": data}, None)
-        except _shim.errors.GuestError:
-            continue
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        assert sum(1 for _ in pool.map(load, range(10_000))) == 10_000
+
+
+def test_a_program_cannot_ask_for_more_memory_than_its_loading_may_cost(guests: Mapping[str, bytes]) -> None:
+    """A size in its header is all that an ELF needs to make risc0 fill gigabytes, word by word."""
+    program = bytearray(guests["factors"])
+    elf = program.index(b"\x7fELF")
+    [first] = struct.unpack_from("<I", program, elf + 28)
+    size, count = struct.unpack_from("<HH", program, elf + 42)
+    headers = range(elf + first, elf + first + size * count, size)
+    loaded = next(at for at in headers if struct.unpack_from("<I", program, at) == (1,))
+    struct.pack_into("<I", program, loaded + 20, 1 << 30)
+    with pytest.raises(InvalidProgramError, match="bytes of memory, more than"):
+        _shim.call("image_id", {"program": bytes(program)})
