@@ -113,7 +113,7 @@ pub fn build_tests(
     }
     wrapper::apply(&mut command, places, &toolchain, &project, &target)?;
     let output = cargo::run(command, "cargo test --no-run", host)?;
-    shared.publish(&target, &project.local)?;
+    shared.publish(&target, &project.local, host)?;
     Ok(TestReport {
         package: project.package.name.clone(),
         programs: programs(&output)?,

@@ -200,7 +200,7 @@ fn run_cargo(
         discard_damaged(name, &folder);
     }
     cargo::run(command, "cargo build", host)?;
-    shared.publish(target, &project.local)?;
+    shared.publish(target, &project.local, host)?;
 
     let guests = names
         .iter()

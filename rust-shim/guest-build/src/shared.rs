@@ -4,10 +4,14 @@
 //! A common target folder would not do: cargo names a project's own crates by their place in the workspace, so two projects
 //! of one template would take each other's programs for fresh. So each project has a target folder of its own, and
 //! only what is not its own goes in and out of the cache. cargo judges what it finds there as it judges its own.
+//!
+//! cargo takes a crate for stale when one it depends on has a later time. So all that is in the cache has one time, that of
+//! its beginning, whichever projects it came from and whenever those were built.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -15,7 +19,7 @@ use crate::error::{At, Result};
 use crate::metadata::Package;
 use crate::places::Places;
 use crate::toolchain::{Toolchain, Versions};
-use crate::TARGET;
+use crate::{Host, TARGET};
 
 /// When a cache has grown beyond this, it starts anew.
 const LIMIT_BYTES: u64 = 6 << 30;
@@ -51,13 +55,26 @@ impl Shared {
             return Ok(());
         }
         for part in parts() {
-            copy_new(&self.folder.join(&part), &target.join(&part), &|_| true)?;
+            copy_new(
+                &self.folder.join(&part),
+                &target.join(&part),
+                &|_| true,
+                &link_file,
+            )?;
         }
         Ok(())
     }
 
-    /// Adds what a build made, less the project's own crates.
-    pub fn publish(&self, target: &Path, local: &[Package]) -> Result<()> {
+    /// Adds what a build made, less the project's own crates. A cache that cannot be written fails no build; `host` is told.
+    pub fn publish(&self, target: &Path, local: &[Package], host: &mut dyn Host) -> Result<()> {
+        self.add(target, local).or_else(|error| {
+            let told =
+                format!("warning: the shared cache of dependencies was not written: {error}\n");
+            host.output(told.as_bytes())
+        })
+    }
+
+    fn add(&self, target: &Path, local: &[Package]) -> Result<()> {
         if size(&self.folder) > LIMIT_BYTES {
             fs::remove_dir_all(&self.folder).at(&self.folder)?;
         }
@@ -77,10 +94,29 @@ impl Shared {
                 !own.contains(&name) && !own.contains(name.strip_prefix("lib").unwrap_or(&name))
             })
         };
+        let beginning = self.beginning()?;
+        let copy = |from: &Path, to: &Path| copy_file(from, to, beginning);
         for part in parts() {
-            copy_new(&target.join(&part), &self.folder.join(&part), &shareable)?;
+            copy_new(
+                &target.join(&part),
+                &self.folder.join(&part),
+                &shareable,
+                &copy,
+            )?;
         }
         Ok(())
+    }
+
+    /// When the cache was begun.
+    fn beginning(&self) -> Result<SystemTime> {
+        let stamp = self.folder.join("beginning");
+        fs::create_dir_all(&self.folder).at(&self.folder)?;
+        if !stamp.exists() {
+            fs::write(&stamp, "").at(&stamp)?;
+        }
+        fs::metadata(&stamp)
+            .and_then(|meta| meta.modified())
+            .at(&stamp)
     }
 }
 
@@ -91,8 +127,13 @@ fn parts() -> impl Iterator<Item = PathBuf> {
         .flat_map(|profile| PARTS.map(|part| profile.join(part)))
 }
 
-/// Copies the entries of a folder that are not in the other yet. Times are kept: cargo goes by them.
-fn copy_new(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
+/// Copies the entries of a folder that are not in the other yet.
+fn copy_new(
+    from: &Path,
+    to: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    copy: &dyn Fn(&Path, &Path) -> Result<()>,
+) -> Result<()> {
     let Ok(entries) = fs::read_dir(from) else {
         return Ok(());
     };
@@ -107,10 +148,10 @@ fn copy_new(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()>
         let passing = to.join(format!(".zkhost-{}", std::process::id()));
         if entry.file_type().at(&source)?.is_dir() {
             let _ = fs::remove_dir_all(&passing);
-            copy_new(&source, &passing, &|_| true)?;
+            copy_new(&source, &passing, &|_| true, copy)?;
         } else {
             let _ = fs::remove_file(&passing);
-            copy_file(&source, &passing)?;
+            copy(&source, &passing)?;
         }
         if fs::rename(&passing, &place).is_err() && !place.exists() {
             return Err(std::io::Error::other("cannot be put in place")).at(&place);
@@ -120,17 +161,21 @@ fn copy_new(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()>
 }
 
 /// Compilers put libraries in place by rename, so a link is as good as a copy; what cargo rewrites in place is copied.
-fn copy_file(from: &Path, to: &Path) -> Result<()> {
+fn link_file(from: &Path, to: &Path) -> Result<()> {
     let library = from
         .extension()
         .is_some_and(|ext| ext == "rlib" || ext == "rmeta" || ext == "so");
     if library && fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    fs::copy(from, to).at(from)?;
     let modified = fs::metadata(from)
         .and_then(|meta| meta.modified())
         .at(from)?;
+    copy_file(from, to, modified)
+}
+
+fn copy_file(from: &Path, to: &Path, modified: SystemTime) -> Result<()> {
+    fs::copy(from, to).at(from)?;
     File::options()
         .write(true)
         .open(to)
@@ -151,3 +196,7 @@ fn size(folder: &Path) -> u64 {
         })
         .sum()
 }
+
+#[cfg(test)]
+#[path = "shared_tests.rs"]
+mod tests;
