@@ -98,8 +98,10 @@ $(STAMPS)/docs: requirements-docs.txt $(STAMPS)/python
 	@$(call step,"python packages for the docs") $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-docs.txt
 	touch $@
 
-wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl
-	@bash -c '. tools/env.sh && $(BIN)/maturin build --release --locked --out dist'
+wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for any CPU of this architecture, unless ZKHOST_CPU says v3)
+	@export ZKHOST_CPU="$${ZKHOST_CPU:-plain}"
+	. tools/env.sh
+	$(BIN)/maturin build --release --locked --out dist
 
 clean: ## Remove what was made inside the checkout (the caches outside stay)
 	@rm -rf .venv dist site zkhost/_native .pytest_cache .mypy_cache .ruff_cache .hypothesis
