@@ -114,7 +114,7 @@ def table(program: bytes, chosen: Sequence[Case], means: dict[str, int]) -> str:
             per = f"{cycles / case.size:.2f} / byte" if case.number in (0, 1) else f"{cycles / words:.1f} / word"
             cells.append(f"{cycles:,}<br>{per}")
         print(case.name, *cells, sep=" | ", file=sys.stderr, flush=True)
-        lines.append(f"| {case.name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {case.name.replace('<', '&lt;')} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

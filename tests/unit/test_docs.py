@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import functools
 import importlib
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +102,41 @@ def test_what_the_reference_describes_exists_and_has_a_docstring(page: Path) -> 
             break
         assert found is not None, path
         assert not callable(found) or found.__doc__, path
+
+
+def test_every_variable_that_is_read_is_in_the_reference() -> None:
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "zkhost").rglob("*.py"))
+    read = set(re.findall(r"""(?:_config\.|\b)(?:get|flag|milliseconds)\(["']([A-Z0-9_]+)["']""", source))
+    assert "RISC0_PROVER" in set(re.findall(r'_named\("(\w+)"', source))
+    read |= set(re.findall(r'_named\("(\w+)"', source))
+    described = (DOCS / "reference" / "variables.md").read_text()
+    assert len(read) > 10
+    assert sorted(name for name in read if f"`{name}`" not in described) == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_nothing_that_looks_like_html_is_lost(path: Path) -> None:
+    """`Vec<u8>` outside of code is shown as Vec: browsers take <u8> for an element."""
+    plain = re.sub(r"`[^`]+`", "", prose(path))
+    assert re.findall(r"<(?!/?(?:br|code)>|!--)[A-Za-z/][^>\n]*>", plain) == []
+
+
+def python_blocks() -> Iterator[tuple[str, str]]:
+    for path in TEXTS:
+        for number, block in enumerate(
+            re.findall(r"^( *)```python[^\n]*\n(.*?)^\1```$", path.read_text(), re.M | re.S)
+        ):
+            yield f"{name_of(path)}-{number}", textwrap.dedent(block[1])
+
+
+@pytest.mark.parametrize("block", dict(python_blocks()).values(), ids=dict(python_blocks()))
+def test_what_blocks_of_python_import_is_there(block: str) -> None:
+    for node in ast.walk(ast.parse(block, feature_version=(3, 11))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("zkhost"):
+            module = importlib.import_module(node.module or "")
+            assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "zkhost":
+            assert hasattr(zkhost, node.attr)
 
 
 def test_the_tree_of_errors_is_the_one_in_the_code() -> None:
