@@ -314,6 +314,32 @@ def test_cancelling_ends_the_proof() -> None:
     assert pool.running == 0
 
 
+def test_pieces_that_come_after_the_end_are_dropped() -> None:
+    """The guest runs in a thread, which notices the end of its proof only later."""
+
+    async def refused(where: str, operation: str, inputs: tuple[bytes, ...]) -> bytes:
+        raise RecursionUnavailableError("no programs")
+
+    def slowly(spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
+        for index in range(30):
+            (spool / f"{index}.bincode").write_bytes(b"%d" % index)
+            on_piece("segment", index)
+            time.sleep(0.01)
+        return {}
+
+    complaints: list[dict[str, Any]] = []
+
+    async def main(store: SegmentStore) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+        await Spread(store, Farm(pool), lambda operation, receipt: None).run(slowly, Token())
+
+    pool = FakePool(refused)
+    with SegmentStore.temporary() as store, pytest.raises(RecursionUnavailableError):
+        asyncio.run(main(store))
+    assert complaints == []
+    assert len(pool.started) < 30
+
+
 def test_a_cluster_without_workers_is_not_waited_for_for_ever() -> None:
     async def never(where: str, operation: str, inputs: tuple[bytes, ...]) -> bytes:
         await asyncio.sleep(60)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +52,7 @@ class Spread:
     _tree: JoinTree = field(default_factory=JoinTree)
     _done: int = 0
     _ended: bool = False
+    _stopped: bool = False
 
     async def run(self, execute: Execute, cancel: Cancel) -> None:
         """Executes, unless the store has the run already, and proves every piece. `cancel` raises CancelledError."""
@@ -69,6 +70,7 @@ class Spread:
             except BaseExceptionGroup as group:
                 raise _first(group) from group
             finally:
+                self._stopped = True
                 work.cancel()
                 await asyncio.wait({work})
 
@@ -102,7 +104,16 @@ class Spread:
         return receipt
 
     def _add(self, group: asyncio.TaskGroup, piece: Piece) -> None:
-        group.create_task(self._prove(group, piece))
+        # The guest may run on for a moment after its proof has failed or was cancelled.
+        if not self._stopped:
+            group.create_task(self._until_stopped(functools.partial(self._prove, group, piece)))
+
+    async def _until_stopped(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except BaseException:
+            self._stopped = True
+            raise
 
     async def _prove(self, group: asyncio.TaskGroup, piece: Piece) -> None:
         operation = "lifted" if self.succinct and piece.kind == "segment" else piece.kind
@@ -118,7 +129,7 @@ class Spread:
 
     def _join(self, group: asyncio.TaskGroup, joins: list[tuple[Node, Node, Node]]) -> None:
         for left, right, joined in joins:
-            group.create_task(self._make(group, left, right, joined))
+            group.create_task(self._until_stopped(functools.partial(self._make, group, left, right, joined)))
 
     async def _make(self, group: asyncio.TaskGroup, left: Node, right: Node, joined: Node) -> None:
         if self.store.load(joined.name) is None:
