@@ -24,10 +24,10 @@ demo: setup ## Set up, then prove the hello-world and the SHA-256 of a file, for
 	@$(call step,"hello-world: prove that 391 has two factors") $(BIN)/python examples/hello_world.py
 	$(call step,"real input: prove the SHA-256 of LICENSE") bash -c '$(BIN)/python examples/hash_file.py < LICENSE'
 
-test: setup lint types test-python demo ## What CI checks: lint, types, the quick Python tests, and the demo's real proofs
+test: setup r0vm lint types test-python test-rust test-prove demo ## What CI checks: lint, types, Rust and Python tests, all real proofs
 	@echo "all checks passed"
 
-test-all: setup r0vm lint lint-rust types test-rust test-slow test-prove ## Everything there is: clippy, Rust tests, slow tests, all real proofs
+test-all: test test-slow ## And the slow ones: guest builds, servers, clusters, a browser, a hundred thousand damaged streams
 
 ##@ Set-up
 .PHONY: setup system r0vm
@@ -60,21 +60,19 @@ $(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs 
 lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
 	$(call step,"rustfmt") bash -c 'cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
-
-lint-rust: setup ## clippy
-	@$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
+	$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
 
 types: setup ## mypy --strict
 	@$(call step,"mypy") $(BIN)/mypy zkhost
 
 test-rust: setup ## Rust unit tests
-	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked --quiet -p zkhost-shim -p zkhost-guest-build'
+	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked --quiet -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-dynamic'
 
 test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
 	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" $(QUICK_TESTS)
 
 test-slow: setup r0vm browser ## All Python tests without real proofs
-	@$(call step,"pytest, slow tests too") $(BIN)/pytest -q -m "not prove"
+	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m "not prove"
 
 browser: ## A browser, which the tests of the profile's page look at
 	@command -v chromium chromium-browser google-chrome >/dev/null || $(call step,"browser") tools/browser.sh
