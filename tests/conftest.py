@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from zkhost import _shim
 from zkhost.executor_env import ExecutorEnv
 from zkhost.provers.base import ProveInfo
 from zkhost.provers.local import LocalProver
-
-ROOT = Path(__file__).parents[1]
+from zkhost.testing.prover_suite import build_guests
 
 # A shell starts what runs in the background with Ctrl-C ignored; the tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,12 +29,7 @@ def calibration_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 @pytest.fixture(scope="session")
 def guests() -> Mapping[str, bytes]:
     """The program binaries of guest-methods/test-guests and of the bundled guests, by name. Built if need be."""
-    built: dict[str, bytes] = {}
-    for package in ("guests", "test-guests"):
-        request = {"package": str(ROOT / "guest-methods" / package)}
-        report = _shim.call("build_guests", request, _shim.Host(writers={2: lambda _: None}))
-        built |= {guest["name"]: Path(guest["program"]).read_bytes() for guest in report["guests"]}
-    return built
+    return build_guests()
 
 
 def factors_env() -> ExecutorEnv:

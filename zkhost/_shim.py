@@ -162,7 +162,9 @@ def call(op: str, request: Mapping[str, Any], host: Host | None = None) -> dict[
 
 
 def _call(op: str, request: Mapping[str, Any], host: Host | None) -> dict[str, Any]:
-    frame = msgpack.packb(request, use_bin_type=True)
+    packer = msgpack.Packer(use_bin_type=True, autoreset=False)
+    packer.pack(request)
+    frame = packer.getbuffer()  # where packb would copy a large input once more
     reply, size = ffi.new("uint8_t **"), ffi.new("uintptr_t *")
     host_id = host.id if host else 0
     if host:

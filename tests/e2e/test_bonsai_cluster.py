@@ -22,7 +22,6 @@ from zkhost import _shim
 from zkhost.errors import (
     DeadlineError,
     FakeReceiptError,
-    GuestPanicError,
     RemoteSessionError,
     RemoteUnavailableError,
     SessionLimitError,
@@ -87,24 +86,11 @@ class TestExecute:
         assert run.total_cycles is not None
         assert run.total_cycles >= 2**15
 
-    def test_another_guest(self, prover: BonsaiProver) -> None:
-        run = prover.execute(ExecutorEnv.builder().write_slice(b"abc").build(), SHA256_ELF)
-        assert run.journal.bytes[:32].hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-    def test_panic(self, prover: BonsaiProver) -> None:
-        with pytest.raises(GuestPanicError) as caught:
-            prover.execute(ExecutorEnv.builder().build(), FACTORS_ELF)
-        assert "input" in caught.value.panic
-
     def test_session_limit(self, prover: BonsaiProver) -> None:
         """r0vm knows no limit; the client does."""
         env = ExecutorEnv.builder().write_slice(factors().input).session_limit(1000).build()
         with pytest.raises(SessionLimitError, match="over the limit of 1000"):
             prover.execute(env, FACTORS_ELF)
-
-    def test_a_large_input(self, prover: BonsaiProver) -> None:
-        run = prover.execute(factors(more=bytes(32 << 20)), FACTORS_ELF)
-        assert product(run.journal.bytes) == 391
 
     def test_many_at_once(self, cluster: Cluster) -> None:
         async def main() -> list[int]:

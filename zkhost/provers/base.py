@@ -161,7 +161,11 @@ class Executor(Protocol):
 
 @runtime_checkable
 class Prover(Executor, Protocol):
-    """Runs guests and proves the runs. Whatever it returns has been verified here."""
+    """Runs guests and proves the runs. Whatever it returns has been verified here.
+
+    A prover that cannot do all that an environment may ask for says so in `lacks` (zkhost.provers.features);
+    zkhost.testing.prover_suite has the tests that every prover passes.
+    """
 
     def prove(
         self,

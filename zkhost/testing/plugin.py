@@ -32,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "zkhost_prove: makes a real proof; runs only with --zkhost-prove")
+    config.addinivalue_line("markers", "slow: takes more than a few seconds (of zkhost.testing.prover_suite)")
+    config.addinivalue_line("markers", "prove: makes a real proof (of zkhost.testing.prover_suite)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

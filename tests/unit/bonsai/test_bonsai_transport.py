@@ -140,6 +140,16 @@ class TestRetries:
         assert server.inputs[name] == data
         assert server.count("PUT", "/inputs/.*") == 3
 
+    @pytest.mark.parametrize("larger", [True, False])
+    def test_an_upload_that_r0vm_cuts_short(
+        self, server: FakeBonsai, settings: Settings, larger: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("zkhost.provers.bonsai.transport.R0VM_UPLOAD_LIMIT", 2 << 20)
+        server.fault("PUT", "/inputs/.*", fake.drop, forever=True)
+        body = Body(bytes((3 if larger else 1) << 20))
+        error = refused(settings, lambda client: client.upload_input(body), RemoteUnavailableError)
+        assert ("no upload above 2 MiB" in str(error)) == larger
+
     def test_lasting_trouble_ends(self, server: FakeBonsai, settings: Settings, session: str) -> None:
         server.fault("GET", STATUS, fake.reply({"type": "InternalErr", "msg": "boom"}, 500), forever=True)
         error = refused(settings, status_of(session), RemoteUnavailableError)

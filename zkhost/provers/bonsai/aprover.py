@@ -41,6 +41,7 @@ class AsyncBonsaiProver:
     """
 
     name = "bonsai"
+    lacks = results.LACKS
 
     def __init__(
         self,

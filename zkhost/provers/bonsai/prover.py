@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from zkhost.bulk import Bulk
 from zkhost.provers.base import ProveInfo, ProverOpts
-from zkhost.provers.bonsai import portal, wire
+from zkhost.provers.bonsai import portal, results, wire
 from zkhost.provers.bonsai.aprover import AsyncBonsaiProver
 from zkhost.provers.bonsai.portal import Token
 from zkhost.provers.bonsai.session import RemoteSession
@@ -61,6 +61,7 @@ class BonsaiProver(Bulk):
     """
 
     name = "bonsai"
+    lacks = results.LACKS
 
     def __init__(
         self,

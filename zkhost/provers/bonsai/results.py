@@ -11,6 +11,7 @@ from zkhost import _shim
 from zkhost.errors import (
     FakeReceiptError,
     GuestExitError,
+    HostIOError,
     ImageIDMismatchError,
     RemoteAnswerError,
     UnsuccessfulExitError,
@@ -18,12 +19,13 @@ from zkhost.errors import (
     VerificationError,
     VerifierVersionError,
 )
-from zkhost.executor_env import STDERR, STDIN, STDOUT, Assumption, Reader
+from zkhost.executor_env import STDIN, STDOUT, Assumption, Reader
 from zkhost.provers.base import OnProgress, Progress, ReceiptKind, SessionStats, program_bytes, require_success
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.session import OnStage, Stage
 from zkhost.provers.bonsai.store import SessionRecord
+from zkhost.provers.features import Feature, refuse
 from zkhost.receipt import Receipt
 from zkhost.session import ExitCode, Journal, SessionInfo
 
@@ -35,6 +37,10 @@ _MILLION = 1_000_000
 _IN_MEMORY_BYTES = 16 << 20
 _CHUNK = 1 << 20
 _SIZE = {ReceiptKind.COMPOSITE: 0, ReceiptKind.SUCCINCT: 1, ReceiptKind.GROTH16: 2}
+
+LACKS = frozenset(Feature)
+"""The API has an input, assumptions and a session limit. Some servers keep what a guest prints, stdout and stderr merged,
+and some give receipts of what was only executed, which say the exit code."""
 
 # The states that servers tell, as phases of Progress; whatever else they say counts as proving.
 _PHASES = {"Setup": "queue", "Executor": "execute", "Planner": "compress", "Recursion": "compress"} | dict.fromkeys(
@@ -63,7 +69,12 @@ def job(env: ExecutorEnv, program: Program) -> Job:
 
     Raises UnsupportedError for what the API cannot carry, and InvalidProgramError for what is no program.
     """
-    _refuse_what_the_api_lacks(env)
+    refuse(
+        env,
+        LACKS,
+        who="the Bonsai API, which takes an input, assumptions and a session limit,",
+        hint="put it into the guest's input, or use the local or ipc prover",
+    )
     binary = program_bytes(program)
     image_id = _image_id(binary)
     stream = env.readers.get(STDIN)
@@ -182,30 +193,6 @@ def _image_id(program: bytes) -> str:
     return image_id.hex()
 
 
-def _refuse_what_the_api_lacks(env: ExecutorEnv) -> None:
-    asked = [
-        name
-        for name, given in {
-            "args": env.args,
-            "env_var": env.env_vars,
-            "read_fd": set(env.readers) - {STDIN},
-            "write_fd": set(env.writers) - {STDOUT, STDERR},
-            "slice_io": env.slice_io,
-            "input_digest": env.input_digest,
-            "pprof_out": env.pprof_out,
-            "segment_path": env.segment_path,
-            "trace_callback": env.trace,
-        }.items()
-        if given
-    ]
-    if asked:
-        raise UnsupportedError(
-            f"the Bonsai API cannot carry {', '.join(asked)}: it takes an input, assumptions and a session limit",
-            asked=", ".join(asked),
-            hint="put it into the guest's input, or use the local or ipc prover",
-        )
-
-
 def _assumption(item: Receipt | Assumption) -> Body:
     """Bytes that r0vm decodes as a Receipt, Bonsai as an InnerAssumptionReceipt and Bento as either.
 
@@ -224,9 +211,16 @@ def _assumption(item: Receipt | Assumption) -> Body:
 def _drained(stream: Reader) -> Body:
     """What a stream still has, on disk where it is large: it is sent again when a connection breaks."""
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (closed with the body)
-    while chunk := stream.read(_CHUNK):
+    while chunk := _read(stream):
         file.write(chunk)
     return Body.of_file(file)
+
+
+def _read(stream: Reader) -> bytes:
+    try:
+        return stream.read(_CHUNK)
+    except Exception as error:
+        raise HostIOError("the stream given as standard input failed", hint="see the cause above") from error
 
 
 def _guest_exit(receipt: Receipt) -> Exception:

@@ -25,6 +25,8 @@ log = logging.getLogger("zkhost.bonsai")
 KEY_HEADER = "x-api-key"
 VERSION_HEADER = "x-risc0-version"
 JSON_LIMIT = 1 << 20
+R0VM_UPLOAD_LIMIT = 250 << 20
+"""Where r0vm 3.0 ends the connection (its api.rs)."""
 _MAX_REDIRECTS = 3
 _CONNECT_TIMEOUT_S = 10.0
 _KEEPALIVE_S = 5.0
@@ -263,6 +265,8 @@ def _nonsense(request: Request, url: httpx.URL, why: str) -> AttemptError:
 
 
 def _unavailable(request: Request, url: httpx.URL, why: str, hint: str | None) -> RemoteUnavailableError:
+    if request.body is not None and request.body.size > R0VM_UPLOAD_LIMIT:
+        hint = f"r0vm takes no upload above {R0VM_UPLOAD_LIMIT >> 20} MiB: give the guest less, or use another server"
     if request.creates and hint is None:
         hint = "the server may have started it all the same; look there before asking again"
     return RemoteUnavailableError(f"{_said(request, url)}: {why}", status_code=None, hint=hint)
