@@ -57,6 +57,14 @@ def repository(template: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_guest_may_have_the_name_of_a_variable(name: str, tmp_path: Path) -> None:
+    """A function that assigns `guest` could not read the contract under that name."""
+    source = (make(tmp_path, template=name, guest="guest") / "host/__main__.py").read_text()
+    assert 'zkhost.load("methods", contract.guest)' in source
+    assert "from contract import" not in source
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("std", [True, False])
 def test_every_template_renders_to_a_project(name: str, std: bool, tmp_path: Path) -> None:
     root = make(tmp_path, template=name, std=std)
