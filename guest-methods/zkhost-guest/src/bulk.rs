@@ -62,15 +62,43 @@ pub(crate) fn plain_vec<T: Plain, const WIDE: bool, const PACKED: bool>(
     decoder: &mut Decoder<'_, PACKED>,
     len: usize,
 ) -> Result<Vec<T>, Stop> {
-    let fill = if WIDE { Decoder::fill_wide } else { Decoder::fill };
+    let size = mem::size_of::<T>() * if WIDE { 4 } else { 1 };
+    if len > decoder.window().len() / size {
+        return plain_vec_past::<T, WIDE, PACKED>(decoder, len);
+    }
+    let mut numbers = zeros(len);
+    fill::<T, WIDE, PACKED>(decoder, &mut numbers)?;
+    Ok(numbers)
+}
+
+/// As [`plain_vec`], where the window does not hold all of it.
+#[cold]
+#[inline(never)]
+fn plain_vec_past<T: Plain, const WIDE: bool, const PACKED: bool>(
+    decoder: &mut Decoder<'_, PACKED>,
+    len: usize,
+) -> Result<Vec<T>, Stop> {
     let mut numbers = zeros(len.min(TRUSTED_BYTES / mem::size_of::<T>()));
-    fill(decoder, bytes_of_mut(&mut numbers))?;
+    fill::<T, WIDE, PACKED>(decoder, &mut numbers)?;
     while numbers.len() < len {
         let mut more = zeros(numbers.len().min(len - numbers.len()));
-        fill(decoder, bytes_of_mut(&mut more))?;
+        fill::<T, WIDE, PACKED>(decoder, &mut more)?;
         numbers.append(&mut more);
     }
     Ok(numbers)
+}
+
+#[inline(always)]
+fn fill<T: Plain, const WIDE: bool, const PACKED: bool>(
+    decoder: &mut Decoder<'_, PACKED>,
+    numbers: &mut [T],
+) -> Result<(), Stop> {
+    let bytes = bytes_of_mut(numbers);
+    if WIDE {
+        decoder.fill_wide(bytes)
+    } else {
+        decoder.fill(bytes)
+    }
 }
 
 /// `len` zeros, in memory that the allocator knows to be zero: in a guest that costs nothing.
@@ -118,7 +146,7 @@ pub(crate) fn array<'de, V: Visitor<'de>, const PACKED: bool>(
             match len {
                 $($len if visits::<V, [u8; $len]>() => {
                         let mut bytes = [0; $len];
-                        let filled = if PACKED { decoder.fill_array(&mut bytes) } else { decoder.fill_wide(&mut bytes) };
+                        let filled = if PACKED { decoder.fill_array(&mut bytes) } else { decoder.fill_wide_array(&mut bytes) };
                         return Some(filled.map(|()| same(bytes)));
                 })*
                 _ => {}

@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, IntoDeserializer, Visitor};
 
 use crate::{
     bulk,
+    copy::copy,
     error::{ErrorKind, Stop},
     input::{Refill, Window},
 };
@@ -87,7 +88,22 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
 
     #[inline(always)]
     fn dword(&mut self) -> Result<u64, Stop> {
-        let low = self.word()?;
+        self.align()?;
+        if self.window.len() < 8 {
+            return self.dword_past();
+        }
+        // SAFETY: pos is on a word boundary, and two words lie in the window.
+        let [low, high] = unsafe { self.window.pos.cast::<[u32; 2]>().read() };
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(8) };
+        Ok(u64::from(low) | u64::from(high) << 32)
+    }
+
+    /// As [`Self::dword`], on a word boundary, where the window may not hold that much.
+    #[cold]
+    #[inline(never)]
+    fn dword_past(&mut self) -> Result<u64, Stop> {
+        let low = self.aligned_word()?;
         let high = self.aligned_word()?;
         Ok(u64::from(low) | u64::from(high) << 32)
     }
@@ -143,8 +159,8 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     #[inline(always)]
     fn copy(&mut self, out: &mut [u8]) -> usize {
         let count = out.len().min(self.window.len());
-        // SAFETY: count bytes from pos on lie in the window.
-        out[..count].copy_from_slice(unsafe { core::slice::from_raw_parts(self.window.pos.as_ptr(), count) });
+        // SAFETY: count bytes from pos on lie in the window, and so many are in `out`.
+        unsafe { copy(self.window.pos.as_ptr(), out.as_mut_ptr(), count) };
         // SAFETY: as above.
         self.window.pos = unsafe { self.window.pos.add(count) };
         count
@@ -178,12 +194,29 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
             let (mut byte_groups, mut word_groups) = (here.chunks_exact_mut(8), words.chunks_exact(8));
             byte_groups.by_ref().zip(word_groups.by_ref()).for_each(|(bytes, words)| narrow(bytes, words));
             narrow(byte_groups.into_remainder(), word_groups.remainder());
-            if all > 0xff {
-                return Err(serde::de::Error::custom("expected bytes, found a word above 255"));
-            }
+            only_bytes(all)?;
             out = rest;
         }
         Ok(())
+    }
+
+    /// As [`Self::fill_wide`], quickly if the words are at hand. Not inlined: the array would then be built inside a
+    /// `Result<Option<_>>`, on no word boundary.
+    #[inline(never)]
+    pub fn fill_wide_array<const N: usize>(&mut self, out: &mut [u8; N]) -> Result<(), Stop> {
+        if self.window.len() < 4 * N {
+            return self.fill_wide(out);
+        }
+        // SAFETY: N words lie in the window, and outside packed words pos is on a word boundary.
+        let words = unsafe { self.window.pos.cast::<[u32; N]>().as_ref() };
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(4 * N) };
+        let mut all = 0;
+        for (byte, &word) in out.iter_mut().zip(words) {
+            all |= word;
+            *byte = word as u8;
+        }
+        only_bytes(all)
     }
 
     /// As [`Self::fill`], quickly if the bytes are whole words at hand.
@@ -211,6 +244,38 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
         self.window = inner.window;
         value
     }
+}
+
+/// Refuses words, given joined by or, of which one is no byte.
+#[inline(always)]
+fn only_bytes(all: u32) -> Result<(), Stop> {
+    if all > 0xff {
+        return Err(serde::de::Error::custom("expected bytes, found a word above 255"));
+    }
+    Ok(())
+}
+
+/// The text that bytes are. Most text is ASCII, which shows in a fraction of the time of the full check.
+#[inline]
+fn text(bytes: Vec<u8>) -> Result<String, Stop> {
+    if is_ascii(&bytes) {
+        // SAFETY: bytes below 128 are UTF-8.
+        return Ok(unsafe { String::from_utf8_unchecked(bytes) });
+    }
+    String::from_utf8(bytes).map_err(|_| ErrorKind::Utf8.into())
+}
+
+/// Whether bytes that begin at a word, as a guest's memory does, are all below 128.
+#[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    if !(bytes.as_ptr() as usize).is_multiple_of(4) {
+        return false;
+    }
+    let (words, tail) = bytes.as_chunks::<4>();
+    // SAFETY: on a word boundary, and any four bytes are a u32.
+    let words = unsafe { core::slice::from_raw_parts(words.as_ptr().cast::<u32>(), words.len()) };
+    let all = words.iter().fold(0, |all, &word| all | word) | tail.iter().fold(0, |all, &byte| all | u32::from(byte));
+    all & 0x8080_8080 == 0
 }
 
 /// Elements of a seq, tuple or struct, or pairs of a map: `left` of them to come.
@@ -352,7 +417,7 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_string(String::from_utf8(self.byte_string()?).map_err(|_| ErrorKind::Utf8)?)
+        visitor.visit_string(text(self.byte_string()?)?)
     }
 
     #[inline]

@@ -24,6 +24,7 @@ extern crate alloc;
 
 mod big_array;
 mod bulk;
+mod copy;
 mod de;
 mod error;
 mod input;

@@ -4,6 +4,9 @@ use core::{hint::black_box, mem::MaybeUninit, ptr, slice};
 
 const BUFFER_WORDS: usize = 1024;
 
+/// So many bytes go to the sink as they lie: two more calls of it cost a guest less than copying them.
+const DIRECT_BYTES: usize = 1024;
+
 /// Where an encoder's words go, in order, as bytes: a whole number of words each time.
 pub(crate) trait Sink {
     fn write(&mut self, bytes: &[u8]);
@@ -80,7 +83,7 @@ impl<'a> Output<'a> {
     /// Appends bytes as they lie in memory: past the buffer if they are many.
     pub fn bytes(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        if rest.len() > self.end as usize - self.pos as usize {
+        if rest.len() >= DIRECT_BYTES || rest.len() > self.end as usize - self.pos as usize {
             // What the buffer holds may end inside a word; a sink takes any number of bytes, the buffer only whole words.
             let over = self.pos as usize % 4;
             let (head, tail) = rest.split_at((4 - over) % 4);
