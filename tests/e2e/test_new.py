@@ -65,6 +65,21 @@ def test_the_program_of_the_readme_runs_in_a_new_project(tmp_path: Path) -> None
     assert (project / "receipt.zkr").is_file()
 
 
+@pytest.mark.slow
+def test_a_projects_wheel_holds_its_guests(tmp_path: Path) -> None:
+    """Installed from its wheel, the project runs its guest where there is no Rust and no source of the guest."""
+    project, site = make("basic", tmp_path), tmp_path / "site"
+    run([*ZKHOST, "build"], project)
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    run([*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), "."], project)
+    [wheel] = tmp_path.glob("mine-*.whl")
+    run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], tmp_path)
+    assert not list(site.rglob("*.rs"))
+    use = 'import contract, zkhost; print(zkhost.load("methods", contract.multiply).execute(contract.Factors(17, 23)).journal)'
+    there = {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "PATH": "/nowhere"}
+    assert run([sys.executable, "-c", use], site.parent, **there) == "Product(product=391)\n"
+
+
 @pytest.mark.prove
 def test_a_new_project_proves(tmp_path: Path) -> None:
     project = make("basic", tmp_path)
