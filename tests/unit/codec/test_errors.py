@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from zkhost import codec as c
-from zkhost.codec import I8, I16, U8, U16, U32, U64, U128, Array, Some, codec
+from zkhost.codec import I8, I16, U8, U16, U32, U64, U128, Array, Codec, Some, codec
 from zkhost.errors import DecodeError, EncodeError
 
 from .vectors import Box, Color, Dot, Level, Node, Shape, Wrapped
@@ -187,16 +188,25 @@ NOT_WORDS: list[tuple[Any, list[int], str, int, str]] = [
     (Order, [1, 0, 1, 5, 1, 1, 0x61, 256], ".lines[0].tags['a']", 7, "u8"),
     (Even, [3], "", 0, "Even accepts"),
     (Node, [1, 1, 2, 1, 3, 9], ".children[0].children[0].children[0].value", 6, "u8"),
+    (U32, [1, 2], "", 1, "end of the input"),
+    (Order, [1, 0, 0, 0, 7], "", 4, "end of the input"),
 ]
 
 
 @pytest.mark.parametrize(("type_", "words", "path", "offset", "expected"), NOT_WORDS)
 def test_decode_refuses(type_: Any, words: list[int], path: str, offset: int, expected: str) -> None:
-    with pytest.raises(DecodeError) as caught:
-        codec(type_).decode(words)
-    assert (caught.value.path, caught.value.offset) == (path, offset)
-    assert expected in caught.value.expected
-    assert caught.value.found
+    for error in refusals(codec(type_), words):
+        assert (error.path, error.offset) == (path, offset)
+        assert expected in error.expected
+        assert error.found
+
+
+def refusals(made: Codec[Any], words: list[int]) -> Iterator[DecodeError]:
+    """How both ways in refuse the words: as bytes, which are decoded directly, and as ints, which become bytes first."""
+    for data in (words, array("I", words).tobytes()):
+        with pytest.raises(DecodeError) as caught:
+            made.decode(data)
+        yield caught.value
 
 
 PACKED_NOT_WORDS: list[tuple[Any, list[int], str, int, str]] = [
@@ -213,10 +223,9 @@ PACKED_NOT_WORDS: list[tuple[Any, list[int], str, int, str]] = [
 
 @pytest.mark.parametrize(("type_", "words", "path", "offset", "expected"), PACKED_NOT_WORDS)
 def test_packed_decode_refuses(type_: Any, words: list[int], path: str, offset: int, expected: str) -> None:
-    with pytest.raises(DecodeError) as caught:
-        codec(type_, "packed").decode(words)
-    assert (caught.value.offset, caught.value.expected) == (offset, caught.value.expected)
-    assert expected in caught.value.expected
+    for error in refusals(codec(type_, "packed"), words):
+        assert (error.path, error.offset) == (path, offset)
+        assert expected in error.expected
 
 
 def test_lax_accepts_what_rust_accepts() -> None:
