@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zkhost.image_id import ImageID as ImageID
     from zkhost.image_id import image_id_hex as image_id_hex
     from zkhost.image_id import parse_image_id as parse_image_id
-    from zkhost.load import load as load
+    from zkhost.loading import load as load
     from zkhost.policy import VerifyPolicy as VerifyPolicy
     from zkhost.program import Guest as Guest
     from zkhost.provers.base import Executor as Executor
@@ -61,7 +61,7 @@ _WHERE: dict[str, str] = {
     "default_prover": "zkhost.provers.select",
     "estimate": "zkhost.estimates",
     "image_id_hex": "zkhost.image_id",
-    "load": "zkhost.load",
+    "load": "zkhost.loading",
     "parse_image_id": "zkhost.image_id",
 }
 

@@ -42,15 +42,10 @@ def guest_options(command: F) -> F:
 
 def read_program(target: Path, guest_name: str | None = None) -> bytes:
     """The program binary in a file (an ELF is combined with risc0's kernel), or of a project's built guest."""
-    if target.is_dir():
-        from zkhost.load import load
-
-        folders = [target, target / "methods", target / "methods" / "guest", target / "guest"]
-        package = next((folder for folder in reversed(folders) if (folder / "Cargo.toml").is_file()), target)
-        return load(package, guest_name).program
     from zkhost.guest.binary import read_program_file
+    from zkhost.guest.programs import find_program
 
-    return read_program_file(target)
+    return read_program_file(find_program(target, guest_name)[1] if target.is_dir() else target)
 
 
 def build_env(

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, overload
 
 from zkhost.contract.declare import Contract
 from zkhost.errors import GuestNotFoundError
-from zkhost.guest.discover import find_project
+from zkhost.guest.binary import read_program_file
+from zkhost.guest.programs import find_program, pick
 from zkhost.program import Guest
 
 __all__ = ["load"]
@@ -39,8 +40,8 @@ def load(
     """A built guest.
 
     `where` is a project's folder or its methods/ folder ("methods"), the module that `zkhost build` wrote there (by
-    name, or the module itself), or a program binary. `guest` is the guest's name; None, or a contract alone, where
-    there is only one.
+    name, or the module itself), a folder of program binaries, or one such file (or a guest's ELF, which is combined with
+    risc0's kernel). `guest` is the guest's name; None, or a contract alone, where there is only one.
 
     With a contract the guest is typed, and it is checked that the program was built with that very contract: if not,
     ContractDriftError names the fields that differ. `check=False` leaves that out.
@@ -59,9 +60,10 @@ def _find(where: str | Path | ModuleType, name: str | None) -> tuple[str, bytes]
         return _in_module(where, name)
     path = Path(where)
     if path.is_file():
-        return name or path.stem, path.read_bytes()
+        return name or path.stem, read_program_file(path)
     if path.is_dir():
-        return _in_folder(path, name)
+        found, program = find_program(path, name)
+        return found, program.read_bytes()
     if isinstance(where, str) and re.fullmatch(r"[A-Za-z_][\w.]*", where):
         try:
             return _in_module(importlib.import_module(where), name)
@@ -74,31 +76,8 @@ def _find(where: str | Path | ModuleType, name: str | None) -> tuple[str, bytes]
     )
 
 
-def _in_folder(folder: Path, name: str | None) -> tuple[str, bytes]:
-    """In the folder itself, where it is a methods/ folder, else in that of the project it belongs to."""
-    if not any(folder.glob("*.bin")):
-        folder = find_project(folder).methods
-    found = _one(
-        {path.stem: path for path in sorted(folder.glob("*.bin"))}, name, f"in {folder}, as far as it was built"
-    )
-    return found[0], found[1].read_bytes()
-
-
 def _in_module(module: ModuleType, name: str | None) -> tuple[str, bytes]:
     programs = {attribute[:-4].lower(): attribute for attribute in dir(module) if attribute.endswith("_ELF")}
     wanted = None if name is None else re.sub(r"\W", "_", name).lower()
-    found = _one(programs, wanted, f"in the module {module.__name__}")
+    found = pick(programs, wanted, f"in the module {module.__name__}")
     return name or found[0], bytes(getattr(module, found[1]))
-
-
-F = TypeVar("F")
-
-
-def _one(found: dict[str, F], name: str | None, where: str) -> tuple[str, F]:
-    if name is None and len(found) == 1:
-        return next(iter(found.items()))
-    if name is not None and name in found:
-        return name, found[name]
-    wanted = f"no guest {name}" if name is not None else "no guest" if not found else "more than one guest"
-    there = f"it has {', '.join(sorted(found))}" if found else "run `zkhost build` first"
-    raise GuestNotFoundError(f"there is {wanted} {where}", hint=there)
