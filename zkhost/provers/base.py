@@ -182,6 +182,14 @@ class Prover(Executor, Protocol):
         """The same claim in a smaller receipt of `opts.receipt_kind`; a no-op where it is as small already."""
 
 
+_RANK = {ReceiptKind.COMPOSITE: 0, ReceiptKind.SUCCINCT: 1, ReceiptKind.GROTH16: 2}
+
+
+def is_as_small(receipt: Receipt, kind: ReceiptKind) -> bool:
+    """Whether compressing a receipt to this kind is a no-op. A fake one, where it is accepted at all, passes for any."""
+    return receipt.kind is ReceiptKind.FAKE or _RANK[receipt.kind] >= _RANK.get(kind, 0)
+
+
 def require_success(exit_code: ExitCode, opts: ProverOpts) -> None:
     """Raise GuestExitError unless the run is one to prove: exit code 0, or `prove_guest_errors`."""
     if exit_code.kind in ("Halted", "Paused") and exit_code.code == 0:

@@ -9,7 +9,16 @@ from zkhost import _shim
 from zkhost.provers import _kept, _segments
 from zkhost.provers._bench_prover import BenchProver
 from zkhost.provers._segments import Run
-from zkhost.provers.base import OnProgress, Program, ProveInfo, ProverInfo, ProverOpts, ReceiptKind, program_bytes
+from zkhost.provers.base import (
+    OnProgress,
+    Program,
+    ProveInfo,
+    ProverInfo,
+    ProverOpts,
+    ReceiptKind,
+    is_as_small,
+    program_bytes,
+)
 from zkhost.provers.r0vm import R0vm, find, version_of
 from zkhost.receipt import Receipt
 from zkhost.session import SessionInfo
@@ -93,6 +102,6 @@ class IpcProver(BenchProver):
 
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
         """The same claim in a receipt of `opts.receipt_kind`; a no-op where it is as small already."""
-        if not self._bench.has_recursion() and opts.receipt_kind is not ReceiptKind.COMPOSITE:
+        if not is_as_small(receipt, opts.receipt_kind) and not self._bench.has_recursion():
             raise _segments.no_recursion(f"a {opts.receipt_kind} receipt")
         return super().compress(receipt, opts, cancel=cancel)

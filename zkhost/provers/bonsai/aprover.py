@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from zkhost.errors import ConfigError, RemoteAnswerError, RemoteError, UnsupportedError
 from zkhost.image_id import image_id_hex
-from zkhost.provers.base import Progress, ProveInfo, ProverInfo, ProverOpts, ReceiptKind
+from zkhost.provers.base import Progress, ProveInfo, ProverInfo, ProverOpts, ReceiptKind, is_as_small
 from zkhost.provers.bonsai import results, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id
@@ -194,7 +194,7 @@ class AsyncBonsaiProver:
 
     async def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: Token | None = None) -> Receipt:
         """The receipt, where it is as small as asked for. The API compresses no receipt it did not make."""
-        if results.at_least(receipt, opts.receipt_kind):
+        if is_as_small(receipt, opts.receipt_kind):
             return receipt
         raise UnsupportedError(
             "the Bonsai API does not compress receipts it did not make",

@@ -20,7 +20,15 @@ from zkhost.errors import (
     VerifierVersionError,
 )
 from zkhost.executor_env import STDIN, STDOUT, Assumption, Reader
-from zkhost.provers.base import OnProgress, Progress, ReceiptKind, SessionStats, program_bytes, require_success
+from zkhost.provers.base import (
+    OnProgress,
+    Progress,
+    ReceiptKind,
+    SessionStats,
+    is_as_small,
+    program_bytes,
+    require_success,
+)
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.session import OnStage, Stage
@@ -36,7 +44,6 @@ if TYPE_CHECKING:
 _MILLION = 1_000_000
 _IN_MEMORY_BYTES = 16 << 20
 _CHUNK = 1 << 20
-_SIZE = {ReceiptKind.COMPOSITE: 0, ReceiptKind.SUCCINCT: 1, ReceiptKind.GROTH16: 2}
 
 LACKS = frozenset(Feature)
 """The API has an input, assumptions and a session limit. Some servers keep what a guest prints, stdout and stderr merged,
@@ -119,16 +126,11 @@ def verified(data: bytes | bytearray, record: SessionRecord) -> Receipt:
                 "the server only simulates proving: its receipt proves nothing",
                 hint="start its workers without RISC0_DEV_MODE and without delays in their pools' profile",
             ) from exc
-    if not at_least(receipt, ReceiptKind(record.receipt_kind)):
+    if not is_as_small(receipt, ReceiptKind(record.receipt_kind)):
         raise RemoteAnswerError(
             f"a {record.receipt_kind} receipt was asked for, but the server gave a {receipt.kind} one"
         )
     return receipt
-
-
-def at_least(receipt: Receipt, kind: ReceiptKind) -> bool:
-    """Whether a receipt is as small as this kind. A fake one, where it is accepted at all, passes for any."""
-    return receipt.kind is ReceiptKind.FAKE or _SIZE[receipt.kind] >= _SIZE.get(kind, 0)
 
 
 def session_stats(stats: wire.Stats | None) -> SessionStats:
