@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from zkhost.executor_env import (
 from zkhost.image_id import ImageIDLike, image_id_bytes
 
 if TYPE_CHECKING:
+    from zkhost.codec import WireFormat
     from zkhost.receipt import Receipt
 
 SEGMENT_PO2 = (13, 22)
@@ -35,10 +37,22 @@ _U32, _U64 = 2**32, 2**64
 _SYSCALL_PREFIX = "risc0_zkvm_platform::"
 
 
-class ExecutorEnvBuilder:
-    """Collects what a guest is given. Limits are checked when set; a bad one raises ConfigError, naming it."""
+MANY_BYTES = 4096
+"""So many bytes of one value, a word each, are worth a WordPerByteWarning."""
 
-    def __init__(self) -> None:
+
+class WordPerByteWarning(UserWarning):
+    """A value's bytes go to the guest as a word each, which costs it a hundred cycles a byte and more."""
+
+
+class ExecutorEnvBuilder:
+    """Collects what a guest is given. Limits are checked when set; a bad one raises ConfigError, naming it.
+
+    `format` is the wire format of what `write` is given no other for.
+    """
+
+    def __init__(self, format: WireFormat | str = "standard") -> None:
+        self._format = format
         self._input: list[bytes] = []
         self._set: dict[str, Any] = {}
         self._args: list[str] = []
@@ -49,15 +63,22 @@ class ExecutorEnvBuilder:
         self._trace: list[TraceHandler] = []
         self._assumptions: list[Receipt | Assumption] = []
 
-    def write(self, value: Any, type: Any = None, format: Any = None) -> Self:
-        """Append a value that the guest reads with `env::read`: encoded as `type` (default: the value's own class).
+    def write(self, value: Any, type: Any = None, format: WireFormat | str | None = None) -> Self:
+        """Append a value, encoded as `type` (default: the value's own class), in the builder's format or another.
 
-        Raises EncodeError, naming the field, for a value that does not fit its type.
+        The guest reads the standard format with `env::read` or `zkhost_guest::read`, the packed one with
+        `zkhost_guest::packed::read`. More than 4 KiB of bytes in the standard format, where each takes a word, are a
+        WordPerByteWarning. Raises EncodeError, naming the field, for a value that does not fit its type.
         """
-        from zkhost import codec
+        from zkhost.codec import WireFormat, codec
 
-        options = {} if format is None else {"format": format}
-        self._input.append(codec.encode(value, type, **options))
+        annotation = value.__class__ if type is None else type
+        compiled = codec(annotation, format or self._format)
+        written = compiled.encode(value)
+        if compiled.format is WireFormat.STANDARD and len(written) > 4 * MANY_BYTES:
+            packed = codec(annotation, WireFormat.PACKED).encode(value)
+            _warn_of_bytes((len(written) - len(packed)) // 3)
+        self._input.append(written)
         return self
 
     def write_slice(self, data: Any) -> Self:
@@ -196,6 +217,18 @@ class ExecutorEnvBuilder:
             trace=tuple(self._trace),
             assumptions=tuple(self._assumptions),
             **self._set,
+        )
+
+
+def _warn_of_bytes(count: int) -> None:
+    """What `count` bytes cost that take a word each and, packed, would take a quarter of one; docs/cycles.md has the figures."""
+    if count > MANY_BYTES:
+        warnings.warn(
+            f"{count:,} bytes go to the guest as a word each, for which env::read takes some {113 * count:,} cycles "
+            f"(zkhost_guest::read: {4 * count:,}); with format='packed' and zkhost_guest::packed::read in the guest, as "
+            f"serde bytes, or with write_slice they take {count // 7:,}: see docs/cycles.md",
+            WordPerByteWarning,
+            stacklevel=3,
         )
 
 

@@ -13,6 +13,7 @@ from zkhost.errors import ConfigError
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken, Host
+    from zkhost.codec import WireFormat
     from zkhost.env_builder import ExecutorEnvBuilder
     from zkhost.receipt import Receipt
 
@@ -73,8 +74,8 @@ class ExecutorEnv:
     assumptions: tuple[Receipt | Assumption, ...] = field(default=(), repr=False)
 
     @staticmethod
-    def builder() -> ExecutorEnvBuilder:
-        """A builder; every method returns it, so calls can be chained.
+    def builder(format: WireFormat | str = "standard") -> ExecutorEnvBuilder:
+        """A builder; every method returns it, so calls can be chained. `format` is what `write` encodes in.
 
         >>> env = ExecutorEnv.builder().write_slice(b"abc").args(["prog", "-v"]).segment_limit_po2(18).build()
         >>> env.input, env.args
@@ -82,7 +83,7 @@ class ExecutorEnv:
         """
         from zkhost.env_builder import ExecutorEnvBuilder
 
-        return ExecutorEnvBuilder()
+        return ExecutorEnvBuilder(format)
 
     def request(self) -> dict[str, Any]:
         """The ENV of the shim's requests."""

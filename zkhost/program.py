@@ -76,7 +76,7 @@ class Guest(Generic[I, J]):
             if input is not None:
                 raise SchemaError(f"the contract of {self.name} has no input", hint="call it without an argument")
             return builder.build()
-        return builder.write_slice(self.contract.input_codec.encode(input)).build()  # type: ignore[arg-type]
+        return builder.write(input, self.contract.input, self.contract.format).build()
 
     def execute(
         self,

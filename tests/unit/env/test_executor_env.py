@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import array
 import io
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from zkhost import _shim
-from zkhost.env_builder import KECCAK_PO2, SEGMENT_PO2, ExecutorEnvBuilder
+from zkhost.codec import U32, U64, SerdeBytes, codec
+from zkhost.env_builder import KECCAK_PO2, SEGMENT_PO2, ExecutorEnvBuilder, WordPerByteWarning
 from zkhost.errors import ConfigError, GuestFaultError, GuestPanicError, HostIOError, SessionLimitError
 from zkhost.executor_env import Assumption, ExecutorEnv
 from zkhost.provers.local import LocalProver
@@ -156,6 +159,14 @@ def test_a_panic_says_what_and_where_the_input_stood(guests: Mapping[str, bytes]
     assert (error.input_read, error.input_left) == (4, 9)
 
 
+def test_a_panic_about_something_else_does_not_blame_the_input(guests: Mapping[str, bytes]) -> None:
+    """zkhost_guest reads in large pieces, past the end of the input, whatever the guest then says of it."""
+    with pytest.raises(GuestPanicError, match="trivial") as caught:
+        LocalProver().execute(ExecutorEnv.builder().write(1, U64).write(391, U64).build(), guests["factors"])
+    assert "it had read all 16 bytes of its input)" in caught.value.message
+    assert caught.value.hint is None
+
+
 def test_the_session_limit_holds(guests: Mapping[str, bytes]) -> None:
     env = ExecutorEnv.builder().write_slice(b"x" * 100_000).session_limit(1000).build()
     with pytest.raises(SessionLimitError, match="1000"):
@@ -194,3 +205,35 @@ def test_the_trace_starts_with_instructions(guests: Mapping[str, bytes]) -> None
     instructions = [event for event in events if event[0] == 0]
     assert 0 < len(instructions) <= session.user_cycles
     assert {event[0] for event in events} >= {0, 2, 3}
+
+
+@dataclass(frozen=True)
+class Document:
+    number: U32
+    text: bytes
+
+
+@pytest.mark.parametrize(
+    ("value", "type", "warned"),
+    [
+        (Document(1, bytes(5000)), None, "5,000 bytes"),
+        (Document(1, bytes(4096)), None, None),
+        (bytes(100_000), bytes, "100,000 bytes"),
+        (bytes(100_000), SerdeBytes, None),
+        ([0] * 100_000, list[U32], None),
+    ],
+)
+def test_many_bytes_as_words_are_warned_of(value: Any, type: Any, warned: str | None) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        ExecutorEnv.builder().write(value, type)
+        ExecutorEnv.builder().write(value, type, format="packed")
+        ExecutorEnv.builder("packed").write(value, type)
+    assert [warning.category for warning in seen] == ([WordPerByteWarning] if warned else [])
+    assert all(str(warned) in str(warning.message) and warning.filename == __file__ for warning in seen)
+
+
+def test_an_envs_format_is_that_of_all_its_values() -> None:
+    value, packed = Document(1, b"abc"), codec(Document, "packed")
+    env = ExecutorEnv.builder("packed").write(value).write(value, format="standard").build()
+    assert env.input == packed.encode(value) + codec(Document).encode(value)
