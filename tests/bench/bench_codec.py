@@ -4,6 +4,9 @@ Each figure is the median of paired rounds: in every round all contestants run t
 slows the machine slows them alike; the ratio is taken within the round. msgpack packs the fields as a list; the codec
 takes and gives dataclasses. Targets: record encode 2.5, decode 3; 100,000 records 1.3; a million u32 1.0; 1 MiB of
 bytes at 1 GB/s packed and 500 MB/s as words; a numpy array like a copy of its memory.
+
+msgspec, and borsh-construct where it is installed (pip install borsh-construct), run the same values. BCS is not among
+them: the package that PyPI has under the name pybcs is something else.
 """
 
 from __future__ import annotations

@@ -1,11 +1,16 @@
-"""Coverage-guided fuzzing of the decoders: python tests/fuzz/run.py -max_total_time=60 tests/fuzz/corpus
+"""Coverage-guided fuzzing of the decoders with atheris (pip install atheris), for two minutes:
 
-Needs atheris (pip install atheris). Inputs that reach something new are kept in the corpus,
-which `test_corpus.py` replays.
+    mkdir new merged
+    python tests/fuzz/run.py -max_total_time=120 new tests/fuzz/corpus
+    python tests/fuzz/run.py -set_cover_merge=1 merged tests/fuzz/corpus new
+
+Inputs that reach something new land in `new`; `merged` then holds few inputs that reach all that both folders do, and
+becomes the corpus, which `test_corpus.py` replays.
 """
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +30,8 @@ def main() -> None:
             with suppress(ValueError):
                 made.decode_from(b"", 0, strict)
             made.__dict__[name] = atheris.instrument_func(made.__dict__[name])
-    atheris.Setup(sys.argv, run)
+    # To merge, libFuzzer runs its first argument again, as a shell command.
+    atheris.Setup([shlex.join([sys.executable, sys.argv[0]]), *sys.argv[1:]], run)
     atheris.Fuzz()
 
 
