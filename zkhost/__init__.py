@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken as CancelToken
     from zkhost.cache import ReceiptCache as ReceiptCache
+    from zkhost.claim import ReceiptKind as ReceiptKind
     from zkhost.contract.declare import Contract as Contract
     from zkhost.errors import ZkhostError as ZkhostError
     from zkhost.estimates import Estimate as Estimate
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from zkhost.provers.base import Prover as Prover
     from zkhost.provers.base import ProverInfo as ProverInfo
     from zkhost.provers.base import ProverOpts as ProverOpts
-    from zkhost.provers.base import ReceiptKind as ReceiptKind
     from zkhost.provers.select import default_executor as default_executor
     from zkhost.provers.select import default_prover as default_prover
     from zkhost.receipt import Receipt as Receipt
@@ -53,7 +53,7 @@ _WHERE: dict[str, str] = {
     "ProverOpts": "zkhost.provers.base",
     "Receipt": "zkhost.receipt",
     "ReceiptCache": "zkhost.cache",
-    "ReceiptKind": "zkhost.provers.base",
+    "ReceiptKind": "zkhost.claim",
     "SessionInfo": "zkhost.session",
     "VerifyPolicy": "zkhost.policy",
     "ZkhostError": "zkhost.errors",

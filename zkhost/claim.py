@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zkhost.session import ExitCode
+
+
+class ReceiptKind(enum.StrEnum):
+    """How a receipt proves what it claims."""
+
+    COMPOSITE = "composite"
+    """A proof for each segment."""
+    SUCCINCT = "succinct"
+    """One proof, of the same size however long the run was."""
+    GROTH16 = "groth16"
+    """One proof of a few hundred bytes, for blockchains."""
+    FAKE = "fake"
+    """No proof: dev mode's."""
 
 
 @dataclass(frozen=True)

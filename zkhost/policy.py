@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zkhost.claim import ReceiptKind
 from zkhost.errors import FakeReceiptError, PolicyError
 from zkhost.image_id import ImageIDLike, image_id_bytes
-from zkhost.provers.base import ReceiptKind
 
 if TYPE_CHECKING:
     from zkhost.receipt import Receipt

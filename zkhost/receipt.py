@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _config
-from zkhost.claim import ReceiptClaim
+from zkhost.claim import ReceiptClaim, ReceiptKind
 from zkhost.errors import ConfigError, ReceiptFormatError
 from zkhost.image_id import ImageID, ImageIDLike, image_id_bytes, image_id_hex, parse_image_id
 from zkhost.session import Journal
 
 if TYPE_CHECKING:
     from zkhost.policy import VerifyPolicy
-    from zkhost.provers.base import ReceiptKind
 
 __all__ = ["FORMATS", "DevModeWarning", "ImageID", "ImageIDLike", "Receipt", "image_id_hex", "parse_image_id"]
 
@@ -53,8 +52,6 @@ class Receipt:
     @property
     def kind(self) -> ReceiptKind:
         """COMPOSITE, SUCCINCT, GROTH16, or FAKE for one of dev mode."""
-        from zkhost.provers.base import ReceiptKind
-
         return ReceiptKind(self._facts["kind"])
 
     @cached_property

@@ -19,6 +19,7 @@ import pytest
 from r0vm_cluster import Cluster, find_r0vm
 
 from zkhost import _shim
+from zkhost.claim import ReceiptKind
 from zkhost.errors import (
     DeadlineError,
     FakeReceiptError,
@@ -28,7 +29,7 @@ from zkhost.errors import (
 )
 from zkhost.executor_env import ExecutorEnv
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF
-from zkhost.provers.base import ProverOpts, ReceiptKind
+from zkhost.provers.base import ProverOpts
 from zkhost.provers.bonsai import ApiKey, AsyncBonsaiProver, BonsaiProver, RetryPolicy, Settings
 
 pytestmark = pytest.mark.slow

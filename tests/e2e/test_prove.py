@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
+from zkhost.claim import ReceiptKind
 from zkhost.codec import U64
 from zkhost.executor_env import Assumption, ExecutorEnv
-from zkhost.provers.base import Progress, ProveInfo, ProverOpts, ReceiptKind
+from zkhost.provers.base import Progress, ProveInfo, ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
 from zkhost.receipt import DevModeWarning, Receipt

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from zkhost.claim import ReceiptKind
 from zkhost.methods import FACTORS_ID, FACTORS_PATH
-from zkhost.provers.base import ProveInfo, ReceiptKind
+from zkhost.provers.base import ProveInfo
 from zkhost.receipt import Receipt
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
-from zkhost.provers.base import ReceiptKind
+from zkhost.claim import ReceiptKind
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken, Host

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost import _config, _shim
 from zkhost.checkpoint import SegmentStore
+from zkhost.claim import ReceiptKind
 from zkhost.errors import GuestFaultError, HostIOError, OutOfMemoryError, StorageError
 from zkhost.provers import _segments
-from zkhost.provers.base import ProveInfo, ProverInfo, ProverOpts, ReceiptKind, SessionStats
+from zkhost.provers.base import ProveInfo, ProverInfo, ProverOpts, SessionStats
 from zkhost.receipt import Receipt
 from zkhost.request_key import RequestKey
 from zkhost.session import SessionInfo

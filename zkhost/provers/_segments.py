@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zkhost import _config, _shim
+from zkhost.claim import ReceiptKind
 from zkhost.errors import RecursionUnavailableError
 from zkhost.provers import calibration
 from zkhost.provers._meter import Meter
-from zkhost.provers.base import OnProgress, ProverOpts, ReceiptKind, require_success
+from zkhost.provers.base import OnProgress, ProverOpts, require_success
 from zkhost.receipt import DevModeWarning, Receipt
 from zkhost.session import SessionInfo
 

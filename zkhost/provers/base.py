@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from zkhost.claim import ReceiptKind
 from zkhost.errors import GuestExitError
 from zkhost.session import ExitCode, SessionInfo
 
@@ -14,19 +14,6 @@ if TYPE_CHECKING:
     from zkhost._shim import CancelToken
     from zkhost.executor_env import ExecutorEnv
     from zkhost.receipt import Receipt
-
-
-class ReceiptKind(enum.StrEnum):
-    """How a receipt proves what it claims."""
-
-    COMPOSITE = "composite"
-    """A proof for each segment."""
-    SUCCINCT = "succinct"
-    """One proof, of the same size however long the run was."""
-    GROTH16 = "groth16"
-    """One proof of a few hundred bytes, for blockchains."""
-    FAKE = "fake"
-    """No proof: dev mode's."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
+from zkhost.claim import ReceiptKind
 from zkhost.provers import _kept, _segments
 from zkhost.provers._bench_prover import BenchProver
 from zkhost.provers._segments import Run
@@ -15,7 +16,6 @@ from zkhost.provers.base import (
     ProveInfo,
     ProverInfo,
     ProverOpts,
-    ReceiptKind,
     is_as_small,
     program_bytes,
 )

@@ -23,6 +23,7 @@ from fake_bonsai import KEY, FakeBonsai, quick
 
 from zkhost import _shim
 from zkhost._shim import CancelToken
+from zkhost.claim import ReceiptKind
 from zkhost.errors import (
     CancelledError,
     ConfigError,
@@ -37,7 +38,7 @@ from zkhost.errors import (
 )
 from zkhost.executor_env import Assumption, ExecutorEnv
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers.base import Executor, Progress, Prover, ProverOpts, ReceiptKind
+from zkhost.provers.base import Executor, Progress, Prover, ProverOpts
 from zkhost.provers.bonsai import AsyncBonsaiProver, BonsaiProver, SessionStore, Settings
 from zkhost.provers.local import LocalProver
 from zkhost.provers.select import default_prover

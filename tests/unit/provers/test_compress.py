@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from zkhost import _shim
+from zkhost.claim import ReceiptKind
 from zkhost.errors import FakeReceiptError, RecursionUnavailableError
-from zkhost.provers.base import ProverOpts, ReceiptKind
+from zkhost.provers.base import ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
 from zkhost.receipt import Receipt

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from zkhost import _shim, errors
+from zkhost.claim import ReceiptKind
 from zkhost.policy import VerifyPolicy
-from zkhost.provers.base import ReceiptKind
 from zkhost.receipt import DevModeWarning, Receipt
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from zkhost.cache import ReceiptCache
+from zkhost.claim import ReceiptKind
 from zkhost.errors import CacheError, InvalidSealError, UnsupportedError
-from zkhost.provers.base import ReceiptKind, SessionStats
+from zkhost.provers.base import SessionStats
 from zkhost.request_key import RequestKey
 
 STATS = SessionStats(1, 2, 3, 4, 5)

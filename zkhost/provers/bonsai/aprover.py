@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from zkhost.claim import ReceiptKind
 from zkhost.errors import ConfigError, RemoteAnswerError, RemoteError, UnsupportedError
 from zkhost.image_id import image_id_hex
-from zkhost.provers.base import Progress, ProveInfo, ProverInfo, ProverOpts, ReceiptKind, is_as_small
+from zkhost.provers.base import Progress, ProveInfo, ProverInfo, ProverOpts, is_as_small
 from zkhost.provers.bonsai import results, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id

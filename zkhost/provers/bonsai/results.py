@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zkhost import _shim
+from zkhost.claim import ReceiptKind
 from zkhost.errors import (
     FakeReceiptError,
     GuestExitError,
@@ -23,7 +24,6 @@ from zkhost.executor_env import STDIN, STDOUT, Assumption, Reader
 from zkhost.provers.base import (
     OnProgress,
     Progress,
-    ReceiptKind,
     SessionStats,
     is_as_small,
     program_bytes,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkhost import _config, _shim
+from zkhost.claim import ReceiptKind
 from zkhost.errors import (
     ConfigError,
     ProverUnavailableError,
@@ -27,7 +28,6 @@ from zkhost.provers.base import (
     ProveInfo,
     ProverInfo,
     ProverOpts,
-    ReceiptKind,
     program_bytes,
     require_success,
 )
