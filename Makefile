@@ -71,14 +71,14 @@ test-rust: setup ## Rust unit tests
 test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
 	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" $(QUICK_TESTS)
 
-test-slow: setup r0vm browser ## All Python tests without real proofs
-	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m "not prove"
+test-slow: setup r0vm browser ## All Python tests that `make test` leaves out, and the quick ones
+	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m "slow or not prove"
 
 browser: ## A browser, which the tests of the profile's page look at
 	@command -v chromium chromium-browser google-chrome >/dev/null || $(call step,"browser") tools/browser.sh
 
 test-prove: setup r0vm ## Tests that make real proofs
-	@$(call step,"pytest, real proofs") $(BIN)/pytest -q -m prove
+	@$(call step,"pytest with real proofs") $(BIN)/pytest -q -m "prove and not slow"
 
 format: setup ## Format everything
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

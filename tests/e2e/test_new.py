@@ -88,8 +88,18 @@ def test_a_new_project_proves(tmp_path: Path) -> None:
     assert (project / "receipt.zkr").is_file()
 
 
+SAID = {
+    "bytes": "has 'guest' ",
+    "composition": "a number of at least 300",
+    "game": "I can solve 413728650 in ",
+    "json": "has 1815 at /born/year",
+}
+
+
 @pytest.mark.prove
-def test_a_proof_of_a_proof(tmp_path: Path) -> None:
-    project = make("composition", tmp_path)
+@pytest.mark.slow
+@pytest.mark.parametrize("template", SAID)
+def test_the_other_templates_prove(template: str, tmp_path: Path) -> None:
+    project = make(template, tmp_path)
     run([*ZKHOST, "build"], project)
-    assert "a number of at least 300" in run([sys.executable, "-m", "host"], project)
+    assert SAID[template] in run([sys.executable, "-m", "host"], project)
