@@ -21,6 +21,7 @@ from zkhost.run import Proof, Run
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken
+    from zkhost.env_builder import ExecutorEnvBuilder
     from zkhost.executor_env import ExecutorEnv
     from zkhost.image_id import ImageID
     from zkhost.provers.base import Executor, OnProgress, Prover, ProverOpts
@@ -63,13 +64,18 @@ class Guest(Generic[I, J]):
 
         return parse_image_id(_shim.call("image_id", {"program": self.program})["image_id"])
 
-    def env(self, input: I | ExecutorEnv | None = None) -> ExecutorEnv:
-        """The environment with that input, to look at or to run elsewhere. Raises EncodeError, naming the field."""
+    def env(self, input: I | ExecutorEnv | None = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
+        """The environment with that input; `builder` has what else belongs to it: limits, arguments, assumptions.
+
+        >>> guest.execute(guest.env(Factors(17, 23), ExecutorEnv.builder().session_limit(1_000_000)))  # doctest: +SKIP
+
+        Raises EncodeError, naming the field.
+        """
         from zkhost.executor_env import ExecutorEnv
 
         if isinstance(input, ExecutorEnv):
             return input
-        builder = ExecutorEnv.builder()
+        builder = builder or ExecutorEnv.builder()
         if self.contract is None:
             return builder.build() if input is None else builder.write(input).build()
         if self.contract.input is None:

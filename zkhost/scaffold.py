@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from zkhost.errors import ScaffoldError
+from zkhost.guest.crate import guest_crate
 
 RISC0_VERSION = "3.0.6"
 _HERE = Path(__file__).resolve().parent
@@ -117,16 +118,6 @@ def check_name(name: str, what: str) -> None:
         why = "it is longer than 64 characters"
     if why:
         raise ScaffoldError(f"{name!r} is no name for a {what}: {why}", hint="take a name like factor-proof")
-
-
-def guest_crate() -> tuple[Path, Path]:
-    """The folder of the crate zkhost-guest and the lock file that goes with it: the checkout's, else the wheel's."""
-    for root in (_HERE.parent / "guest-methods", _HERE / "_guest_crate"):
-        if (root / "zkhost-guest" / "Cargo.toml").is_file():
-            return root / "zkhost-guest", root / "Cargo.lock"
-    raise ScaffoldError(
-        "this zkhost came without its guest crate", hint="install zkhost from a wheel or a full checkout"
-    )
 
 
 def _fetch(project: NewProject, repository: Path) -> Path:

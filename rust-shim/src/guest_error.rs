@@ -36,6 +36,13 @@ pub fn guest_error(error: &anyhow::Error, host: &Host, watch: &Watch) -> ShimErr
 /// What guests panic with where a value goes on past the end of the input: zkhost_guest's words, and risc0's.
 const STARVED: [&str; 2] = ["the input ended", "DeserializeUnexpectedEnd"];
 
+/// What they panic with where the words are not those of the type.
+const MISREAD: [&str; 3] = [
+    "from the input: ",
+    "Err` value: Deserialize",
+    "Err` value: Custom(",
+];
+
 fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
     let read = watch.input_read.get();
     let left = watch.input_left.get();
@@ -54,7 +61,10 @@ fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
         .with("input_read", read)
         .with("input_left", left);
     if starved {
-        return error.hint("the guest reads more than the host wrote: compare the guest's reads with ExecutorEnv's writes");
+        return error.hint("the guest reads more than the host wrote: compare the guest's reads with ExecutorEnv's writes, or what made --input");
+    }
+    if MISREAD.iter().any(|words| panic.contains(words)) {
+        return error.hint("the guest reads something else than the host wrote: compare types and order of its reads with ExecutorEnv's writes, or what made --input");
     }
     error
 }

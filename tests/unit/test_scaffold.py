@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from zkhost.cli.main import cli
 from zkhost.errors import ScaffoldError
+from zkhost.guest.crate import guest_crate
 from zkhost.guest.discover import find_project
-from zkhost.scaffold import TEMPLATES, NewProject, guest_crate, list_templates, make_project
+from zkhost.scaffold import TEMPLATES, NewProject, list_templates, make_project
 
 NAMES = [info.name for info in list_templates()]
 

@@ -41,11 +41,22 @@ def guest_options(command: F) -> F:
 
 
 def read_program(target: Path, guest_name: str | None = None) -> bytes:
-    """The program binary in a file (an ELF is combined with risc0's kernel), or of a project's built guest."""
+    """The program binary in a file (an ELF is combined with risc0's kernel), or of a project's built guest.
+
+    Raises ContractDriftError for one that was built before the project's contract changed.
+    """
     from zkhost.guest.binary import read_program_file
+
+    if not target.is_dir():
+        return read_program_file(target)
+    from zkhost.contract.project import check_built, find_contract
     from zkhost.guest.programs import find_program
 
-    return read_program_file(find_program(target, guest_name)[1] if target.is_dir() else target)
+    guest, file = find_program(target, guest_name)
+    program = read_program_file(file)
+    if (contract := find_contract(target)) is not None:
+        check_built(contract.parent, guest, program)
+    return program
 
 
 def build_env(

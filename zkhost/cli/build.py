@@ -28,7 +28,11 @@ _EPILOG = notes(
 @click.option("--guest", metavar="NAME", help="Build only this guest (a bin, or a package with all its bins).")
 @click.option("--features", metavar="LIST", help="Features of the guest package, separated by commas.")
 @click.option("--locked", is_flag=True, help="Refuse to change Cargo.lock.")
-@click.option("--check", is_flag=True, help="Write no zkhost.lock: fail where the build is not the one on record.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing: fail where the build is not the one in zkhost.lock, or contract.rs not what contract.py says.",
+)
 @click.option("--force", is_flag=True, help="Ask cargo even if nothing has changed.")
 @click.option("--docker", is_flag=True, help="Write a Dockerfile, and build with it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -48,7 +52,8 @@ def build(
     Writes each guest's program binary and a Python module with its constants into the project's methods/ folder, and
     how it was built into zkhost.lock. What has not changed is not built.
 
-    The project's contract.py, if there is one, is written into the guest first, as `zkhost codegen` does.
+    The project's contract.py, if it declares one, is written into the guest first, as `zkhost codegen` does; with
+    --check it must have been.
     """
     from zkhost.contract.project import update_contract
     from zkhost.guest.build import BuildOptions, build_project
@@ -60,9 +65,11 @@ def build(
     if docker:
         _docker(path, guest, chosen, as_json)
         return
-    for module in update_contract(project.root) if not check else ():
+    for module in update_contract(project.root, check=check):
         if module.changed:
             click.echo(f"{_relative(module.path)}: written from the contract", err=True)
+        if module.added:
+            click.echo(f"{_relative(module.path.parents[1])}/Cargo.toml: added {', '.join(module.added)}", err=True)
     options = BuildOptions(guest, chosen, locked, force, check, cargo_width())
     guests = build_project(project, options, output=_show)
     elapsed_s = time.perf_counter() - started

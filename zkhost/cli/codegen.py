@@ -28,7 +28,7 @@ def codegen(path: Path, check: bool, as_json: bool) -> None:
     """Write the Rust module of the guest from the project's contract.py.
 
     PATH is the project's folder or the contract file; without it, contract.py is looked for here and in the folders
-    above. Each guest package gets src/contract.rs. `zkhost build` does the same when the contract changed.
+    above. Each guest package gets src/contract.rs, and in its Cargo.toml the crates that this needs. `zkhost build` does the same when the contract changed.
     """
     from zkhost.contract.project import codegen as write
 
@@ -40,6 +40,8 @@ def codegen(path: Path, check: bool, as_json: bool) -> None:
         for module in written:
             done = ("differs from the contract" if check else "written") if module.changed else "unchanged"
             click.echo(f"{_relative(module.path)}: {done} ({', '.join(module.guests)})")
+            if module.added:
+                click.echo(f"{_relative(module.path.parents[1])}/Cargo.toml: added {', '.join(module.added)}")
     if check and any(module.changed for module in written):
         if not as_json:
             click.echo("run `zkhost codegen` to write what the contract says", err=True)

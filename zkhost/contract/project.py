@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from zkhost.contract.declare import Contract
+from zkhost.contract.fingerprint import check_contract
 from zkhost.contract.rust_module import module_source
-from zkhost.contract.rust_of import rust_of
+from zkhost.contract.rust_of import rust_of, text_of
 from zkhost.errors import ContractError
+from zkhost.guest.crate import add_guest_crate
 from zkhost.guest.discover import GuestPackage, find_project
 
 CONTRACT_FILE = "contract.py"
@@ -23,12 +25,16 @@ RUST_FILE = "contract.rs"
 
 @dataclass(frozen=True)
 class Written:
-    """One Rust module: where it is, what it holds, and whether that differs from what was there (`changed`)."""
+    """One Rust module: where it is, what it holds, and whether that differs from what was there (`changed`).
+
+    `added`: the dependencies that the guest package lacked, which its Cargo.toml has now.
+    """
 
     path: Path
     source: str
     guests: tuple[str, ...]
     changed: bool
+    added: tuple[str, ...] = ()
 
 
 def find_contract(start: Path) -> Path | None:
@@ -46,16 +52,21 @@ def load_contracts(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]
     there is none, or where the file cannot be run (the cause is chained).
     """
     module = _run(file.resolve())
-    found: dict[str, Contract[Any, Any]] = {}
-    for variable, value in vars(module).items():
-        if isinstance(value, Contract) and not variable.startswith("_") and value not in found.values():
-            found[value.guest or ("" if variable.upper() == "CONTRACT" else variable)] = value
+    found = _contracts(module)
     if not found:
         raise ContractError(
             f"{file} declares no contract",
             hint="add one for each guest, as in: multiply = zkhost.Contract(Input, Output)",
         )
     return module, found
+
+
+def _contracts(module: ModuleType) -> dict[str, Contract[Any, Any]]:
+    found: dict[str, Contract[Any, Any]] = {}
+    for variable, value in vars(module).items():
+        if isinstance(value, Contract) and not variable.startswith("_") and value not in found.values():
+            found[value.guest or ("" if variable.upper() == "CONTRACT" else variable)] = value
+    return found
 
 
 def codegen(start: Path, *, check: bool = False) -> list[Written]:
@@ -70,27 +81,50 @@ def codegen(start: Path, *, check: bool = False) -> list[Written]:
             f"no {CONTRACT_FILE} in {start} or above it",
             hint=f"give the file, or write a {CONTRACT_FILE} with the types of input and journal",
         )
-    return list(_codegen(file, check))
+    return list(_codegen(file, *load_contracts(file), check))
 
 
-def update_contract(root: Path) -> list[Written]:
-    """What `zkhost build` does first: as codegen, and nothing for a project without a contract."""
+def update_contract(root: Path, *, check: bool = False) -> list[Written]:
+    """What `zkhost build` does first: as codegen, and nothing for a project whose contract.py is missing or has but types.
+
+    With `check` nothing is written, and a module that is not what the contract says raises ContractError.
+    """
     file = root / CONTRACT_FILE
-    return list(_codegen(file, False)) if file.is_file() else []
+    module = _run(file.resolve()) if file.is_file() else None
+    if module is None or not (contracts := _contracts(module)):
+        return []
+    written = list(_codegen(file, module, contracts, check))
+    if check and (stale := [str(each.path) for each in written if each.changed]):
+        raise ContractError(
+            f"not what {file} says: {', '.join(stale)}", hint="run `zkhost build`, and commit what it writes"
+        )
+    return written
 
 
-def _codegen(file: Path, check: bool) -> Iterator[Written]:
-    module, contracts = load_contracts(file)
+def check_built(root: Path, guest: str, program: bytes) -> None:
+    """Checks a project's built guest against its contract, if it has one. Raises ContractDriftError where they differ."""
+    file = root / CONTRACT_FILE
+    contracts = _contracts(_run(file.resolve())) if file.is_file() else {}
+    for name, contract in contracts.items():
+        if name == "" or _spelt(name, (guest,)) == guest:
+            check_contract(program, text_of(contract), guest)
+
+
+def _codegen(
+    file: Path, module: ModuleType, contracts: dict[str, Contract[Any, Any]], check: bool
+) -> Iterator[Written]:
     doc = inspect.cleandoc(module.__doc__ or "")
     for package, names in _assign(file, contracts).items():
         chosen = {guest: contracts[name] for name, guest in names}
         source = module_source(rust_of(chosen, doc), file.name)
         path = package.folder / "src" / RUST_FILE
         changed = not path.is_file() or path.read_text(encoding="utf-8") != source
+        added: tuple[str, ...] = ()
         if changed and not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(source, encoding="utf-8")
-        yield Written(path, source, tuple(chosen), changed)
+            added = add_guest_crate(package)
+        yield Written(path, source, tuple(chosen), changed, added)
 
 
 def _assign(file: Path, contracts: dict[str, Contract[Any, Any]]) -> dict[GuestPackage, list[tuple[str, str]]]:
@@ -103,13 +137,14 @@ def _assign(file: Path, contracts: dict[str, Contract[Any, Any]]) -> dict[GuestP
         if guest not in owners:
             raise ContractError(
                 f"{file} has a contract for the guest {name or '(unnamed)'}, which is not in the project",
-                hint=f"the guests are {', '.join(sorted(owners)) or 'none'}: bind the contract to one of these names",
+                hint=f"the guests are {', '.join(sorted(owners)) or 'none'}: bind the contract to one of these names, "
+                "with _ for -, or say which in Contract(..., guest=NAME)",
             )
         assigned.setdefault(owners[guest], []).append((name, guest))
     return assigned
 
 
-def _spelt(name: str, guests: dict[str, GuestPackage]) -> str:
+def _spelt(name: str, guests: Iterable[str]) -> str:
     """The guest that a Python name means: `my_guest` is also `my-guest`."""
     return next((g for g in guests if g == name or g.replace("-", "_") == name), name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
 from zkhost.contract import Contract
 from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
-from zkhost.contract.project import codegen, update_contract
+from zkhost.contract.project import check_built, codegen, load_contracts, update_contract
 from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of, text_of
 from zkhost.errors import ContractDriftError, ContractError, SchemaError
@@ -235,3 +236,42 @@ def test_what_is_wrong_with_a_project_is_said(project: Path, tmp_path: Path) -> 
 
 def test_unsigned_words_stay_what_they_are() -> None:
     assert text_of(Contract(tuple[U8, U16], list[U32])) == "format standard\ninput (u8, u16)\njournal Vec<u32>\n"
+
+
+def test_a_check_says_that_the_rust_side_is_stale(project: Path) -> None:
+    update_contract(project)
+    assert not update_contract(project, check=True)[0].changed
+    write_contract(project, "CONTRACT = Contract(Input, Input)")
+    before = (project / "methods/guest/src/contract.rs").read_text()
+    with pytest.raises(ContractError, match=r"contract\.rs(.|\n)*zkhost build"):
+        update_contract(project, check=True)
+    assert (project / "methods/guest/src/contract.rs").read_text() == before
+
+
+def test_a_contract_file_with_types_alone_is_no_contract(project: Path) -> None:
+    write_contract(project, "")
+    assert update_contract(project) == []
+    check_built(project, "my-guest", b"a program built without contract")
+
+
+def test_a_built_guest_is_checked_against_its_projects_contract(project: Path) -> None:
+    _, contracts = load_contracts(project / "contract.py")
+    [contract] = contracts.values()
+    check_built(project, "my-guest", embedded(text_of(contract)).encode())
+    with pytest.raises(ContractDriftError):
+        check_built(project, "my-guest", embedded(text(Output)).encode())
+    check_built(project, "another", b"which the contract does not speak of")
+
+
+def test_a_guest_gets_the_crates_that_its_contract_needs(project: Path) -> None:
+    """As in a project that was not made by `zkhost new`; what is there already is left as it is."""
+    manifest = project / "methods/guest/Cargo.toml"
+    manifest.write_text(manifest.read_text() + 'serde = "1.0.200"  # kept\n')
+    [written] = codegen(project)
+    assert written.added == ("zkhost-guest",)
+    assert (project / "methods/zkhost-guest/src/lib.rs").is_file()
+    dependencies = tomllib.loads(manifest.read_text())["dependencies"]
+    assert dependencies == {"risc0-zkvm": "3", "serde": "1.0.200", "zkhost-guest": {"path": "../zkhost-guest"}}
+    assert "# kept" in manifest.read_text()
+    write_contract(project, "CONTRACT = Contract(Input, Input)")
+    assert codegen(project)[0].added == ()
