@@ -19,6 +19,8 @@ from zkhost.contract.project import check_built, codegen, load_contracts, update
 from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of, text_of
 from zkhost.errors import ContractDriftError, ContractError, SchemaError
+from zkhost.executor_env import ExecutorEnv
+from zkhost.program import Guest
 
 ROOT = Path(__file__).parents[3]
 SNAPSHOT = ROOT / "tests/e2e/contract_project"
@@ -275,3 +277,11 @@ def test_a_guest_gets_the_crates_that_its_contract_needs(project: Path) -> None:
     assert "# kept" in manifest.read_text()
     write_contract(project, "CONTRACT = Contract(Input, Input)")
     assert codegen(project)[0].added == ()
+
+
+@pytest.mark.parametrize("contract", [Contract(Input, Output), Contract(Input, Output, format="packed"), None])
+def test_an_input_goes_with_what_else_an_env_has(contract: Contract[Any, Any] | None) -> None:
+    guest = Guest(b"", contract, check=False)
+    env = guest.env(Input(17, 23), ExecutorEnv.builder().session_limit(1000).args(["-v"]))
+    assert (env.session_limit, env.args) == (1000, ("-v",))
+    assert env.input == guest.env(Input(17, 23)).input == (17).to_bytes(8, "little") + (23).to_bytes(8, "little")
