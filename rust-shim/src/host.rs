@@ -27,6 +27,7 @@ enum Event {
     /// Take `data` = msgpack map, a progress event.
     Progress = 5,
     /// Take `data` = bincode of segment `arg`.
+    #[cfg(feature = "prove")]
     Segment = 6,
 }
 
@@ -183,6 +184,7 @@ impl Host {
     }
 
     /// Hands over a segment as bincode.
+    #[cfg(feature = "prove")]
     pub fn segment(&self, index: u32, data: &[u8]) -> Result<()> {
         self.call(Event::Segment, index.into(), data, &mut [])
             .map(drop)

@@ -27,6 +27,7 @@ pub struct SessionRecord {
 
 impl SessionRecord {
     /// The digest of the claim that proving the run will prove.
+    #[cfg(feature = "prove")]
     pub fn claim_digest(&self) -> Digest {
         self.claim.digest()
     }
