@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster
 
 from zkhost._shim import CancelToken
@@ -126,10 +127,12 @@ def real(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def cluster(processes: int, threads: int, **variables: str) -> LocalCluster:
-    import dask
-
     environment = {**dask.config.get("distributed.nanny.environ"), **variables}
-    with dask.config.set({"distributed.nanny.environ": environment, "distributed.scheduler.allowed-failures": 20}):
+    options = {
+        "distributed.nanny.environ": environment,
+        "distributed.scheduler.allowed-failures": 20,
+    }
+    with dask.config.set(options):
         return LocalCluster(n_workers=processes, threads_per_worker=threads, dashboard_address=None, memory_limit=0)
 
 
@@ -145,6 +148,8 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=10_000)
     parser.add_argument("--po2", type=int, default=14)
     args = parser.parse_args()
+    # Else scheduler and client keep their last thousand messages, segments and all: see docs/scale.md.
+    dask.config.set({"distributed.admin.low-level-log-length": 0})
     args.segments = args.segments or (120 if args.what == "losses" else 5000)
     args.seconds = args.seconds or (0.5 if args.what == "losses" else 1.0)
     print(json.dumps({"simulated": simulated, "losses": losses, "real": real}[args.what](args), indent=1))
