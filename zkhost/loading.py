@@ -62,7 +62,7 @@ def _find(where: str | Path | ModuleType, name: str | None) -> tuple[str, bytes]
     if path.is_file():
         return name or path.stem, read_program_file(path)
     if path.is_dir():
-        found, program = find_program(path, name)
+        found, program, _ = find_program(path, name)
         return found, program.read_bytes()
     if isinstance(where, str) and re.fullmatch(r"[A-Za-z_][\w.]*", where):
         try:

@@ -49,13 +49,13 @@ def read_program(target: Path, guest_name: str | None = None) -> bytes:
 
     if not target.is_dir():
         return read_program_file(target)
-    from zkhost.contract.project import check_built, find_contract
+    from zkhost.contract.project import check_built
     from zkhost.guest.programs import find_program
 
-    guest, file = find_program(target, guest_name)
+    guest, file, root = find_program(target, guest_name)
     program = read_program_file(file)
-    if (contract := find_contract(target)) is not None:
-        check_built(contract.parent, guest, program)
+    if root is not None:
+        check_built(root, guest, program)
     return program
 
 

@@ -51,22 +51,25 @@ def load_contracts(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]
     A contract called CONTRACT belongs to the project's only guest: its name is "" here. Raises ContractError where
     there is none, or where the file cannot be run (the cause is chained).
     """
-    module = _run(file.resolve())
-    found = _contracts(module)
-    if not found:
+    declared = _declared(file)
+    if declared is None:
         raise ContractError(
             f"{file} declares no contract",
             hint="add one for each guest, as in: multiply = zkhost.Contract(Input, Output)",
         )
-    return module, found
+    return declared
 
 
-def _contracts(module: ModuleType) -> dict[str, Contract[Any, Any]]:
+def _declared(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]]] | None:
+    """As load_contracts; None for a file that is missing or has but types."""
+    if not file.is_file():
+        return None
+    module = _run(file.resolve())
     found: dict[str, Contract[Any, Any]] = {}
     for variable, value in vars(module).items():
         if isinstance(value, Contract) and not variable.startswith("_") and value not in found.values():
             found[value.guest or ("" if variable.upper() == "CONTRACT" else variable)] = value
-    return found
+    return (module, found) if found else None
 
 
 def codegen(start: Path, *, check: bool = False) -> list[Written]:
@@ -90,10 +93,10 @@ def update_contract(root: Path, *, check: bool = False) -> list[Written]:
     With `check` nothing is written, and a module that is not what the contract says raises ContractError.
     """
     file = root / CONTRACT_FILE
-    module = _run(file.resolve()) if file.is_file() else None
-    if module is None or not (contracts := _contracts(module)):
+    declared = _declared(file)
+    if declared is None:
         return []
-    written = list(_codegen(file, module, contracts, check))
+    written = list(_codegen(file, *declared, check))
     if check and (stale := [str(each.path) for each in written if each.changed]):
         raise ContractError(
             f"not what {file} says: {', '.join(stale)}", hint="run `zkhost build`, and commit what it writes"
@@ -103,9 +106,8 @@ def update_contract(root: Path, *, check: bool = False) -> list[Written]:
 
 def check_built(root: Path, guest: str, program: bytes) -> None:
     """Checks a project's built guest against its contract, if it has one. Raises ContractDriftError where they differ."""
-    file = root / CONTRACT_FILE
-    contracts = _contracts(_run(file.resolve())) if file.is_file() else {}
-    for name, contract in contracts.items():
+    declared = _declared(root / CONTRACT_FILE)
+    for name, contract in (declared[1] if declared else {}).items():
         if name == "" or _spelt(name, (guest,)) == guest:
             check_contract(program, text_of(contract), guest)
 

@@ -18,8 +18,10 @@ from zkhost.guest.discover import GuestProject, find_project
 F = TypeVar("F")
 
 
-def find_program(folder: Path, name: str | None) -> tuple[str, Path]:
-    """Name and program binary of a built guest; `name` may be None where there is only one.
+def find_program(folder: Path, name: str | None) -> tuple[str, Path, Path | None]:
+    """Name and program binary of a built guest, and its project's root (None for a binary that belongs to none).
+
+    `name` may be None where there is only one.
 
     Raises GuestNotFoundError, which says what was looked for and what is there.
     """
@@ -31,8 +33,9 @@ def find_program(folder: Path, name: str | None) -> tuple[str, Path]:
             raise
     else:
         if not loose or _is_part(folder.resolve(), project):
-            return _of_project(project, name, {} if folder.resolve() == project.methods else loose)
-    return pick(loose, name, f"in {folder}")
+            found = _of_project(project, name, {} if folder.resolve() == project.methods else loose)
+            return *found, project.root
+    return *pick(loose, name, f"in {folder}"), None
 
 
 def pick(found: dict[str, F], name: str | None, where: str, hint: str | None = None) -> tuple[str, F]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import pytest
 from click.testing import CliRunner
 
+from zkhost.cli._guest_io import read_program
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
 from zkhost.contract import Contract
 from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
@@ -20,6 +22,7 @@ from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of, text_of
 from zkhost.errors import ContractDriftError, ContractError, SchemaError
 from zkhost.executor_env import ExecutorEnv
+from zkhost.methods import FACTORS_PATH
 from zkhost.program import Guest
 
 ROOT = Path(__file__).parents[3]
@@ -285,3 +288,12 @@ def test_an_input_goes_with_what_else_an_env_has(contract: Contract[Any, Any] | 
     env = guest.env(Input(17, 23), ExecutorEnv.builder().session_limit(1000).args(["-v"]))
     assert (env.session_limit, env.args) == (1000, ("-v",))
     assert env.input == guest.env(Input(17, 23)).input == (17).to_bytes(8, "little") + (23).to_bytes(8, "little")
+
+
+def test_no_contract_is_run_for_a_binary_that_belongs_to_no_project(tmp_path: Path) -> None:
+    """A contract.py of whoever owns a folder above is somebody's code: the command line must not run it."""
+    (tmp_path / "contract.py").write_text("raise SystemExit('run')")
+    folder = tmp_path / "binaries"
+    folder.mkdir()
+    shutil.copy(FACTORS_PATH, folder / "factors.bin")
+    assert read_program(folder) == FACTORS_PATH.read_bytes()
