@@ -224,3 +224,27 @@ pub unsafe extern "C" fn zkhost_free(frame: *mut u8, len: usize) {
         drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(frame, len)) });
     }
 }
+
+/// The functions of CPython whose addresses `zkhost_codec` wants, in this order, each name followed by a space.
+#[no_mangle]
+pub extern "C" fn zkhost_codec_functions() -> *const std::ffi::c_char {
+    native_codec::FUNCTIONS.as_ptr().cast()
+}
+
+/// The codec's fast path for one type: a Python tuple of two functions, or None where there is none for it.
+///
+/// # Safety
+/// As for `native_codec::functions`: called with Python's lock held, complete tables and live objects.
+#[no_mangle]
+pub unsafe extern "C" fn zkhost_codec(
+    functions: *const std::ffi::c_void,
+    objects: *const std::ffi::c_void,
+    description: *mut std::ffi::c_void,
+    packed: bool,
+    encode: *mut std::ffi::c_void,
+    decode: *mut std::ffi::c_void,
+) -> *mut std::ffi::c_void {
+    keep_freed_memory();
+    // SAFETY: by this function's contract.
+    unsafe { native_codec::functions(functions, objects, description, packed, encode, decode) }
+}

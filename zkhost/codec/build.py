@@ -6,13 +6,14 @@ slow). Storing them directly is equivalent if nobody added a `__post_init__`, `_
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 from . import schema as s
 from .source import Source
 
-__all__ = ["build_lines"]
+__all__ = ["build_lines", "stored_directly"]
 
 
 def build_lines(source: Source, cls: type, fields: tuple[s.Field, ...], values: list[str], x: str) -> Iterator[str]:
@@ -33,10 +34,16 @@ def build_lines(source: Source, cls: type, fields: tuple[s.Field, ...], values: 
             yield f"{inner}[{f.name!r}] = {value}"
 
 
+def stored_directly(cls: type, fields: tuple[s.Field, ...]) -> bool:
+    """Whether storing the fields in a bare instance comes to the same as calling the class."""
+    return _way(cls, fields) != "call"
+
+
 def _way(cls: Any, fields: tuple[s.Field, ...]) -> str:
     code = getattr(cls.__init__, "__code__", None)
     generated = code is not None and code.co_filename == "<string>" and "__init__" in cls.__dict__
-    if not generated or hasattr(cls, "__post_init__") or cls.__new__ is not object.__new__:
+    own = hasattr(cls, "__post_init__") or cls.__new__ is not object.__new__
+    if not generated or own or inspect.isabstract(cls):
         return "call"
     attributes = [getattr(cls, f.name, None) for f in fields]
     members = [hasattr(type(a), "__set__") for a in attributes]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, overload
 
-from .codec import Codec, WireFormat, Words, as_words, codec
+from .codec import Codec, WireFormat, Words, codec
+from .general import as_words
 from .report import refuse_words
 
 __all__ = ["Reader", "Writer"]

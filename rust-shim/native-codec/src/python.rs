@@ -1,0 +1,261 @@
+//! CPython's stable ABI, found at run time. Python itself hands over the addresses, so one library serves every CPython,
+//! and is loaded where there is none.
+
+use std::ffi::{c_char, c_int, c_longlong, c_ulonglong, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+/// `PyObject *`.
+pub type Raw = *mut c_void;
+type Size = isize;
+
+/// Declares functions of CPython: their names, in the order in which Python gives their addresses, and how to call them.
+macro_rules! functions {
+    ($(fn $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        /// The names of the functions, each followed by a space; a C string.
+        pub const FUNCTIONS: &str = concat!($(stringify!($name), " ",)* "\0");
+
+        #[repr(C)]
+        #[allow(non_snake_case)]
+        struct Functions {
+            $($name: unsafe extern "C" fn($($type),*) $(-> $result)?,)*
+        }
+
+        $(
+            #[allow(non_snake_case)]
+            #[inline(always)]
+            pub unsafe fn $name($($arg: $type),*) $(-> $result)? {
+                // SAFETY: as for CPython's function of this name.
+                unsafe { (python().functions.$name)($($arg),*) }
+            }
+        )*
+    };
+}
+
+functions! {
+    fn Py_IncRef(object: Raw);
+    fn Py_DecRef(object: Raw);
+    fn PyErr_Occurred() -> Raw;
+    fn PyErr_Clear();
+    fn PyErr_ExceptionMatches(class: Raw) -> c_int;
+    fn PyErr_CheckSignals() -> c_int;
+    fn PyGC_Disable() -> c_int;
+    fn PyGC_Enable() -> c_int;
+    fn PyObject_GetAttr(object: Raw, name: Raw) -> Raw;
+    fn PyObject_GenericSetAttr(object: Raw, name: Raw, value: Raw) -> c_int;
+    fn PyObject_Call(callable: Raw, args: Raw, kwargs: Raw) -> Raw;
+    fn PyObject_Vectorcall(callable: Raw, args: *const Raw, count: usize, names: Raw) -> Raw;
+    fn PyType_GenericAlloc(class: Raw, items: Size) -> Raw;
+    fn PyLong_AsLongLong(object: Raw) -> c_longlong;
+    fn PyLong_AsUnsignedLongLong(object: Raw) -> c_ulonglong;
+    fn PyLong_FromLongLong(value: c_longlong) -> Raw;
+    fn PyLong_FromUnsignedLongLong(value: c_ulonglong) -> Raw;
+    fn PyNumber_And(left: Raw, right: Raw) -> Raw;
+    fn PyNumber_Or(left: Raw, right: Raw) -> Raw;
+    fn PyNumber_Lshift(left: Raw, right: Raw) -> Raw;
+    fn PyNumber_Rshift(left: Raw, right: Raw) -> Raw;
+    fn PyFloat_AsDouble(object: Raw) -> f64;
+    fn PyFloat_FromDouble(value: f64) -> Raw;
+    fn PyUnicode_AsUTF8AndSize(object: Raw, size: *mut Size) -> *const c_char;
+    fn PyUnicode_FromStringAndSize(text: *const c_char, size: Size) -> Raw;
+    fn PyBytes_AsString(object: Raw) -> *mut c_char;
+    fn PyBytes_Size(object: Raw) -> Size;
+    fn PyBytes_FromStringAndSize(bytes: *const c_char, size: Size) -> Raw;
+    fn _PyBytes_Resize(bytes: *mut Raw, size: Size) -> c_int;
+    fn PyList_New(size: Size) -> Raw;
+    fn PyList_Size(list: Raw) -> Size;
+    fn PyList_GetItem(list: Raw, index: Size) -> Raw;
+    fn PyList_SetItem(list: Raw, index: Size, item: Raw) -> c_int;
+    fn PyTuple_New(size: Size) -> Raw;
+    fn PyTuple_Size(tuple: Raw) -> Size;
+    fn PyTuple_GetItem(tuple: Raw, index: Size) -> Raw;
+    fn PyTuple_SetItem(tuple: Raw, index: Size, item: Raw) -> c_int;
+    fn PyDict_New() -> Raw;
+    fn PyDict_SetItem(dict: Raw, key: Raw, value: Raw) -> c_int;
+    fn PyCapsule_New(pointer: *mut c_void, name: *const c_char, destructor: unsafe extern "C" fn(Raw)) -> Raw;
+    fn PyCapsule_GetPointer(capsule: Raw, name: *const c_char) -> *mut c_void;
+    fn PyCFunction_NewEx(method: *const c_void, owner: Raw, module: Raw) -> Raw;
+}
+
+/// Objects that Python hands over, in this order, and keeps alive.
+#[repr(C)]
+pub struct Objects {
+    pub int: Raw,
+    pub float: Raw,
+    pub str: Raw,
+    pub bytes: Raw,
+    pub list: Raw,
+    pub tuple: Raw,
+    pub none: Raw,
+    pub r#false: Raw,
+    pub r#true: Raw,
+    /// The class Exception.
+    pub exception: Raw,
+    /// The empty tuple.
+    pub no_arguments: Raw,
+    /// The int 2**64 - 1.
+    pub low_half: Raw,
+    /// The int 64.
+    pub half_bits: Raw,
+}
+
+struct Python {
+    functions: Functions,
+    objects: Objects,
+}
+
+// SAFETY: only used by threads that hold the interpreter's lock.
+unsafe impl Send for Python {}
+// SAFETY: as above.
+unsafe impl Sync for Python {}
+
+static PYTHON: OnceLock<Python> = OnceLock::new();
+
+/// Takes the tables: addresses of FUNCTIONS and of `Objects`. Only the first call counts.
+///
+/// # Safety
+/// Both must be complete and in order, and what they point to must live as long as the process.
+pub unsafe fn init(functions: *const c_void, objects: *const c_void) {
+    PYTHON.get_or_init(|| Python {
+        // SAFETY: by this function's contract; the table is an array of addresses, as the struct is.
+        functions: unsafe { ptr::read(functions.cast()) },
+        // SAFETY: as above.
+        objects: unsafe { ptr::read(objects.cast()) },
+    });
+}
+
+#[inline(always)]
+fn python() -> &'static Python {
+    // SAFETY: every way into this crate begins with `init`.
+    unsafe { PYTHON.get().unwrap_unchecked() }
+}
+
+/// The objects that are known by address.
+#[inline(always)]
+pub fn known() -> &'static Objects {
+    &python().objects
+}
+
+/// The class of an object.
+///
+/// # Safety
+/// `object` must be a live object.
+#[inline(always)]
+pub unsafe fn class_of(object: Raw) -> Raw {
+    // SAFETY: `ob_type` follows the reference count, a word, in the stable ABI; Python checks that before it calls us.
+    unsafe { *object.cast::<Raw>().add(1) }
+}
+
+/// Why a fast path ends: the general path shall take the value, or a Python exception is pending.
+pub struct Stop;
+
+/// A reference of our own to an object.
+pub struct Owned(Raw);
+
+impl Owned {
+    /// Takes over a new reference; null is a failure of the call that gave it.
+    ///
+    /// # Safety
+    /// `object` must be null or a new reference.
+    #[inline(always)]
+    pub unsafe fn new(object: Raw) -> Result<Self, Stop> {
+        if object.is_null() {
+            Err(Stop)
+        } else {
+            Ok(Self(object))
+        }
+    }
+
+    /// Makes a reference of our own from one that somebody else holds.
+    ///
+    /// # Safety
+    /// `object` must be null or a live object.
+    #[inline(always)]
+    pub unsafe fn share(object: Raw) -> Result<Self, Stop> {
+        if object.is_null() {
+            return Err(Stop);
+        }
+        // SAFETY: by this function's contract.
+        unsafe { Py_IncRef(object) };
+        Ok(Self(object))
+    }
+
+    #[inline(always)]
+    pub fn raw(&self) -> Raw {
+        self.0
+    }
+
+    /// Gives the reference away.
+    #[inline(always)]
+    pub fn into_raw(self) -> Raw {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+}
+
+impl Drop for Owned {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours.
+        unsafe { Py_DecRef(self.0) };
+    }
+}
+
+/// Turns a status of CPython, 0 or negative, into a result.
+#[inline(always)]
+pub fn done(status: c_int) -> Result<(), Stop> {
+    if status < 0 {
+        Err(Stop)
+    } else {
+        Ok(())
+    }
+}
+
+/// The bytes of a bytes object.
+///
+/// # Safety
+/// `object` must be a bytes object that outlives the slice.
+#[inline(always)]
+pub unsafe fn bytes_of<'a>(object: Raw) -> &'a [u8] {
+    // SAFETY: by this function's contract; a bytes object does not change.
+    unsafe {
+        std::slice::from_raw_parts(
+            PyBytes_AsString(object).cast(),
+            PyBytes_Size(object) as usize,
+        )
+    }
+}
+
+/// The UTF-8 of a str.
+///
+/// # Safety
+/// `object` must be a str that outlives the slice.
+#[inline(always)]
+pub unsafe fn text_of<'a>(object: Raw) -> Result<&'a str, Stop> {
+    let mut size = 0;
+    // SAFETY: by this function's contract.
+    let text = unsafe { PyUnicode_AsUTF8AndSize(object, &raw mut size) };
+    if text.is_null() {
+        return Err(Stop);
+    }
+    // SAFETY: CPython gave that many bytes of UTF-8, which the object keeps.
+    Ok(unsafe {
+        std::str::from_utf8_unchecked(std::slice::from_raw_parts(text.cast(), size as usize))
+    })
+}
+
+/// A new bytes object.
+///
+/// # Safety
+/// The caller must hold the interpreter's lock.
+#[inline(always)]
+pub unsafe fn new_bytes(bytes: &[u8]) -> Result<Owned, Stop> {
+    // SAFETY: so many bytes are there.
+    unsafe {
+        Owned::new(PyBytes_FromStringAndSize(
+            bytes.as_ptr().cast(),
+            bytes.len() as Size,
+        ))
+    }
+}
