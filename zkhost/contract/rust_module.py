@@ -7,7 +7,8 @@ from zkhost.contract.fingerprint import contract_text, embedded
 from zkhost.contract.model import Array, Guest, Item, Module, Named, RustType, field_types, walk
 from zkhost.contract.names import rust_identifier, snake_case
 from zkhost.contract.recursion import box_recursion
-from zkhost.contract.rust_source import LONGEST_ARRAY, doc_lines, item_source, type_text
+from zkhost.contract.rust_layout import LONGEST_ARRAY, type_text
+from zkhost.contract.rust_source import doc_lines, item_source
 
 _IMPORTS = {
     "Box": "alloc::boxed",

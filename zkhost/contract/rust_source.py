@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
-from zkhost.contract.model import Array, Enum, Fields, Item, Named, RustType, Tuple, Variant, walk
+from zkhost.contract.model import Enum, Field, Fields, Item, Struct, Variant
 from zkhost.contract.names import rust_identifier
+from zkhost.contract.rust_layout import CALL_WIDTH, INDENT, MAX_WIDTH, Part, Room, assigned, bracketed, type_text
 
-MAX_WIDTH = 100
-LONGEST_ARRAY = 32
-"""serde's own limit: longer arrays are `zkhost_guest::BigArray`."""
 _STRUCT_VARIANT_WIDTH = 35
-_CALL_WIDTH = 60
-_INDENT = "    "
 
-
-def type_text(rust_type: RustType) -> str:
-    """The type on one line."""
-    match rust_type:
-        case Named(name, ()):
-            return rust_identifier(name)
-        case Named(name, args):
-            return f"{rust_identifier(name)}<{', '.join(map(type_text, args))}>"
-        case Tuple((only,)):
-            return f"({type_text(only)},)"
-        case Tuple(items):
-            return f"({', '.join(map(type_text, items))})"
-        case Array(item, length) if length > LONGEST_ARRAY:
-            return f"BigArray<{type_text(item)}, {length}>"
-        case Array(item, length):
-            return f"[{type_text(item)}; {length}]"
+_Layout = Callable[[str, Field, Room], str | None]
+"""A field's prefix (its name and a colon, or nothing, behind its visibility), the field and where it may stand."""
 
 
 def item_source(item: Item, derives: Sequence[str] = ()) -> str:
-    """A struct or enum with its documentation and derives, without a line end."""
+    """A struct or enum with its documentation and derives, without a line end.
+
+    rustfmt leaves as it is what it finds no layout for, which takes names of some 90 columns: each field gets one line.
+    """
     head = [*doc_lines(item.doc), *([f"#[derive({', '.join(derives)})]"] if derives else [])]
-    params = f"<{', '.join(item.params)}>" if item.params else ""
-    name = rust_identifier(item.name) + params
-    if isinstance(item, Enum):
-        return "\n".join([*head, *_enum_lines(name, item.variants)])
-    return "\n".join([*head, *_fields_lines(f"pub struct {name}", item.fields, ";", public=True)])
+    return "\n".join([*head, _source(item, _laid_out) or _source(item, _plain) or ""])
+
+
+def _source(item: Item, layout: _Layout) -> str | None:
+    return _enum_source(item, layout) if isinstance(item, Enum) else _struct_source(item, layout)
 
 
 def doc_lines(text: str, *, inner: bool = False) -> list[str]:
@@ -48,93 +34,99 @@ def doc_lines(text: str, *, inner: bool = False) -> list[str]:
     return [f"{mark} {line}".rstrip() for line in text.strip().splitlines()] if text.strip() else []
 
 
-def _fields_lines(head: str, fields: Fields, end: str, *, public: bool, width: int | None = None) -> list[str]:
-    """`head` with its fields; `width` bounds a named struct on one line, None: never on one line."""
-    if fields.kind == "unit":
-        return [head + end]
-    if fields.kind == "tuple":
-        parts = [("pub " if public else "") + type_text(f.type) for f in fields.items]
-        one_line = f"{head}({', '.join(parts)}){end}"
-        fits = len(", ".join(parts)) <= _CALL_WIDTH and len(one_line) <= MAX_WIDTH - (0 if public else 4)
-        if fits and not any(f.doc or _breaks(f.type) for f in fields.items):
-            return [one_line]
-        lines = [f"{head}("]
-        for item in fields.items:
-            lines += _indented(doc_lines(item.doc))
-            lines += _typed_lines("pub " if public else "", item.type, public)
-        return [*lines, f"){end}"]
-    end = "" if end == ";" else end
-    if not fields.items:
-        return [f"{head} {{}}{end}"]
-    if width is not None and not any(f.doc for f in fields.items):
-        inside = ", ".join(f"{rust_identifier(f.name)}: {type_text(f.type)}" for f in fields.items)
-        if len(inside) <= width and not any(_breaks(f.type) for f in fields.items):
-            return [f"{head} {{ {inside} }}{end}"]
-    lines = [f"{head} {{"]
-    for item in fields.items:
-        lines += _indented(doc_lines(item.doc))
-        lines += _typed_lines(f"{'pub ' if public else ''}{rust_identifier(item.name)}: ", item.type, public)
-    return [*lines, f"}}{end}"]
+def _laid_out(prefix: str, field: Field, room: Room) -> str | None:
+    text = assigned(prefix, field.type, room)
+    return text and _indented([*doc_lines(field.doc), text], room.indent)
 
 
-def _typed_lines(prefix: str, rust_type: RustType, top: bool) -> list[str]:
-    """`prefix` and the type and a comma, indented once, inside an item at the left margin (`top`) or in an enum."""
-    room = MAX_WIDTH - (4 if top else 8)
-    one_line = f"{prefix}{type_text(rust_type)},"
-    if len(one_line) <= room and not _breaks(rust_type):
-        return [_INDENT + one_line]
-    if prefix.endswith(": ") and len(type_text(rust_type)) + 5 <= room and not _breaks(rust_type):
-        return [_INDENT + prefix.rstrip(), f"{_INDENT * 2}{type_text(rust_type)},"]
-    first, *rest = _broken(rust_type, room)
-    return [_INDENT + line for line in (prefix + first, *rest[:-1], rest[-1] + ",")] if rest else [_INDENT + one_line]
+def _plain(prefix: str, field: Field, room: Room) -> str:
+    text = f"{prefix} {type_text(field.type)}" if prefix.endswith(":") else prefix + type_text(field.type)
+    return _indented([*doc_lines(field.doc), text], room.indent)
 
 
-def _breaks(rust_type: RustType) -> bool:
-    """Whether rustfmt breaks the type wherever it stands: tuples have a width of their own, as calls have."""
-    tuples = (t for t in walk(rust_type) if isinstance(t, Tuple))
-    return any(len(", ".join(map(type_text, t.items))) > _CALL_WIDTH for t in tuples)
+def _indented(lines: Sequence[str], indent: int) -> str:
+    return f"\n{' ' * indent}".join(lines)
 
 
-def _broken(rust_type: RustType, room: int) -> list[str]:
-    """The type over several lines, the outermost list of types one a line."""
-    match rust_type:
-        case Named(name, args) if args:
-            opening, closing, inner = f"{rust_identifier(name)}<", ">", args
-        case Tuple(items) if items:
-            opening, closing, inner = "(", ")", items
-        case _:
-            return [type_text(rust_type)]
-    if len(inner) == 1 and isinstance(inner[0], Tuple) and inner[0].items:
-        first, *middle, last = _broken(inner[0], room)
-        return [opening + first, *middle, last + closing]
-    lines = [opening]
-    for each in inner:
-        text = type_text(each) + ","
-        if len(text) > room - 4 or _breaks(each):
-            *broken, last = _broken(each, room - 4)
-            lines += _indented([*broken, last + ","])
-        else:
-            lines.append(_INDENT + text)
-    return [*lines, closing]
+def _struct_source(item: Struct, layout: _Layout) -> str | None:
+    head = f"pub struct {rust_identifier(item.name)}"
+    if item.fields.kind == "unit":
+        return f"{head}{_params(head, item.params)};"
+    if item.fields.kind == "named":
+        return _named(_opened(head, item.params, item.fields.items), item.fields, layout, public="pub ")
+    text = _unnamed(head + _params(head, item.params), item.fields, layout, "pub ")
+    return text and text + ";"
 
 
-def _enum_lines(name: str, variants: Sequence[Variant]) -> list[str]:
-    if not variants:
-        return [f"pub enum {name} {{}}"]
-    blocks = [_variant_lines(v, _STRUCT_VARIANT_WIDTH) for v in variants]
+def _enum_source(item: Enum, layout: _Layout) -> str | None:
+    opened = _opened(f"pub enum {rust_identifier(item.name)}", item.params, item.variants)
+    if not item.variants:
+        return opened + "}"
+    variants = [_variant(v, layout, _STRUCT_VARIANT_WIDTH) for v in item.variants]
     # rustfmt's rule: where one variant needs several lines and another does not, no struct variant stays on one.
-    if len({len(block) > 1 for block in blocks}) == 2:
-        blocks = [_variant_lines(v, 0) for v in variants]
-    return [f"pub enum {name} {{", *_indented([line for block in blocks for line in block]), "}"]
+    if len({"\n" in (text or "") for text in variants}) == 2:
+        variants = [_variant(v, layout, 0) for v in item.variants]
+    texts = [f"{text}," for text in variants if text is not None]
+    return f"{_indented([opened, *texts], INDENT)}\n}}" if len(texts) == len(variants) else None
 
 
-def _variant_lines(variant: Variant, width: int) -> list[str]:
-    body = _fields_lines(rust_identifier(variant.name), variant.fields, ",", public=False, width=width)
-    return [*doc_lines(variant.doc), *body]
+def _variant(variant: Variant, layout: _Layout, width: int) -> str | None:
+    name, fields = rust_identifier(variant.name), variant.fields
+    text: str | None = name
+    if fields.kind == "tuple":
+        text = _unnamed(name, fields, layout, indent=INDENT)
+    elif fields.kind == "named":
+        text = _named(_opened(name, (), fields.items, INDENT), fields, layout, indent=INDENT, width=width)
+    return text and _indented([*doc_lines(variant.doc), text], INDENT)
 
 
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [_INDENT + line if line else line for line in lines]
+def _params(head: str, params: Sequence[str]) -> str:
+    """The type parameters in their brackets, behind `head`."""
+    room = Room(max(MAX_WIDTH - len(head), 0), 0)
+    parts = [_part(name) for name in params]
+    return bracketed("", "<>", parts, room, MAX_WIDTH) or "" if parts else ""
 
 
-__all__ = ["LONGEST_ARRAY", "doc_lines", "item_source", "type_text"]
+def _part(name: str) -> Part:
+    return Part(lambda room: name)
+
+
+def _opened(head: str, params: Sequence[str], content: Sequence[object], indent: int = 0) -> str:
+    """`head` with its parameters and the opening brace, which stands on a line of its own where it does not fit."""
+    whole = head + _params(head, params)
+    fits = len(whole.rpartition("\n")[2]) + len(" {" if content else " {}") <= MAX_WIDTH
+    return whole + (" {" if fits else f"\n{' ' * indent}{{")
+
+
+def _unnamed(head: str, fields: Fields, layout: _Layout, public: str = "", indent: int = 0) -> str | None:
+    """`head` with the fields of a tuple struct or variant."""
+    if not fields.items:
+        return _empty(head, "()", indent)
+    parts = [Part(functools.partial(layout, public, item)) for item in fields.items]
+    return bracketed(head, "()", parts, Room(MAX_WIDTH - indent - 1, indent), CALL_WIDTH)
+
+
+def _named(
+    opened: str, fields: Fields, layout: _Layout, *, public: str = "", indent: int = 0, width: int = 0
+) -> str | None:
+    """`opened` with named fields, up to `width` columns of them on one line."""
+    if not fields.items:
+        return _empty(opened, "}", indent)
+    room = Room(MAX_WIDTH - indent - INDENT - 1, indent + INDENT)
+    laid = [layout(f"{public}{rust_identifier(item.name)}:", item, room) for item in fields.items]
+    texts = [text for text in laid if text is not None]
+    if len(texts) < len(laid):
+        return None
+    inside = ", ".join(texts)
+    if "\n" not in inside and len(inside) <= min(width, MAX_WIDTH - indent - len(opened) - 3):
+        return f"{opened} {inside} }}"
+    return f"{_indented([opened, *(f'{text},' for text in texts)], room.indent)}\n{' ' * indent}}}"
+
+
+def _empty(opened: str, end: str, indent: int) -> str:
+    """What has no fields: `end` goes to the next line three columns before the edge, however short it is."""
+    last = opened.rpartition("\n")[2] if "\n" in opened else " " * indent + opened
+    return opened + (f"\n{' ' * indent}" if len(last) + 3 > MAX_WIDTH else "") + end
+
+
+__all__ = ["doc_lines", "item_source"]
