@@ -8,10 +8,8 @@ With a cache, a second call with the same inputs proves only those that are not 
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from zkhost.errors import CancelledError, ConfigError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from zkhost._shim import CancelToken
     from zkhost.cache import ReceiptCache
     from zkhost.executor_env import ExecutorEnv
@@ -85,6 +85,8 @@ class Bulk:
         cache: ReceiptCache | Path | str | None = None,
     ) -> AsyncIterator[MapResult]:
         """As `map`, for `async for`. Cancelling the task cancels what is under way."""
+        import asyncio  # half the time of importing this module, for this method alone
+
         from zkhost._shim import CancelToken
 
         token = CancelToken()
@@ -106,6 +108,8 @@ def _results(
     cache: ReceiptCache | Path | str | None,
     cancel: CancelToken | None,
 ) -> Iterator[MapResult]:
+    from concurrent.futures import ThreadPoolExecutor
+
     from zkhost._shim import CancelToken
     from zkhost.provers._kept import cached, open_cache
     from zkhost.provers.base import ProverOpts, program_bytes

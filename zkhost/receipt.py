@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
@@ -157,7 +156,7 @@ class Receipt:
         if file.exists() and not file.is_file():
             file.write_bytes(data)  # a pipe or a device
             return
-        new = file.with_name(f".{file.name}.{secrets.token_hex(4)}.new")
+        new = file.with_name(f".{file.name}.{os.urandom(4).hex()}.new")
         try:
             new.write_bytes(data)
             new.replace(file)

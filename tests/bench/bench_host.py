@@ -2,6 +2,9 @@
 
     . tools/env.sh && cargo build --release -p zkhost-bench-host
     python tests/bench/bench_host.py --rust-host "$CARGO_TARGET_DIR/release/rust-host" [--runs 5] [--mode execute,prove]
+                                     [--burn BURN.bin --cycles 1000000,10000000]
+
+With the test guest `burn`, also executes that many cycles: what Python costs is the same for every guest.
 
 Times are taken inside each process, once, when it has loaded its libraries: around the input, executing (and proving and
 verifying) alone. Memory is the process's peak, Python's own included.
@@ -20,13 +23,17 @@ from zkhost.methods import FACTORS_PATH
 
 ZKHOST = """
 import sys, time
-import zkhost, zkhost.methods
+import zkhost.methods
+from zkhost import ExecutorEnv
 from zkhost.codec import U64
 program = open(sys.argv[2], "rb").read()
 executor, prover = zkhost.default_executor(), zkhost.default_prover()
 started = time.perf_counter()
-env = zkhost.ExecutorEnv.builder().write(17, U64).write(23, U64).build()
-if sys.argv[1] == "execute":
+if sys.argv[1] == "burn":
+    env = ExecutorEnv.builder().write_slice(int(sys.argv[3]).to_bytes(8, "little")).build()
+else:
+    env = ExecutorEnv.builder().write(17, U64).write(23, U64).build()
+if sys.argv[1] != "prove":
     executor.execute(env, program)
 else:
     prover.prove(env, program).receipt.verify(zkhost.methods.FACTORS_ID)
@@ -49,20 +56,26 @@ def main() -> None:
     parser.add_argument("--rust-host", required=True)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--mode", default="execute,prove")
+    parser.add_argument("--burn")
+    parser.add_argument("--cycles", default="1000000,10000000,100000000")
     args = parser.parse_args()
     print(
         "| mode | zkhost s | Rust host s | ratio | zkhost MiB | Rust host MiB | ratio |\n|---|---:|---:|---:|---:|---:|---:|"
     )
-    for mode in args.mode.split(","):
+    modes = [[mode, str(FACTORS_PATH)] for mode in args.mode.split(",") if mode]
+    modes += [["burn", args.burn, cycles] for cycles in args.cycles.split(",") if args.burn]
+    for mode in modes:
         ours: list[tuple[float, float]] = []
         theirs: list[tuple[float, float]] = []
         for _ in range(args.runs):
-            ours.append(measure([sys.executable, "-c", ZKHOST, mode, str(FACTORS_PATH)]))
-            theirs.append(measure([args.rust_host, mode, str(FACTORS_PATH)]))
+            ours.append(measure([sys.executable, "-c", ZKHOST, *mode]))
+            theirs.append(measure([args.rust_host, *mode]))
         time_ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, theirs, strict=True))
         memory_ratio = statistics.median(a[1] / b[1] for a, b in zip(ours, theirs, strict=True))
         a, b = ([statistics.median(run[i] for run in runs) for i in (0, 1)] for runs in (ours, theirs))
-        print(f"| {mode} | {a[0]:.4f} | {b[0]:.4f} | {time_ratio:.3f} | {a[1]:.0f} | {b[1]:.0f} | {memory_ratio:.3f} |")
+        print(
+            f"| {' '.join(mode[::2])} | {a[0]:.4f} | {b[0]:.4f} | {time_ratio:.3f} | {a[1]:.0f} | {b[1]:.0f} | {memory_ratio:.3f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ In-process and r0vm proving differ in who works on a piece (`Workbench`); progre
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 import warnings
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zkhost import _config, _shim
 from zkhost.claim import ReceiptKind
 from zkhost.errors import RecursionUnavailableError
-from zkhost.provers import calibration
 from zkhost.provers._meter import Meter
 from zkhost.provers.base import OnProgress, ProverOpts, require_success
 from zkhost.receipt import DevModeWarning, Receipt
@@ -108,6 +106,8 @@ class Run:
                     spent.setdefault(po2, []).append(time.monotonic() - started)
         meter.proving(store.pieces, [])
         if self.calibrate is not None:
+            from zkhost.provers import calibration
+
             calibration.record(self.calibrate, spent)
 
         data = self._assemble(session)
@@ -141,6 +141,8 @@ class Run:
             kind, index = event["piece"]
             with lock:
                 if keep is not None and kind == "segment":
+                    import shutil
+
                     shutil.copy(self.store.spool / f"{index}.bincode", keep)
                 self.store.take(kind, index)
             if kind == "segment":

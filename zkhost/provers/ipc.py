@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
 from zkhost.claim import ReceiptKind
-from zkhost.provers import _kept, _segments
+from zkhost.provers import _segments
 from zkhost.provers._bench_prover import BenchProver
 from zkhost.provers._segments import Run
 from zkhost.provers.base import (
@@ -92,6 +92,8 @@ class IpcProver(BenchProver):
         cache: ReceiptCache | Path | str | None = None,
     ) -> ProveInfo:
         """Run a guest and prove the run, segment by segment. Result, `checkpoint` and `cache`: as LocalProver."""
+        from zkhost.provers import _kept  # not for who only executes
+
         binary = program_bytes(program)
 
         def work(env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:

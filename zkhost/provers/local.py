@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import platform
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost import _shim
 from zkhost.errors import ProverUnavailableError
-from zkhost.provers import _kept, _segments
+from zkhost.provers import _segments
 from zkhost.provers._bench import LocalBench
 from zkhost.provers._bench_prover import BenchProver
-from zkhost.provers._isolated import IsolatedBench
 from zkhost.provers.base import (
     OnProgress,
     Program,
@@ -49,7 +48,7 @@ class LocalProver(BenchProver):
                 "this build of zkhost has no in-process prover",
                 hint="rebuild it with the cargo feature `prove`, or use r0vm: RISC0_PROVER=ipc",
             )
-        self.info = ProverInfo("local", f"this process on {platform.node()}", info["risc0_version"], reason)
+        self.info = ProverInfo("local", f"this process on {os.uname().nodename}", info["risc0_version"], reason)
         self._bench = LocalBench()
 
     def __repr__(self) -> str:
@@ -74,6 +73,9 @@ class LocalProver(BenchProver):
         proves only what is missing. Segments are then proved in a child process: if it runs out of memory, the run
         starts again with smaller segments. cache: receipts of earlier requests, verified again when they are used.
         """
+        from zkhost.provers import _kept  # not for who only executes
+        from zkhost.provers._isolated import IsolatedBench
+
         binary = program_bytes(program)
         with contextlib.ExitStack() as stack:
             bench = self._bench if checkpoint is None else stack.enter_context(IsolatedBench())

@@ -162,7 +162,8 @@ unsafe extern "C" fn decode(capsule: Raw, arguments: *const Raw, count: isize, n
     // SAFETY: called by CPython, which holds its lock and references to the arguments.
     unsafe {
         let context = context(capsule);
-        let made = if count == 1 && names.is_null() && class_of(*arguments) == known().bytes {
+        let strict = count == 1 || count == 2 && *arguments.add(1) == known().r#true;
+        let made = if strict && names.is_null() && class_of(*arguments) == known().bytes {
             let data = bytes_of(*arguments);
             let paused = data.len() >= LARGE && PyGC_Disable() != 0;
             let made = guarded(|| Decoder::new(data).whole(&context.node));

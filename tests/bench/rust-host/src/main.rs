@@ -1,4 +1,5 @@
 //! A plain Rust host: `rust-host execute|prove PROGRAM.bin [RECEIPT]` with the factors 17 and 23, timed from inside.
+//! `rust-host burn PROGRAM.bin CYCLES` executes the guest `burn` for so many cycles.
 //! `rust-host verify PROGRAM.bin RECEIPT` verifies a receipt that another host wrote.
 //! `rust-host stream PROGRAM.bin CYCLES` runs `burn` for so many cycles, its segments written to a temporary folder.
 
@@ -13,7 +14,7 @@ fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     let (mode, program) = match args.as_slice() {
         [mode, program, ..] => (mode.as_str(), fs::read(program)?),
-        _ => bail!("usage: rust-host execute|prove|verify PROGRAM.bin [RECEIPT]"),
+        _ => bail!("usage: rust-host execute|burn|prove|verify|stream PROGRAM.bin [RECEIPT or CYCLES]"),
     };
     let receipt_path = args.get(2);
     let host = LocalProver::new("local");
@@ -23,6 +24,12 @@ fn main() -> Result<()> {
     match mode {
         "execute" => {
             host.execute(input()?, &program)?;
+        }
+        "burn" => {
+            let cycles: u64 = args.get(2).context("burn needs CYCLES")?.parse()?;
+            let mut env = ExecutorEnv::builder();
+            env.write_slice(&cycles.to_le_bytes());
+            host.execute(env.build()?, &program)?;
         }
         "prove" => {
             let receipt = host.prove(input()?, &program)?.receipt;
