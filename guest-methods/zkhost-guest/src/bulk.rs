@@ -9,7 +9,13 @@ use alloc::{
     alloc::{alloc_zeroed, handle_alloc_error, Layout},
     vec::Vec,
 };
-use core::{any::TypeId, fmt, marker::PhantomData, mem, ptr::NonNull};
+use core::{
+    any::TypeId,
+    fmt,
+    marker::PhantomData,
+    mem::{self, MaybeUninit},
+    ptr::NonNull,
+};
 
 use serde::de::{DeserializeOwned, Visitor};
 
@@ -45,7 +51,7 @@ unsafe impl<const N: usize> Plain for [u8; N] {
 #[cfg(not(target_endian = "little"))]
 compile_error!("words are copied as they lie in memory, least significant byte first");
 
-fn bytes_of_mut<T: Plain>(numbers: &mut [T]) -> &mut [u8] {
+pub(crate) fn bytes_of_mut<T: Plain>(numbers: &mut [T]) -> &mut [u8] {
     // SAFETY: a Plain number is its bytes, and any bytes make one.
     unsafe { core::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), mem::size_of_val(numbers)) }
 }
@@ -145,9 +151,16 @@ pub(crate) fn array<'de, V: Visitor<'de>, const PACKED: bool>(
         ($($len:literal)*) => {
             match len {
                 $($len if visits::<V, [u8; $len]>() => {
-                        let mut bytes = [0; $len];
-                        let filled = if PACKED { decoder.fill_array(&mut bytes) } else { decoder.fill_wide_array(&mut bytes) };
-                        return Some(filled.map(|()| same(bytes)));
+                        const WORDS: usize = $len / 4;
+                        // Words to the compiler, which would move bytes by calls of memcpy.
+                        let words = if PACKED {
+                            decoder.packed_array::<WORDS>()
+                        } else {
+                            let mut words = MaybeUninit::<[u32; WORDS]>::uninit();
+                            // SAFETY: where there is no error, they were written.
+                            decoder.wide_array(&mut words).map(|()| unsafe { words.assume_init() })
+                        };
+                        return Some(words.map(same));
                 })*
                 _ => {}
             }
@@ -283,4 +296,15 @@ pub(crate) fn slice_of<I: IntoIterator, const PACKED: bool>(iter: &I) -> Option<
     }
     slices!(u8 u32 i32 u64 i64 f32 f64 [u8; 4] [u8; 8] [u8; 16] [u8; 20] [u8; 32]);
     None
+}
+
+/// Whether `T` is a number, and so one or two words, or in the packed format a byte.
+#[inline(always)]
+pub(crate) fn is_number<T: ?Sized>() -> bool {
+    macro_rules! any_of {
+        ($($number:ty)*) => {
+            $(id_of::<T>() == TypeId::of::<$number>())||*
+        };
+    }
+    any_of!(u8 u16 u32 u64 i8 i16 i32 i64 f32 f64 bool char)
 }

@@ -6,14 +6,15 @@
 //! word needs those unread bytes to be zero. A pointer to the next byte is all the state that takes.
 
 use alloc::{string::String, vec::Vec};
+use core::mem::MaybeUninit;
 
 use serde::de::{DeserializeSeed, IntoDeserializer, Visitor};
 
 use crate::{
     bulk,
-    copy::copy,
+    copy::{copy, copy_short, narrow, SHORT_BYTES},
     error::{ErrorKind, Stop},
-    input::{Refill, Window},
+    input::{Refill, Window, DIRECT_BYTES},
 };
 
 /// Decodes values from a window of words and whatever refills it.
@@ -141,17 +142,17 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     #[inline(never)]
     fn fill_past(&mut self, out: &mut [u8]) -> Result<(), Stop> {
         let mut done = self.copy(out);
-        let direct = (out.len() - done) & !3;
-        if direct > 0 {
-            let count = self.more.read_past(&mut out[done..done + direct]);
-            if count < direct {
+        while done < out.len() {
+            let whole = (out.len() - done) & !3;
+            let window = if whole < DIRECT_BYTES { self.more.refill() } else { None };
+            if let Some(window) = window {
+                self.window = window;
+                done += self.copy(&mut out[done..]);
+            } else if whole > 0 && self.more.read_past(&mut out[done..done + whole]) == whole {
+                done += whole;
+            } else {
                 return Err(ErrorKind::End.into());
             }
-            done += count;
-        }
-        if done < out.len() {
-            self.need()?;
-            self.copy(&mut out[done..]);
         }
         Ok(())
     }
@@ -174,65 +175,97 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
         Ok(bytes)
     }
 
+    /// A byte length, text in UTF-8, and padding to the next word. Most text is short and ASCII, which shows as it is copied.
+    fn text(&mut self) -> Result<String, Stop> {
+        let len = self.word()? as usize;
+        if len > SHORT_BYTES || len > self.window.len() {
+            return self.long_text(len);
+        }
+        let mut bytes = Vec::with_capacity(len);
+        // SAFETY: so many bytes lie in the window, and there is room for them.
+        let all = unsafe { copy_short(self.window.pos.as_ptr(), bytes.as_mut_ptr(), len) };
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(len) };
+        self.skip_padding();
+        // SAFETY: written above.
+        unsafe { bytes.set_len(len) };
+        if all & HIGH_BITS == 0 {
+            // SAFETY: bytes below 128 are UTF-8.
+            return Ok(unsafe { String::from_utf8_unchecked(bytes) });
+        }
+        utf8(bytes)
+    }
+
+    /// As [`Self::text`], after the length.
+    #[inline(never)]
+    fn long_text(&mut self, len: usize) -> Result<String, Stop> {
+        let bytes = bulk::plain_vec::<u8, false, PACKED>(self, len)?;
+        self.skip_padding();
+        if is_ascii(&bytes) {
+            // SAFETY: bytes below 128 are UTF-8.
+            return Ok(unsafe { String::from_utf8_unchecked(bytes) });
+        }
+        utf8(bytes)
+    }
+
     /// Fills `out` with bytes that take a word each.
     pub fn fill_wide(&mut self, mut out: &mut [u8]) -> Result<(), Stop> {
         while !out.is_empty() {
             self.need()?;
             let (here, rest) = out.split_at_mut(out.len().min(self.window.len() / 4));
             // SAFETY: so many words lie in the window, and outside packed words pos is on a word boundary.
-            let words = unsafe { core::slice::from_raw_parts(self.window.pos.cast::<u32>().as_ptr(), here.len()) };
+            let all = unsafe { narrow(self.window.pos.as_ptr().cast(), here.as_mut_ptr(), here.len()) };
             // SAFETY: as above.
-            self.window.pos = unsafe { self.window.pos.add(4 * words.len()) };
-            let mut all = 0;
-            let mut narrow = |bytes: &mut [u8], words: &[u32]| {
-                for (byte, &word) in bytes.iter_mut().zip(words) {
-                    all |= word;
-                    *byte = word as u8;
-                }
-            };
-            // Eight at a time, which the compiler unrolls.
-            let (mut byte_groups, mut word_groups) = (here.chunks_exact_mut(8), words.chunks_exact(8));
-            byte_groups.by_ref().zip(word_groups.by_ref()).for_each(|(bytes, words)| narrow(bytes, words));
-            narrow(byte_groups.into_remainder(), word_groups.remainder());
-            only_bytes(all)?;
+            self.window.pos = unsafe { self.window.pos.add(4 * here.len()) };
+            if all > 0xff {
+                return Err(self.no_byte(here.len()));
+            }
             out = rest;
         }
         Ok(())
     }
 
-    /// As [`Self::fill_wide`], quickly if the words are at hand. Not inlined: the array would then be built inside a
+    /// The bytes of so many words, each of which takes a word. Not inlined: they would then be stored inside a
     /// `Result<Option<_>>`, on no word boundary.
     #[inline(never)]
-    pub fn fill_wide_array<const N: usize>(&mut self, out: &mut [u8; N]) -> Result<(), Stop> {
-        if self.window.len() < 4 * N {
-            return self.fill_wide(out);
+    pub fn wide_array<const WORDS: usize>(&mut self, out: &mut MaybeUninit<[u32; WORDS]>) -> Result<(), Stop> {
+        if self.window.len() < 16 * WORDS {
+            return self.fill_wide(bulk::bytes_of_mut(out.write([0; WORDS])));
         }
-        // SAFETY: N words lie in the window, and outside packed words pos is on a word boundary.
-        let words = unsafe { self.window.pos.cast::<[u32; N]>().as_ref() };
+        // SAFETY: so many words lie in the window, and outside packed words pos is on a word boundary.
+        let all = unsafe { narrow(self.window.pos.as_ptr().cast(), out.as_mut_ptr().cast(), 4 * WORDS) };
         // SAFETY: as above.
-        self.window.pos = unsafe { self.window.pos.add(4 * N) };
-        let mut all = 0;
-        for (byte, &word) in out.iter_mut().zip(words) {
-            all |= word;
-            *byte = word as u8;
-        }
-        only_bytes(all)
-    }
-
-    /// As [`Self::fill`], quickly if the bytes are whole words at hand.
-    #[inline(always)]
-    pub fn fill_array<const N: usize>(&mut self, out: &mut [u8; N]) -> Result<(), Stop> {
-        let whole_words = N.is_multiple_of(4) && (self.window.pos.as_ptr() as usize).is_multiple_of(4);
-        if !whole_words || self.window.len() < N {
-            return self.fill_past(out);
-        }
-        for four in out.chunks_exact_mut(4) {
-            // SAFETY: N bytes from pos on lie in the window, and pos is on a word boundary.
-            four.copy_from_slice(&unsafe { self.window.pos.cast::<u32>().read() }.to_le_bytes());
-            // SAFETY: as above.
-            self.window.pos = unsafe { self.window.pos.add(4) };
+        self.window.pos = unsafe { self.window.pos.add(16 * WORDS) };
+        if all > 0xff {
+            return Err(self.no_byte(4 * WORDS));
         }
         Ok(())
+    }
+
+    /// Refuses the last `count` words, of which one is no byte, and goes back to the end of the first such one.
+    #[cold]
+    #[inline(never)]
+    fn no_byte(&mut self, count: usize) -> Stop {
+        // SAFETY: so many words were read from the window.
+        let words = unsafe { core::slice::from_raw_parts(self.window.pos.cast::<u32>().sub(count).as_ptr(), count) };
+        let good = words.iter().take_while(|&&word| word <= 0xff).count();
+        // SAFETY: as above; at least one word is not good.
+        self.window.pos = unsafe { self.window.pos.sub(4 * (count - good - 1)) };
+        serde::de::Error::custom("expected bytes, found a word above 255")
+    }
+
+    /// The next bytes, so many words of them, quickly if they are whole words at hand.
+    #[inline(always)]
+    pub fn packed_array<const WORDS: usize>(&mut self) -> Result<[u32; WORDS], Stop> {
+        if !(self.window.pos.as_ptr() as usize).is_multiple_of(4) || self.window.len() < 4 * WORDS {
+            let mut words = [0; WORDS];
+            return self.fill_past(bulk::bytes_of_mut(&mut words)).map(|()| words);
+        }
+        // SAFETY: so many words lie in the window, and pos is on a word boundary.
+        let words = unsafe { self.window.pos.cast().read() };
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(4 * WORDS) };
+        Ok(words)
     }
 
     /// Runs `visit` on a decoder of its own that takes this one's place and then gives it back. A loop over it can keep
@@ -246,22 +279,11 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     }
 }
 
-/// Refuses words, given joined by or, of which one is no byte.
-#[inline(always)]
-fn only_bytes(all: u32) -> Result<(), Stop> {
-    if all > 0xff {
-        return Err(serde::de::Error::custom("expected bytes, found a word above 255"));
-    }
-    Ok(())
-}
+/// In words of ASCII text none of these is set.
+const HIGH_BITS: u32 = 0x8080_8080;
 
-/// The text that bytes are. Most text is ASCII, which shows in a fraction of the time of the full check.
-#[inline]
-fn text(bytes: Vec<u8>) -> Result<String, Stop> {
-    if is_ascii(&bytes) {
-        // SAFETY: bytes below 128 are UTF-8.
-        return Ok(unsafe { String::from_utf8_unchecked(bytes) });
-    }
+#[inline(never)]
+fn utf8(bytes: Vec<u8>) -> Result<String, Stop> {
     String::from_utf8(bytes).map_err(|_| ErrorKind::Utf8.into())
 }
 
@@ -275,7 +297,7 @@ fn is_ascii(bytes: &[u8]) -> bool {
     // SAFETY: on a word boundary, and any four bytes are a u32.
     let words = unsafe { core::slice::from_raw_parts(words.as_ptr().cast::<u32>(), words.len()) };
     let all = words.iter().fold(0, |all, &word| all | word) | tail.iter().fold(0, |all, &byte| all | u32::from(byte));
-    all & 0x8080_8080 == 0
+    all & HIGH_BITS == 0
 }
 
 /// Elements of a seq, tuple or struct, or pairs of a map: `left` of them to come.
@@ -417,7 +439,7 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_string(text(self.byte_string()?)?)
+        visitor.visit_string(self.text()?)
     }
 
     #[inline]

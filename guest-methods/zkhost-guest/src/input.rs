@@ -10,6 +10,13 @@ use core::{
 /// is small enough that long byte strings mostly go straight to where they belong.
 const BUFFER_BYTES: usize = 4096;
 
+/// What is taken ahead at first, and after a long read past the buffer: often another length, and bytes that are better
+/// read past the buffer too than copied from it.
+const FIRST_BYTES: usize = 32;
+
+/// So many bytes are read straight to their place: copying fewer costs a guest less than the two calls that takes.
+pub(crate) const DIRECT_BYTES: usize = 512;
+
 /// How much memory a length word of the input may claim before any of what it promises has come.
 pub(crate) const TRUSTED_BYTES: usize = 16 << 20;
 
@@ -69,6 +76,8 @@ pub struct Input<S> {
     window: Window,
     /// Bytes in the buffer after the window, too few for a word.
     tail: usize,
+    /// How many bytes the buffer holds when it is filled next.
+    ahead: usize,
     /// Where in the input the buffer's first byte lies.
     offset: usize,
 }
@@ -78,7 +87,7 @@ impl<S: Source> Input<S> {
     pub fn new(source: S) -> Self {
         let buffer = NonNull::from(Box::leak(vec![0; BUFFER_BYTES / 4].into_boxed_slice()));
         let start = buffer.cast();
-        Self { source, buffer, window: Window { pos: start, end: start }, tail: 0, offset: 0 }
+        Self { source, buffer, window: Window { pos: start, end: start }, tail: 0, ahead: FIRST_BYTES, offset: 0 }
     }
 
     /// The number of bytes given out so far.
@@ -89,9 +98,10 @@ impl<S: Source> Input<S> {
     /// Fills `out` from its start and gives the number of bytes; less than asked for only at the end.
     pub fn read_slice(&mut self, out: &mut [u8]) -> usize {
         let mut done = self.take(out);
-        if out.len() - done >= BUFFER_BYTES {
+        if out.len() - done >= DIRECT_BYTES {
             let count = fill(&mut self.source, &mut out[done..]);
             self.offset += count;
+            self.ahead = FIRST_BYTES;
             done += count;
         }
         while done < out.len() && self.take_more() > 0 {
@@ -170,10 +180,13 @@ impl<S: Source> Input<S> {
     fn take_more(&mut self) -> usize {
         self.offset += self.window.end.as_ptr() as usize - self.start().as_ptr() as usize;
         let tail = self.tail;
-        // SAFETY: both ranges lie in the buffer.
-        unsafe { ptr::copy(self.window.end.as_ptr(), self.start().as_ptr(), tail) };
+        if tail > 0 {
+            // SAFETY: both ranges lie in the buffer.
+            unsafe { ptr::copy(self.window.end.as_ptr(), self.start().as_ptr(), tail) };
+        }
         // SAFETY: the buffer is this Input's own and no other reference to it exists; windows are raw pointers.
-        let bytes = unsafe { slice::from_raw_parts_mut(self.start().as_ptr(), BUFFER_BYTES) };
+        let bytes = unsafe { slice::from_raw_parts_mut(self.start().as_ptr(), self.ahead) };
+        self.ahead = BUFFER_BYTES;
         let total = tail + self.source.read(&mut bytes[tail..]);
         self.hold(total);
         total
@@ -200,10 +213,13 @@ impl<S: Source> Refill for Input<S> {
     #[inline(never)]
     fn read_past(&mut self, out: &mut [u8]) -> usize {
         let tail = self.tail;
-        // SAFETY: the tail's bytes lie in the buffer after the window.
-        out[..tail].copy_from_slice(unsafe { slice::from_raw_parts(self.window.end.as_ptr(), tail) });
+        if tail > 0 {
+            // SAFETY: the tail's bytes lie in the buffer after the window.
+            out[..tail].copy_from_slice(unsafe { slice::from_raw_parts(self.window.end.as_ptr(), tail) });
+        }
         let total = tail + fill(&mut self.source, &mut out[tail..]);
         self.tail = 0;
+        self.ahead = FIRST_BYTES;
         self.offset += total;
         total
     }

@@ -2,7 +2,7 @@
 //!
 //! `risc0_zkvm::guest::env::read` makes a system call for every word it reads, about 147 cycles each, and
 //! `env::commit` one for every word it writes. The functions here have the same names and read and write the same
-//! words, but take input 4 KiB at a time and decode it in memory, and hand output over likewise. Sequences of plain
+//! words, but take input up to 4 KiB at a time and decode it in memory, and hand output over likewise. Sequences of plain
 //! numbers are moved whole.
 //!
 //! ```ignore

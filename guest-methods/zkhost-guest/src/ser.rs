@@ -29,8 +29,10 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> Encoder<'b, 'a, PACKED, NES
 
     #[inline(always)]
     fn dword(&mut self, dword: u64) {
-        self.word(dword as u32);
-        self.0.word((dword >> 32) as u32);
+        if PACKED && NESTED {
+            self.0.align();
+        }
+        self.0.dword(dword);
     }
 
     #[inline]
@@ -43,7 +45,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> Encoder<'b, 'a, PACKED, NES
     #[inline(always)]
     fn open(mut self, len: Option<usize>) -> Result<Compound<'b, 'a, PACKED, NESTED>, Stop> {
         self.word(len.ok_or(ErrorKind::UnknownLength)? as u32);
-        Ok(Compound(self.0))
+        Ok(Compound::new(self.0, 0))
     }
 }
 
@@ -180,17 +182,19 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         if let Some(plain) = bulk::slice_of::<I, PACKED>(&iter) {
             let compound = self.open(Some(plain.len))?;
             if plain.wide {
-                compound.0.wide_bytes(plain.bytes);
+                compound.output.wide_bytes(plain.bytes);
             } else {
-                compound.0.bytes(plain.bytes);
+                compound.output.bytes(plain.bytes);
             }
             compound.close();
             return Ok(());
         }
-        let mut items = iter.into_iter();
+        let items = iter.into_iter();
         let (len, bound) = items.size_hint();
         let compound = self.open(bound.filter(|&bound| bound == len))?;
-        compound.0.apart(|output| items.try_for_each(|item| item.serialize(Encoder::<PACKED, true>(&mut *output))))?;
+        compound
+            .output
+            .apart(|output| output.each(items, |output, item| item.serialize(Encoder::<PACKED, true>(output))))?;
         compound.close();
         Ok(())
     }
@@ -205,7 +209,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         let mut items = iter.into_iter();
         let (len, bound) = items.size_hint();
         let compound = self.open(bound.filter(|&bound| bound == len))?;
-        compound.0.apart(|output| {
+        compound.output.apart(|output| {
             items.try_for_each(|(key, value)| {
                 key.serialize(Encoder::<PACKED, true>(&mut *output))?;
                 value.serialize(Encoder::<PACKED, true>(&mut *output))
@@ -226,18 +230,20 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
     }
 
     #[inline(always)]
-    fn serialize_tuple(self, _len: usize) -> Result<Self::SerializeTuple, Stop> {
-        Ok(Compound(self.0))
+    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, Stop> {
+        let numbers = self.0.reserve(len);
+        Ok(Compound::new(self.0, numbers))
     }
 
     #[inline(always)]
     fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Self::SerializeTupleStruct, Stop> {
-        Ok(Compound(self.0))
+        Ok(Compound::new(self.0, 0))
     }
 
     #[inline(always)]
-    fn serialize_struct(self, _name: &'static str, _len: usize) -> Result<Self::SerializeStruct, Stop> {
-        Ok(Compound(self.0))
+    fn serialize_struct(self, _name: &'static str, len: usize) -> Result<Self::SerializeStruct, Stop> {
+        let numbers = self.0.reserve(len);
+        Ok(Compound::new(self.0, numbers))
     }
 
     #[inline(always)]
@@ -249,7 +255,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         _len: usize,
     ) -> Result<Self::SerializeTupleVariant, Stop> {
         self.word(index);
-        Ok(Compound(self.0))
+        Ok(Compound::new(self.0, 0))
     }
 
     #[inline(always)]
@@ -261,7 +267,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         _len: usize,
     ) -> Result<Self::SerializeStructVariant, Stop> {
         self.word(index);
-        Ok(Compound(self.0))
+        Ok(Compound::new(self.0, 0))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -270,19 +276,36 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
 }
 
 /// An open sequence, tuple, struct or map; `NESTED` says whether it lies in another one.
-pub(crate) struct Compound<'b, 'a, const PACKED: bool, const NESTED: bool>(&'b mut Output<'a>);
+pub(crate) struct Compound<'b, 'a, const PACKED: bool, const NESTED: bool> {
+    output: &'b mut Output<'a>,
+    /// So many elements fit for certain, counted from the first, if all of them are numbers.
+    numbers: usize,
+    /// How many elements there were.
+    count: usize,
+}
 
-impl<const PACKED: bool, const NESTED: bool> Compound<'_, '_, PACKED, NESTED> {
+impl<'b, 'a, const PACKED: bool, const NESTED: bool> Compound<'b, 'a, PACKED, NESTED> {
+    #[inline(always)]
+    fn new(output: &'b mut Output<'a>, numbers: usize) -> Self {
+        Self { output, numbers, count: 0 }
+    }
+
     #[inline(always)]
     fn element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Stop> {
-        value.serialize(Encoder::<PACKED, true>(&mut *self.0))
+        if !bulk::is_number::<T>() {
+            self.numbers = 0;
+        }
+        let fits = self.count < self.numbers;
+        // Counted whether it fits or not: so the compiler sees that all elements of an array do.
+        self.count = self.count.checked_add(1).expect("fewer elements than there are numbers to count them");
+        self.output.number(fits, |output| value.serialize(Encoder::<PACKED, true>(output))).map(|_| ())
     }
 
     /// A word that is not full stays open for what follows, unless nothing encloses it.
     #[inline(always)]
     fn close(self) {
         if PACKED && !NESTED {
-            self.0.align();
+            self.output.align();
         }
     }
 }

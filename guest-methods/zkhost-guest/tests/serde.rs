@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
-use serde::{de::DeserializeOwned, Deserialize, Deserializer, Serialize, Serializer};
+use serde::{de::DeserializeOwned, ser::SerializeTuple, Deserialize, Deserializer, Serialize, Serializer};
 use zkhost_guest::{from_words, packed, to_words, ErrorKind, Input, Source};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -186,6 +186,62 @@ fn other_visitors_are_left_alone() {
     assert_eq!(packed::from_words::<Doubled>(&[3, 0x030201]).unwrap(), Doubled(vec![2, 4, 6]));
 }
 
+/// An item that is sometimes one number and sometimes more or nothing.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Mixed {
+    Byte(u8),
+    Long(u64),
+    Longer(u128),
+    Maybe(Option<Option<u8>>),
+    Text(String),
+    Key([u8; 32]),
+    Pair(WrappedU8, u16),
+    Nothing(()),
+}
+
+/// Says that it has so many elements, and has another number of them.
+struct Liar(usize, usize);
+
+impl Serialize for Liar {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(self.0)?;
+        (0..self.1).try_for_each(|index| tuple.serialize_element(&(index as u8)))?;
+        tuple.end()
+    }
+}
+
+#[test]
+fn numbers_that_are_written_in_groups_fit() {
+    let some = |len: usize| {
+        let item = |index: usize| match index * 7 % 11 {
+            0 => Mixed::Long(u64::MAX - index as u64),
+            1 => Mixed::Longer(index as u128),
+            2 => Mixed::Maybe([None, Some(None), Some(Some(3))][index % 3]),
+            3 => Mixed::Text("x".repeat(index % 50)),
+            4 => Mixed::Key([index as u8; 32]),
+            5 => Mixed::Pair(WrappedU8(1), 2),
+            6 => Mixed::Nothing(()),
+            _ => Mixed::Byte(index as u8),
+        };
+        (0..len).map(item).collect::<Vec<_>>()
+    };
+    for len in (0..40).chain(985..1035) {
+        let before: Vec<_> = (0..len).map(|index| WrappedU8(index as u8)).collect();
+        check(&(before, [1u8; 31], 2u8, (3u64, 4u8, 5u64), [(6u8, 7u32); 20]));
+        check(&(vec![1u16; len], [u64::MAX; 32], vec![(1u8, 2u8); len], "é".repeat(len % 30), "text".repeat(len % 9)));
+        let mixed = ((0..len).map(|_| Mixed::Byte(1)).collect::<Vec<_>>(), some(len), [Mixed::Byte(9), Mixed::Long(8)]);
+        assert_eq!(to_words(&mixed).unwrap(), risc0_zkvm::serde::to_vec(&mixed).unwrap());
+    }
+    for (said, had) in [(3, 5000), (5000, 3), (128, 129), (129, 128), (0, 1)] {
+        let liar = Liar(said, had);
+        assert_eq!(to_words(&liar).unwrap(), (0..had).map(|index| u32::from(index as u8)).collect::<Vec<_>>());
+        let mut bytes: Vec<_> = (0..had).map(|index| index as u8).collect();
+        bytes.resize(had.next_multiple_of(4), 0);
+        assert_eq!(bytes_of(&packed::to_words(&liar).unwrap()), bytes);
+    }
+}
+
 #[test]
 fn errors_say_what_is_wrong() {
     fn kind<T: DeserializeOwned + Debug>(words: &[u32]) -> ErrorKind {
@@ -196,6 +252,9 @@ fn errors_say_what_is_wrong() {
     assert_eq!(kind::<Option<u8>>(&[7]), ErrorKind::OptionTag(7));
     assert_eq!(kind::<char>(&[0xd800]), ErrorKind::Char(0xd800));
     assert_eq!(kind::<String>(&[1, 0xff]), ErrorKind::Utf8);
+    assert_eq!(kind::<String>(&[40, 0x61616161, 0, 0, 0, 0, 0, 0, 0, 0, 0xff]), ErrorKind::Utf8);
+    // What fills the last word up is not looked at.
+    assert_eq!(from_words::<String>(&[1, 0xffffff61]).unwrap(), "a");
     assert!(matches!(kind::<u8>(&[256]), ErrorKind::Custom(message) if message.contains("256")));
     assert!(matches!(kind::<Shape>(&[4]), ErrorKind::Custom(_)));
     for words in [&[u32::MAX][..], &[u32::MAX, 1, 2], &[1 << 30, 1]] {
@@ -283,6 +342,24 @@ fn every_cut_input_is_an_error() {
             assert_eq!(position + rest.len(), cut);
             assert_eq!(rest, bytes[position..cut]);
         }
+    }
+}
+
+#[test]
+fn a_word_that_is_no_byte_is_named_by_its_end() {
+    for (len, bad) in [(32, 0), (32, 31), (2000, 0), (2000, 1), (2000, 1500), (2000, 1999)] {
+        let words: Vec<u32> = (0..len).map(|index| if index == bad { 256 } else { 255 }).collect();
+        let mut input = Input::new(Drip { bytes: bytes_of(&words), at: 0, step: 100_000 });
+        let at = if len == 32 {
+            assert!(matches!(input.read::<[u8; 32]>().unwrap_err().kind(), ErrorKind::Custom(_)));
+            input.position()
+        } else {
+            let framed = [&[len as u32][..], &words].concat();
+            input = Input::new(Drip { bytes: bytes_of(&framed), at: 0, step: 100_000 });
+            assert!(matches!(input.read::<Vec<u8>>().unwrap_err().kind(), ErrorKind::Custom(_)));
+            input.position() - 4
+        };
+        assert_eq!(at, 4 * (bad + 1));
     }
 }
 
