@@ -206,6 +206,9 @@ class _Reader:
         if name in _LIKE_U64:
             self.notes.append(Note(line_of(node), where, f"{name} is on the wire as {_LIKE_U64[name]}, two words"))
             return Named(_LIKE_U64[name])
+        if name == "Digest":  # risc0_zkvm::sha::Digest, of risc0-zkp `core/digest.rs`
+            self.notes.append(Note(line_of(node), where, "Digest is on the wire as [u32; 8], as an image ID is"))
+            return Array(Named("u32"), 8)
         raise _NotUnderstood(node, f"{name} is neither declared in this file nor a type serde is known to write")
 
     def _generic(self, node: Node, name: str, arguments: Sequence[Node], where: str) -> RustType:

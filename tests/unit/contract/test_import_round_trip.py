@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
-from zkhost.codec import U8
+from zkhost.codec import U8, encode
 from zkhost.contract.from_python import Items
 from zkhost.contract.model import Fields, Item, Module, Struct
 from zkhost.contract.python_source import PythonSource
@@ -93,3 +93,19 @@ def test_imported_python_is_formatted_and_typed(tmp_path: Path) -> None:
             [sys.executable, "-m", "ruff", *arguments, str(file)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + file.read_text()
+
+
+def test_risc0s_digest_is_eight_words() -> None:
+    source = b"#[derive(Serialize, Deserialize)]\npub struct Out {\n    pub image: Digest,\n    pub old: Option<Digest>,\n}\n"
+    read, notes = read_rust(source)
+    assert [str(n) for n in notes] == [
+        "line 3: Out.image: Digest is on the wire as [u32; 8], as an image ID is",
+        "line 4: Out.old: Digest is on the wire as [u32; 8], as an image ID is",
+    ]
+    out = run_python(PythonSource(read).text()).Out
+    words = [1, 2, 3, 4, 5, 6, 7, 8]
+    assert encode(out(words, None)) == b"".join(word.to_bytes(4, "little") for word in [*words, 0])
+    own = source.replace(
+        b"Option<Digest>,\n}", b"u8,\n}\n#[derive(Serialize, Deserialize)]\npub struct Digest(pub u8);"
+    )
+    assert read_rust(own)[1] == [], "a Digest of one's own is that"
