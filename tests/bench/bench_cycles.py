@@ -88,6 +88,9 @@ def frame(data: bytes) -> bytes:
     return len(data).to_bytes(4, "little") + data
 
 
+CALLS = Case("a u32, each a call", 8, Array[U32, 1000], list(range(1000)), 4000)
+"""For the functions that take a value: many small reads and commits."""
+
 READS = {"env::read": 0, "read_buffered": 1, "read_slice": 7, "zkhost read": 2, "zkhost packed::read": 3}
 COMMITS = {"env::commit": 4, "commit_slice": 8, "zkhost commit": 5, "zkhost packed::commit": 6}
 FRAMED, PACKED_INPUT, RAW = (1, 7), (3,), (7, 8)
@@ -137,7 +140,8 @@ def main() -> None:
     chosen = [case for case in cases() if options.only in case.name]
     text = DOCUMENT.read_text("utf-8") if options.write else ""
     for name, means in (("read", READS), ("commit", COMMITS)):
-        made = table(program, chosen, means)
+        valued = {column: number for column, number in means.items() if number not in (*FRAMED, *RAW)}
+        made = table(program, chosen, means) + "\n\n" + table(program, [CALLS], valued)
         print(f"\n{made}\n")
         text = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, made=made: m[1] + made + "\n" + m[2], text, flags=re.S

@@ -45,6 +45,11 @@ def test_the_end_of_input_is_an_error(guests: Mapping[str, bytes], by_env: int) 
         run(guests["starve"], data)
 
 
+def test_a_read_inside_of_a_read_is_an_error(guests: Mapping[str, bytes]) -> None:
+    with pytest.raises(GuestPanicError, match="must take its words from the deserializer"):
+        run(guests["starve"], encode(2, U32) + encode(0, U64))
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=typed_values())
 def test_random_types_through_zkhost_guest(guests: Mapping[str, bytes], case: Any) -> None:

@@ -14,7 +14,7 @@ from zkhost.testing.oracles import Refused, RustOracle, SerdeOracle
 from zkhost.testing.packed import PackedOracle
 
 from .schemas import TYPES, typed_values, values
-from .verdicts import UNDECIDED, Oracle, Verdict, compiled, disagreements
+from .verdicts import UNDECIDED, Oracle, Verdict, as_python, compiled, disagreements
 
 STREAMS = 250
 
@@ -25,12 +25,16 @@ def rust(request: pytest.FixtureRequest) -> tuple[SerdeOracle, str]:
     return (RustOracle() if request.param == "standard" else PackedOracle()), request.param
 
 
-def plugged(rust: SerdeOracle) -> Oracle:
-    """The Rust decoder as an oracle of verdicts."""
+def plugged(rust: SerdeOracle, annotation: Any) -> Oracle:
+    """The Rust decoder as an oracle of verdicts, its values as Python has them."""
+
+    def verdict(v: Any) -> Verdict:
+        if isinstance(v, Refused):
+            return UNDECIDED if v.undecided else None
+        return as_python(annotation, v), 0
 
     def verdicts(descriptor: list[Any], streams: list[bytes], packed: bool) -> list[Verdict]:
-        found = rust.decode(descriptor, streams, "packed" if packed else "standard")
-        return [(UNDECIDED if v.undecided else None) if isinstance(v, Refused) else (v, 0) for v in found]
+        return [verdict(v) for v in rust.decode(descriptor, streams, "packed" if packed else "standard")]
 
     return verdicts
 
@@ -73,5 +77,5 @@ def test_random_types(rust: tuple[SerdeOracle, str], case: Any) -> None:
 def test_corrupted_streams(rust: tuple[SerdeOracle, str], annotation: Any, data: Any, seed: int) -> None:
     oracle, format = rust
     some = data.draw(st.lists(values(c.schema_of(annotation)), min_size=1, max_size=3))
-    oracles = without_offsets(annotation), plugged(oracle)
+    oracles = without_offsets(annotation), plugged(oracle, annotation)
     assert not list(disagreements(annotation, some, format == "packed", oracles, seed=seed, count=STREAMS))

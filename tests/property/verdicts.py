@@ -95,6 +95,11 @@ def _verdict(annotation: Any, run: Callable[[], tuple[Any, int]], stream: bytes)
     return c.to_plain(annotation, value), (len(stream) - end) // 4
 
 
+def as_python(annotation: Any, plain: Any) -> Any:
+    """The plain form of what Python makes of a value: of equal keys one, and a signalling NaN of f32 quiet."""
+    return c.to_plain(annotation, c.from_plain(annotation, plain))
+
+
 def disagreements(
     annotation: Any, values: list[Any], packed: bool, oracles: tuple[Oracle, Oracle], *, seed: int, count: int
 ) -> Iterator[str]:

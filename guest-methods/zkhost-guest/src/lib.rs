@@ -175,6 +175,6 @@ fn encode<T: Serialize + ?Sized, const PACKED: bool>(value: &T, sink: &mut dyn o
     let mut room = output::Room::new();
     let mut output = output::Output::new(&mut room, sink);
     value.serialize(ser::Encoder::<PACKED, false>(&mut output)).map_err(error::Stop::take)?;
-    output.flush();
+    output.finish();
     Ok(())
 }

@@ -153,11 +153,9 @@ impl<'a> Output<'a> {
     /// Appends zero bytes up to the next word boundary.
     #[inline(always)]
     pub fn align(&mut self) {
-        while !(self.pos as usize).is_multiple_of(4) {
+        if !(self.pos as usize).is_multiple_of(4) {
             // SAFETY: the end is on a word boundary, so pos is before it.
-            unsafe { self.pos.write(0) };
-            // SAFETY: as above.
-            self.pos = unsafe { self.pos.add(1) };
+            self.pos = unsafe { pad(self.pos) };
         }
     }
 
@@ -169,7 +167,7 @@ impl<'a> Output<'a> {
         }
         self.next = Next::Unknown;
         // SAFETY: they fit between pos and the end.
-        unsafe { copy_short(bytes.as_ptr(), self.pos, bytes.len()) };
+        unsafe { append_short(bytes.as_ptr(), self.pos, bytes.len()) };
         // SAFETY: as above.
         self.pos = unsafe { self.pos.add(bytes.len()) };
     }
@@ -214,6 +212,13 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Hands over all that is left; on a word boundary.
+    #[inline(always)]
+    pub fn finish(&mut self) {
+        // SAFETY: start..pos is written.
+        self.sink.write(unsafe { slice::from_raw_parts(self.start, self.pos as usize - self.start as usize) });
+    }
+
     /// Hands over what the buffer holds, but for bytes of a word that is not full: they stay.
     #[inline(always)]
     pub fn flush(&mut self) {
@@ -231,6 +236,31 @@ impl<'a> Output<'a> {
         self.next = Next::Unknown;
         value
     }
+}
+
+/// Writes zero bytes up to the next word boundary and gives that. Not inlined: it would keep what asks for it from being so.
+///
+/// # Safety
+/// The rest of the word that `pos` points into must be writable.
+#[inline(never)]
+unsafe fn pad(mut pos: *mut u8) -> *mut u8 {
+    while !(pos as usize).is_multiple_of(4) {
+        // SAFETY: by this function's contract.
+        unsafe { pos.write(0) };
+        // SAFETY: as above.
+        pos = unsafe { pos.add(1) };
+    }
+    pos
+}
+
+/// As [`copy_short`]. Not inlined, for the same reason.
+///
+/// # Safety
+/// As for [`copy_short`].
+#[inline(never)]
+unsafe fn append_short(from: *const u8, to: *mut u8, count: usize) {
+    // SAFETY: by this function's contract.
+    unsafe { copy_short(from, to, count) };
 }
 
 /// Gives where to go on writing.

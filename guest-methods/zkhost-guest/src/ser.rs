@@ -35,7 +35,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> Encoder<'b, 'a, PACKED, NES
         self.0.dword(dword);
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte_string(&mut self, bytes: &[u8]) {
         self.word(bytes.len() as u32);
         self.0.bytes(bytes);
@@ -111,7 +111,7 @@ impl<'b, 'a, const PACKED: bool, const NESTED: bool> serde::Serializer for Encod
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn serialize_str(mut self, v: &str) -> Result<(), Stop> {
         self.byte_string(v.as_bytes());
         Ok(())

@@ -1,7 +1,11 @@
 //! The guest's own streams: standard input, standard output and the journal.
 
 use alloc::{vec, vec::Vec};
-use core::{any::type_name, cell::Cell, marker::PhantomData};
+use core::{
+    any::type_name,
+    cell::{Cell, UnsafeCell},
+    marker::PhantomData,
+};
 
 use risc0_zkvm::guest::env::{self, Write};
 use risc0_zkvm_platform::{fileno, syscall::sys_read};
@@ -22,20 +26,33 @@ impl Source for Fd {
     }
 }
 
-struct Stdin(Cell<Option<Input<Fd>>>);
+struct Stdin {
+    input: UnsafeCell<Option<Input<Fd>>>,
+    in_use: Cell<bool>,
+}
 
 // SAFETY: a guest has one thread.
 unsafe impl Sync for Stdin {}
 
-static STDIN: Stdin = Stdin(Cell::new(None));
+static STDIN: Stdin = Stdin { input: UnsafeCell::new(None), in_use: Cell::new(false) };
 
-/// Takes standard input out of its place while `use_it` runs, so that nothing can get at it twice.
+/// Hands standard input to `use_it`, which cannot come here again.
 #[inline(always)]
 fn with_stdin<T>(use_it: impl FnOnce(&mut Input<Fd>) -> T) -> T {
-    let mut stdin = STDIN.0.take().unwrap_or_else(|| Input::new(Fd(fileno::STDIN)));
-    let value = use_it(&mut stdin);
-    STDIN.0.set(Some(stdin));
+    if STDIN.in_use.replace(true) {
+        refuse_to_nest();
+    }
+    // SAFETY: in_use says that there is no other reference.
+    let stdin = unsafe { &mut *STDIN.input.get() };
+    let value = use_it(stdin.get_or_insert_with(|| Input::new(Fd(fileno::STDIN))));
+    STDIN.in_use.set(false);
     value
+}
+
+#[cold]
+#[inline(never)]
+fn refuse_to_nest() -> ! {
+    panic!("standard input is read inside of another read: a Deserialize must take its words from the deserializer");
 }
 
 #[cold]

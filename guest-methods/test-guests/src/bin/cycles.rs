@@ -64,6 +64,22 @@ fn measure<T: DeserializeOwned + Serialize>(means: u32) {
     env::write_slice(&[after - before]);
 }
 
+/// A call for each of 1,000 u32.
+fn measure_calls(means: u32) {
+    let read = |read: fn() -> u32| timed(|| (0..1000).fold(0, |all, _| all ^ read()));
+    let commit = |commit: fn(&u32)| timed(|| (0..1000).for_each(|number| commit(&number)));
+    let (before, after) = match means {
+        0 => read(env::read),
+        2 => read(zkhost_guest::read),
+        3 => read(zkhost_guest::packed::read),
+        4 => commit(env::commit),
+        5 => commit(zkhost_guest::commit),
+        6 => commit(zkhost_guest::packed::commit),
+        _ => unreachable!("no such means"),
+    };
+    env::write_slice(&[after - before]);
+}
+
 fn timed<T>(call: impl FnOnce() -> T) -> (u64, u64) {
     let before = env::cycle_count();
     let value = black_box(call());
@@ -84,6 +100,7 @@ fn main() {
         5 => measure::<Vec<u32>>(means),
         6 => measure::<Vec<Point>>(means),
         7 => measure::<Vec<Level>>(means),
+        8 => measure_calls(means),
         _ => unreachable!("no such value"),
     }
 }

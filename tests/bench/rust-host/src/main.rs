@@ -14,7 +14,9 @@ fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     let (mode, program) = match args.as_slice() {
         [mode, program, ..] => (mode.as_str(), fs::read(program)?),
-        _ => bail!("usage: rust-host execute|burn|prove|verify|stream PROGRAM.bin [RECEIPT or CYCLES]"),
+        _ => bail!(
+            "usage: rust-host execute|burn|prove|verify|stream PROGRAM.bin [RECEIPT or CYCLES]"
+        ),
     };
     let receipt_path = args.get(2);
     let host = LocalProver::new("local");
