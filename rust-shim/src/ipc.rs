@@ -5,9 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use risc0_zkvm::sha::Digestible;
-use risc0_zkvm::{
-    ApiClient, Asset, AssetRequest, ProveKeccakRequest, ProverOpts, SegmentInfo as Info,
-};
+use risc0_zkvm::{ApiClient, Asset, AssetRequest, ProveKeccakRequest, SegmentInfo as Info};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -18,7 +16,7 @@ use crate::host::Host;
 use crate::pieces::{lock, Keccaks, Made, Reply, SegmentInfo};
 use crate::receipt::{self, bytes, exit_code, Format, ReceiptReply};
 use crate::server::{Ended, Server};
-use crate::session::SessionRecord;
+use crate::session::{options, SessionRecord};
 use crate::{bounded, fail};
 
 /// Which r0vm, and how long it may do nothing.
@@ -174,7 +172,7 @@ pub struct SegmentRequest {
 
 /// `ipc_prove_segment {server, path}`: as `prove_segment`.
 pub fn prove_segment(request: SegmentRequest, host: &Host) -> Result<ReceiptReply> {
-    let options = options();
+    let options = options()?;
     let receipt = request.server.ask(host, |client| {
         client.prove_segment(
             &options,
@@ -217,17 +215,13 @@ pub fn compress(request: CompressRequest<'_>, host: &Host) -> Result<ReceiptRepl
     if receipt::rank(receipt::kind(&receipt.inner))? >= kind {
         return reply(&receipt);
     }
-    let options = options().with_receipt_kind(receipt::receipt_kind(request.kind)?);
+    let options = options()?.with_receipt_kind(receipt::receipt_kind(request.kind)?);
     let asset = Asset::try_from(receipt)
         .map_err(|error| fail!(Shim, "cannot send the receipt: {error:#}"))?;
     let smaller = request.server.ask(host, |client| {
         client.compress(&options, asset.clone(), AssetRequest::Inline)
     });
     reply(&smaller.map_err(|ended| proving(ended, host))?)
-}
-
-fn options() -> ProverOpts {
-    ProverOpts::default().with_dev_mode(false)
 }
 
 fn explain(ended: Ended, host: &Host, watch: &Watch) -> ShimError {

@@ -47,9 +47,13 @@ macro_rules! operations {
         /// The names of the operations this build has.
         pub(crate) const OPERATIONS: &[&str] = &[$($(#[$meta])* $name),+];
 
+        /// The names of those that builds with other features have too.
+        const ALL_OPERATIONS: &[&str] = &[$($name),+];
+
         fn dispatch(operation: &str, request: &[u8], host: &Host) -> Result<Vec<u8>> {
             match operation {
                 $($(#[$meta])* $name => encode(&$function(decode(request)?, host)?),)+
+                _ if ALL_OPERATIONS.contains(&operation) => Err(no_prover(operation)),
                 _ => Err(fail!(Shim, "no operation {operation:?} in this build")
                     .with("operations", OPERATIONS)),
             }
@@ -96,6 +100,14 @@ operations! {
     "receipt_prune" => receipt::prune,
     "serde_encode" => oracle::serde_encode,
     "serde_decode" => oracle::serde_decode,
+}
+
+fn no_prover(operation: &str) -> ShimError {
+    fail!(
+        ProverUnavailable,
+        "this build of zkhost has no in-process prover, which {operation:?} needs"
+    )
+    .hint("rebuild zkhost without --no-default-features, or use r0vm: RISC0_PROVER=ipc")
 }
 
 fn decode<'a, T: Deserialize<'a>>(request: &'a [u8]) -> Result<T> {

@@ -10,12 +10,8 @@ use serde_bytes::ByteBuf;
 use crate::error::{Result, ShimError};
 use crate::host::Host;
 use crate::receipt::{self, Format, ReceiptReply};
+use crate::session::options;
 use crate::{bounded, fail, info, verify};
-
-/// What every proof here is made with.
-pub fn options() -> ProverOpts {
-    ProverOpts::default().with_dev_mode(false)
-}
 
 /// The in-process prover.
 pub fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
@@ -52,7 +48,7 @@ pub fn prove_segment(request: SegmentRequest<'_>, host: &Host) -> Result<Receipt
         (None, Some(path)) => bounded::bincode("segment", &read(path)?)?,
         _ => return Err(fail!(Shim, "give either segment or path")),
     };
-    let receipt = server(&options())?
+    let receipt = server(&options()?)?
         .prove_segment(&verify::context(), &segment)
         .map_err(failed)?;
     reply(&receipt)
@@ -69,7 +65,11 @@ pub fn prove_keccak(request: KeccakRequest<'_>, host: &Host) -> Result<ReceiptRe
     host.check()?;
     need_recursion("a guest that uses the keccak accelerator")?;
     let request: ProveKeccakRequest = bounded::bincode("keccak request", request.request)?;
-    reply(&server(&options())?.prove_keccak(&request).map_err(failed)?)
+    reply(
+        &server(&options()?)?
+            .prove_keccak(&request)
+            .map_err(failed)?,
+    )
 }
 
 #[derive(Deserialize)]
@@ -91,7 +91,7 @@ pub fn compress(request: CompressRequest<'_>, host: &Host) -> Result<ReceiptRepl
         receipt
     } else {
         need_recursion(&format!("a {} receipt", request.kind))?;
-        let options = options().with_receipt_kind(receipt::receipt_kind(request.kind)?);
+        let options = options()?.with_receipt_kind(receipt::receipt_kind(request.kind)?);
         server(&options)?
             .compress(&options, &receipt)
             .map_err(failed)?

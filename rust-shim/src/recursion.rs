@@ -11,9 +11,9 @@ use serde_bytes::ByteBuf;
 
 use crate::error::Result;
 use crate::host::Host;
-use crate::prove::{failed, need_recursion, options, server};
+use crate::prove::{failed, need_recursion, server};
 use crate::receipt::ReceiptReply;
-use crate::session::{self, SessionRecord};
+use crate::session::{self, options, SessionRecord};
 use crate::{bounded, fail, verify};
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ pub fn lift(request: PartRequest<'_>, host: &Host) -> Result<ReceiptReply> {
     host.check()?;
     need_recursion("lifting a segment's receipt")?;
     let segment: SegmentReceipt = bounded::bincode("segment receipt", request.receipt)?;
-    reply(&server(&options())?.lift(&segment).map_err(failed)?)
+    reply(&server(&options()?)?.lift(&segment).map_err(failed)?)
 }
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ pub fn join(request: JoinRequest<'_>, host: &Host) -> Result<ReceiptReply> {
     host.check()?;
     need_recursion("joining receipts")?;
     let (left, right) = (succinct(request.left)?, succinct(request.right)?);
-    reply(&server(&options())?.join(&left, &right).map_err(failed)?)
+    reply(&server(&options()?)?.join(&left, &right).map_err(failed)?)
 }
 
 #[derive(Serialize)]
@@ -112,7 +112,7 @@ pub fn assemble_succinct(request: AssembleRequest<'_>, host: &Host) -> Result<Re
     }
     for assumption in &assumptions {
         host.check()?;
-        let server = server(&options())?;
+        let server = server(&options()?)?;
         let assumption = resolvable(server.as_ref(), assumption)?;
         joined = server.resolve(&joined, &assumption).map_err(failed)?;
     }

@@ -3,16 +3,16 @@
 use risc0_zkvm::sha::Digestible;
 use risc0_zkvm::{
     Assumption, AssumptionReceipt, CompositeReceipt, CompositeReceiptVerifierParameters, Digest,
-    FakeReceipt, InnerAssumptionReceipt, InnerReceipt, MaybePruned, Output, Receipt, ReceiptClaim,
-    SegmentReceipt, SuccinctReceipt, Unknown,
+    FakeReceipt, InnerAssumptionReceipt, InnerReceipt, MaybePruned, Output, ProverOpts, Receipt,
+    ReceiptClaim, SegmentReceipt, SuccinctReceipt, Unknown,
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::error::Result;
+use crate::error::{Result, ShimError};
 use crate::host::Host;
 use crate::receipt::{encode, Format, ReceiptReply};
-use crate::{bounded, fail, verify};
+use crate::{bounded, fail, guarded, verify};
 
 /// A run's outcome. Python keeps it as bytes and does not look inside.
 #[derive(Serialize, Deserialize)]
@@ -169,15 +169,32 @@ pub struct FakeRequest<'a> {
 /// `fake_receipt {session}`: what dev mode gives instead of a proof. It proves nothing, and says so.
 pub fn fake_receipt(request: FakeRequest<'_>, _: &Host) -> Result<ReceiptReply> {
     if cfg!(feature = "disable-dev-mode") {
-        return Err(fail!(
-            Config,
-            "this build makes no fake receipts (feature disable-dev-mode)"
-        )
-        .hint("unset RISC0_DEV_MODE"));
+        return Err(no_dev_mode());
     }
     let session: SessionRecord = bounded::bincode("session", request.session)?;
     let fake = FakeReceipt::new(MaybePruned::Value(session.claim));
     reply(Receipt::new(InnerReceipt::Fake(fake), session.journal))
+}
+
+fn no_dev_mode() -> ShimError {
+    fail!(
+        Config,
+        "this build makes no fake receipts (feature disable-dev-mode)"
+    )
+    .hint("unset RISC0_DEV_MODE")
+}
+
+/// What real proofs are made with, whatever RISC0_DEV_MODE says; a build without dev mode refuses the variable, as risc0
+/// does.
+pub fn options() -> Result<ProverOpts> {
+    // All of risc0's constructors look at the variable, and panic.
+    guarded(|| Ok(ProverOpts::default().with_dev_mode(false))).map_err(|error| {
+        if cfg!(feature = "disable-dev-mode") {
+            no_dev_mode()
+        } else {
+            error
+        }
+    })
 }
 
 /// A receipt as the reply of an operation.

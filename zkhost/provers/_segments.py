@@ -178,8 +178,9 @@ def verify_made(receipt: Receipt, session: SessionInfo) -> None:
 
 def fake_receipt(session: SessionInfo) -> Receipt:
     """What dev mode gives instead of a proof; warns."""
+    receipt = Receipt(_shim.call("fake_receipt", {"session": session.record})["receipt"])
     warnings.warn("dev mode: this receipt is fake and proves nothing", DevModeWarning, stacklevel=5)
-    return Receipt(_shim.call("fake_receipt", {"session": session.record})["receipt"])
+    return receipt
 
 
 def no_recursion(what: str) -> RecursionUnavailableError:

@@ -57,8 +57,9 @@ class IpcBench:
         return smaller
 
     def has_recursion(self) -> bool:
-        """Known of the r0vm built with this library; others are taken to be whole, as rzup's are."""
-        return not self._own or bool(_shim.build_info()["recursion"])
+        """Known of the r0vm built with this library, if that proves; others are taken to be whole, as rzup's are."""
+        info = _shim.build_info()
+        return not self._own or "prove" not in info["features"] or bool(info["recursion"])
 
 
 class IpcProver(BenchProver):

@@ -46,7 +46,7 @@ class LocalProver(BenchProver):
         if "prove" not in info["features"]:
             raise ProverUnavailableError(
                 "this build of zkhost has no in-process prover",
-                hint="rebuild it with the cargo feature `prove`, or use r0vm: RISC0_PROVER=ipc",
+                hint="rebuild zkhost without --no-default-features, or use r0vm: RISC0_PROVER=ipc",
             )
         self.info = ProverInfo("local", f"this process on {os.uname().nodename}", info["risc0_version"], reason)
         self._bench = LocalBench()
