@@ -56,7 +56,7 @@ $(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs 
 	touch $@
 
 ##@ Checks, one by one
-.PHONY: lint types test-rust test-python test-prove browser format bench
+.PHONY: lint types test-rust test-python test-prove asan browser format bench
 lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
 	$(call step,"rustfmt") bash -c 'cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
@@ -67,6 +67,7 @@ types: setup ## mypy --strict
 
 test-rust: setup ## Rust unit tests
 	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked --quiet -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-dynamic'
+	$(call step,"cargo test of zkhost-guest") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --quiet --manifest-path guest-methods/Cargo.toml -p zkhost-guest'
 
 test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
 	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" $(QUICK_TESTS)
@@ -79,6 +80,9 @@ browser: ## A browser, which the tests of the profile's page look at
 
 test-prove: setup r0vm ## Tests that make real proofs
 	@$(call step,"pytest with real proofs") $(BIN)/pytest -q -m "prove and not slow"
+
+asan: system ## Damaged receipts, programs, frames and streams under AddressSanitizer (the first time it builds for 10 minutes)
+	@$(call step,"AddressSanitizer") tools/asan.sh
 
 format: setup ## Format everything
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
