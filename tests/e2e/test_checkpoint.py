@@ -73,9 +73,10 @@ def test_a_killed_proof_is_taken_up(guests: Mapping[str, bytes], tmp_path: Path)
     told: list[Progress] = []
     info = LocalProver().prove(ENV, guests["burn"], checkpoint=folder, on_progress=told.append)
     info.receipt.verify(image_id_bytes(info.receipt.claim.pre))  # type: ignore[union-attr]
-    assert info.stats.segments == 7
+    segments = len(LocalProver().execute(ENV, guests["burn"]).segments)
+    assert info.stats.segments == segments > 4
     proving = [now for now in told if now.phase == "prove"]
-    assert [now.segments_done for now in proving] == list(range(proving[0].segments_done, 8))
+    assert [now.segments_done for now in proving] == list(range(proving[0].segments_done, segments + 1))
     assert proving[0].segments_done >= 2, "what was proved is not proved again"
     assert all(now.disk_bytes for now in proving)
     assert "execute" not in {now.phase for now in told}
