@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zkhost import codec as c
@@ -15,18 +14,8 @@ from zkhost.codec.ref_decode import decode_value
 from zkhost.codec.ref_encode import encode_value
 from zkhost.errors import DecodeError, EncodeError
 
+from .refusing import FORMATS, Refused, many, refuse
 from .schemas import TYPES, same, typed_values, values
-
-FORMATS = pytest.mark.parametrize("packed", [False, True], ids=["standard", "packed"])
-many = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-class Refused(Exception):
-    pass
-
-
-def refuse(*_: Any) -> Any:
-    raise Refused
 
 
 def reference(node: Any, data: bytes, packed: bool, strict: bool) -> Any:

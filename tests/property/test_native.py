@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from zkhost import codec as c
@@ -14,18 +14,8 @@ from zkhost.codec.ref_decode import decode_value
 from zkhost.codec.ref_encode import encode_value
 from zkhost.errors import DecodeError, EncodeError
 
+from .refusing import FORMATS, Refused, many, refuse
 from .schemas import TYPES, same, typed_values, values
-
-FORMATS = pytest.mark.parametrize("packed", [False, True], ids=["standard", "packed"])
-many = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-class Refused(Exception):
-    pass
-
-
-def refuse(*_: Any) -> Any:
-    raise Refused
 
 
 def made(annotation: Any, packed: bool) -> tuple[Any, Any, Any]:
