@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from zkhost.executor_env import ExecutorEnv
 from zkhost.provers.base import ProveInfo
@@ -15,6 +16,10 @@ from zkhost.testing.prover_suite import build_guests
 
 # A shell starts what runs in the background with Ctrl-C ignored; the tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes, or drawing it, says how busy the machine is, and nothing about the code.
+settings.register_profile("zkhost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("zkhost")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -204,6 +204,7 @@ def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict
     worker = threading.Thread(target=work, name=f"zkhost-{op}", daemon=True)
     host.cancel._waiting.add(wake)
     try:
+        host.cancel.check()  # used before it could wake this call, it never would
         worker.start()
         while not wake.wait(_LOOK_FOR_SIGNALS_S):
             pass  # a signal that comes just before a wait does not end it, so no wait is long
@@ -211,7 +212,8 @@ def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict
             worker.join(_GRACE_S)
     except BaseException:  # KeyboardInterrupt, or whatever a signal handler raises
         host.cancel.cancel()
-        worker.join(_GRACE_S)
+        if worker.is_alive():
+            worker.join(_GRACE_S)
         raise
     finally:
         host.cancel._waiting.discard(wake)

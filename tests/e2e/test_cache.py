@@ -107,7 +107,7 @@ def test_the_second_time_costs_nothing(guests: Mapping[str, bytes], proof: Prove
     cache.put(_kept.request_key(env, guests["factors"], OPTS), proof.receipt, proof.stats)
     start = time.monotonic()
     info = LocalProver().prove(env, guests["factors"], cache=cache)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < proof.elapsed_s / 2
     assert info.receipt == proof.receipt
     assert info.stats == proof.stats
     assert info.prover == ProverInfo("cache", os.fspath(tmp_path), info.prover.version, "the receipt cache had it")

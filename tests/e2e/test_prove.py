@@ -98,15 +98,15 @@ def test_smaller_receipts(proof: ProveInfo, guests: Mapping[str, bytes], kind: R
             smaller.verify(image_id(guests["factors"]))
             assert smaller.kind is kind
         return
-    started = time.monotonic()
+    begun: list[Progress] = []
     for work in (
-        lambda: LocalProver().prove(factors_env(), guests["factors"], ProverOpts(kind)),
+        lambda: LocalProver().prove(factors_env(), guests["factors"], ProverOpts(kind), on_progress=begun.append),
         lambda: LocalProver().compress(proof.receipt, ProverOpts(kind)),
     ):
         with pytest.raises(errors.RecursionUnavailableError, match="recursion programs") as caught:
             work()
         assert "RECURSION_SRC_PATH" in (caught.value.hint or "")
-    assert time.monotonic() - started < 2
+    assert begun == []
 
 
 @pytest.mark.parametrize("where", ["local", "ipc"])
@@ -125,8 +125,9 @@ def test_dev_mode_fails_closed(guests: Mapping[str, bytes], where: str, monkeypa
 
 @pytest.mark.parametrize("where", ["local", "ipc"])
 def test_cancelling_gives_control_back_and_leaves_nothing(
-    guests: Mapping[str, bytes], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    proof: ProveInfo, guests: Mapping[str, bytes], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Long before the proof could be done, going by how long another took."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     prover = LocalProver() if where == "local" else IpcProver()
@@ -139,8 +140,10 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
 
     with pytest.raises(errors.CancelledError):
         prover.prove(factors_env(), guests["factors"], on_progress=on_progress, cancel=token)
-    assert time.monotonic() - cancelled_at[0] < 1
-    time.sleep(0.5)
+    assert time.monotonic() - cancelled_at[0] < max(1.0, proof.elapsed_s / 3)
+    deadline = time.monotonic() + 10
+    while any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -155,7 +158,7 @@ LocalProver().prove(env, program, on_progress=lambda now: print(now.phase, flush
 """
 
 
-def test_ctrl_c_during_a_proof(guests: Mapping[str, bytes], tmp_path: Path) -> None:
+def test_ctrl_c_during_a_proof(proof: ProveInfo, guests: Mapping[str, bytes], tmp_path: Path) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", PROVE],
         stdin=subprocess.PIPE,
@@ -173,9 +176,9 @@ def test_ctrl_c_during_a_proof(guests: Mapping[str, bytes], tmp_path: Path) -> N
     time.sleep(1)
     started = time.monotonic()
     child.send_signal(signal.SIGINT)
-    child.wait(10)
+    child.wait(60)
     stderr = child.stderr.read()
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < max(2.5, proof.elapsed_s / 3), "long before the proof could be done"
     assert b"KeyboardInterrupt" in stderr
     assert child.returncode in (130, -signal.SIGINT), stderr
     assert list(tmp_path.iterdir()) == []

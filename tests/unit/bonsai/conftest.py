@@ -32,23 +32,21 @@ def settings(server: FakeBonsai) -> Settings:
     return quick(server.url)
 
 
-class _Starter:
-    """Starts a fake Bonsai on a port that was free, when called."""
+class LateServer:
+    """A port of its own where nothing listens yet, and the server that `start` starts there."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self) -> None:
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.server: FakeBonsai
 
-    def __call__(self) -> None:
-        self.server = FakeBonsai(self.port)
+    def start(self) -> None:
+        self.server = FakeBonsai(self._listener)
 
 
 @pytest.fixture
-def unused_tcp_port_server() -> Iterator[tuple[int, _Starter]]:
-    """A port where nothing listens yet, and what starts a server there."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    start = _Starter(port)
-    yield port, start
-    start.server.close()
+def late_server() -> Iterator[LateServer]:
+    late = LateServer()
+    yield late
+    late.server.close()

@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import json
 import re
+import socket
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -48,10 +49,10 @@ class Session:
 
 
 class FakeBonsai:
-    """The server, in a thread of its own. `url` is its API."""
+    """The server, in a thread of its own. `url` is its API; `listener`, if given, a bound socket for it to listen at."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port
+    def __init__(self, listener: socket.socket | None = None) -> None:
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self.seen: list[Seen] = []
         self.images: dict[str, bytes] = {}
         self.inputs: dict[str, bytes] = {}
@@ -103,8 +104,8 @@ class FakeBonsai:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(self._connection, sock=self._listener)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._ready.set()
         await self._stop.wait()
         server.close()

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +16,14 @@ from zkhost.errors import CancelledError
 from zkhost.provers.bonsai import portal
 
 Emit = Callable[[Any], None]
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour to say goodbye: a wait that the work's end does not end is a test that does not end."""
+    monkeypatch.setattr(portal, "_GRACE_S", 3600.0)
 
 
 class Token:
@@ -48,10 +55,8 @@ def test_errors_come_through_at_once() -> None:
     async def fail(emit: Emit) -> None:
         raise KeyError("why")
 
-    started = time.monotonic()
     with pytest.raises(KeyError, match="why"):
         portal.run(fail)
-    assert time.monotonic() - started < 1
 
 
 class Endless:
@@ -124,15 +129,13 @@ def test_ctrl_c() -> None:
     work = Endless()
 
     def interrupt() -> None:
-        work.started.wait(5)
+        work.started.wait()
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         portal.run(work)
     assert work.said_goodbye
-    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("begun", [True, False])
@@ -148,30 +151,32 @@ def test_ctrl_c_as_the_work_begins(monkeypatch: pytest.MonkeyPatch, begun: bool)
         if not handed:
             handed.append(handle)
             if begun:
-                assert work.started.wait(5)
+                work.started.wait()
             raise KeyboardInterrupt
         return handle
 
     monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         portal.run(work)
     assert work.said_goodbye == work.started.is_set()
-    assert time.monotonic() - started < 2
     assert not [task for task in asyncio.all_tasks(loop) if not task.done()]
 
 
 def test_many_threads_at_once() -> None:
-    async def slow(emit: Emit) -> int:
-        await asyncio.sleep(0.2)
+    """Each waits for all the others."""
+    inside = 0
+
+    async def meet(emit: Emit) -> int:
+        nonlocal inside
+        inside += 1
+        while inside < 50:
+            await asyncio.sleep(0.01)
         return threading.get_ident()
 
-    started = time.monotonic()
     with ThreadPoolExecutor(50) as pool:
-        threads = set(pool.map(lambda _: portal.run(slow), range(50)))
+        threads = set(pool.map(lambda _: portal.run(meet), range(50)))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
-    assert time.monotonic() - started < 2
 
 
 def test_a_forked_child_has_a_loop_of_its_own() -> None:

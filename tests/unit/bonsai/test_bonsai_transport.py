@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import fake_bonsai as fake
 import pytest
+import waiting_loop
 from fake_bonsai import KEY, FakeBonsai, quick
 
 from zkhost.errors import (
@@ -40,7 +41,7 @@ def run(settings: Settings, use: Callable[[Client], Awaitable[T]]) -> T:
         finally:
             await transport.aclose()
 
-    return asyncio.run(main())
+    return waiting_loop.run(main())
 
 
 def refused(settings: Settings, use: Callable[[Client], Awaitable[Any]], error: type[RemoteError]) -> RemoteError:
@@ -202,15 +203,14 @@ class TestNeverTwoSessions:
         assert run(settings, create) in server.sessions
         assert len(server.sessions) == 1
 
-    def test_sent_again_where_nothing_listened(self, server: FakeBonsai, unused_tcp_port_server: Any) -> None:
+    def test_sent_again_where_nothing_listened(self, late_server: Any) -> None:
         """The server comes up while the client tries."""
-        port, start = unused_tcp_port_server
 
         async def main(client: Client) -> str:
-            asyncio.get_running_loop().call_later(0.2, start)
+            asyncio.get_running_loop().call_later(0.2, late_server.start)
             return await create(client)
 
-        assert run(quick(f"http://127.0.0.1:{port}"), main) in start.server.sessions
+        assert run(quick(late_server.url), main) in late_server.server.sessions
 
 
 class TestBounds:
@@ -253,7 +253,7 @@ class TestBounds:
                 writer.write(bytes(65536))
                 await asyncio.sleep(0.1)
 
-        server.fault("GET", "/r", steady)
+        server.fault("GET", "/r", steady, forever=True)
         settings = quick(server.url, timeout_s=0.3)
         assert len(run(settings, lambda client: client.download_receipt(f"{server.url}/r"))) == 1 << 20
 

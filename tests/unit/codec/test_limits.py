@@ -49,12 +49,12 @@ def test_a_huge_length_costs_nothing(type_: Any, strict: bool, format: str) -> N
     with pytest.raises(DecodeError):
         made.decode(HUGE)
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(DecodeError):
         made.decode([*HUGE, 0, 0], strict=strict)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
     assert peak < 1 << 20
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import sqlite3
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,13 +101,13 @@ def test_a_receipt_swapped_for_one_that_does_not_verify_is_no_hit(tmp_path: Path
     assert cache.get(key(1)) is None
 
 
-def test_the_longest_unused_go_first(tmp_path: Path) -> None:
+def test_the_longest_unused_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr("zkhost.cache.time", SimpleNamespace(time=lambda: float(next(clock))))
     cache = ReceiptCache(tmp_path, max_bytes=25)
     for number in (1, 2):
         cache.put(key(number), receipt(b"0123456789"), STATS)
-        time.sleep(0.01)
     assert content(cache, 1)
-    time.sleep(0.01)
     cache.put(key(3), receipt(b"0123456789"), STATS)
     assert [content(cache, number) is not None for number in (1, 2, 3)] == [True, False, True]
     assert cache.size_bytes() == 20

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -99,19 +98,45 @@ def test_cancelling_before_a_call() -> None:
 
 
 def test_cancelling_from_another_thread_gives_control_back(guests: Mapping[str, bytes]) -> None:
-    token = _shim.CancelToken()
-    threading.Timer(0.2, token.cancel).start()
+    """While the guest's input is still being waited for."""
+    token, over = _shim.CancelToken(), threading.Event()
+    given: list[bytes] = []
 
     class Slow:
         def read(self, size: int) -> bytes:
-            time.sleep(5)
+            threading.Thread(target=token.cancel).start()
+            over.wait(60)
+            given.append(b"")
             return b""
 
     env = ExecutorEnv.builder().stdin(Slow()).build()
-    started = time.monotonic()
     with pytest.raises(errors.CancelledError):
         _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host(cancel=token))
-    assert time.monotonic() - started < 1.5
+    assert given == []
+    over.set()
+
+
+def test_cancelling_as_the_call_begins(guests: Mapping[str, bytes]) -> None:
+    """After the look at the token, and before the call can be woken by it: nothing is started."""
+    token = _shim.CancelToken()
+    asked: list[int] = []
+
+    class Waiting(set[threading.Event]):
+        def add(self, wake: threading.Event) -> None:
+            token.cancel()
+            super().add(wake)
+
+    class Reader:
+        def read(self, size: int) -> bytes:
+            asked.append(size)
+            return b""
+
+    token._waiting = Waiting()
+    env = ExecutorEnv.builder().stdin(Reader()).build()
+    with pytest.raises(errors.CancelledError):
+        _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host(cancel=token))
+    assert asked == []
+    assert not token._waiting
 
 
 def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:
@@ -137,14 +162,15 @@ from zkhost import _shim
 class Slow:
     def read(self, size):
         print("reading", flush=True)
-        time.sleep(30)
+        time.sleep(600)
         return b""
 env = ExecutorEnv.builder().stdin(Slow()).build()
 _shim.call("execute", {"env": env.request(), "program": sys.stdin.buffer.read()}, env.host())
 """
 
 
-def test_ctrl_c_ends_the_process_within_a_second(guests: Mapping[str, bytes]) -> None:
+def test_ctrl_c_ends_the_process(guests: Mapping[str, bytes]) -> None:
+    """While the guest's input is still being waited for."""
     child = subprocess.Popen(
         [sys.executable, "-c", CTRL_C], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -154,11 +180,9 @@ def test_ctrl_c_ends_the_process_within_a_second(guests: Mapping[str, bytes]) ->
     child.stdin.write(guests["echo"])
     child.stdin.close()
     assert child.stdout.readline() == b"reading\n"
-    started = time.monotonic()
     child.send_signal(signal.SIGINT)
-    child.wait(10)
+    child.wait(60)
     stderr = child.stderr.read()
-    assert time.monotonic() - started < 2.5, "half a second of grace for the call, half a second at exit"
     assert b"KeyboardInterrupt" in stderr
     assert child.returncode in (130, -signal.SIGINT), stderr
     child.stdout.close()

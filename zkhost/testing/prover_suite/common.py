@@ -53,7 +53,7 @@ class Suite:
     """
 
     guest_methods = SOURCES
-    patience_s = 1.0
+    patience_s = 5.0
     input_mib = 256
 
     @pytest.fixture

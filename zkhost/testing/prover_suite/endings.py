@@ -15,8 +15,8 @@ from zkhost.provers.base import Executor, Progress
 from zkhost.provers.features import Feature
 from zkhost.testing.prover_suite.common import Guests, Suite, u32
 
-LONG_RUN_CYCLES = 100_000_000
-"""Seconds of executing."""
+LONG_RUN_CYCLES = 300_000_000
+"""Half a minute of executing."""
 
 
 def burn(cycles: int) -> ExecutorEnv:
