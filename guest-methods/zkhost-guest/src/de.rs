@@ -167,17 +167,32 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
         count
     }
 
-    /// A byte length, the bytes, and padding to the next word.
-    fn byte_string(&mut self) -> Result<Vec<u8>, Stop> {
-        let len = self.word()? as usize;
+    /// `len` bytes and padding to the next word, lent for good by an input that does so.
+    fn lend(&mut self, len: usize) -> Result<Option<&'static [u8]>, Stop> {
+        let at_hand = len <= self.window.len();
+        if !self.more.lend(at_hand) {
+            return Ok(None);
+        }
+        if !at_hand {
+            return Ok(Some(self.byte_string(len)?.leak()));
+        }
+        // SAFETY: so many bytes lie in the window, whose memory stays as it is.
+        let bytes = unsafe { core::slice::from_raw_parts(self.window.pos.as_ptr(), len) };
+        // SAFETY: as above.
+        self.window.pos = unsafe { self.window.pos.add(len) };
+        self.skip_padding();
+        Ok(Some(bytes))
+    }
+
+    /// `len` bytes and padding to the next word.
+    fn byte_string(&mut self, len: usize) -> Result<Vec<u8>, Stop> {
         let bytes = bulk::plain_vec::<u8, false, PACKED>(self, len)?;
         self.skip_padding();
         Ok(bytes)
     }
 
-    /// A byte length, text in UTF-8, and padding to the next word. Most text is short and ASCII, which shows as it is copied.
-    fn text(&mut self) -> Result<String, Stop> {
-        let len = self.word()? as usize;
+    /// `len` bytes of text in UTF-8 and padding to the next word. Most text is short and ASCII, which shows as it is copied.
+    fn text(&mut self, len: usize) -> Result<String, Stop> {
         if len > SHORT_BYTES || len > self.window.len() {
             return self.long_text(len);
         }
@@ -199,8 +214,7 @@ impl<'a, const PACKED: bool> Decoder<'a, PACKED> {
     /// As [`Self::text`], after the length.
     #[inline(never)]
     fn long_text(&mut self, len: usize) -> Result<String, Stop> {
-        let bytes = bulk::plain_vec::<u8, false, PACKED>(self, len)?;
-        self.skip_padding();
+        let bytes = self.byte_string(len)?;
         if is_ascii(&bytes) {
             // SAFETY: bytes below 128 are UTF-8.
             return Ok(unsafe { String::from_utf8_unchecked(bytes) });
@@ -285,6 +299,14 @@ const HIGH_BITS: u32 = 0x8080_8080;
 #[inline(never)]
 fn utf8(bytes: Vec<u8>) -> Result<String, Stop> {
     String::from_utf8(bytes).map_err(|_| ErrorKind::Utf8.into())
+}
+
+fn lent_text(bytes: &[u8]) -> Result<&str, Stop> {
+    if is_ascii(bytes) {
+        // SAFETY: bytes below 128 are UTF-8.
+        return Ok(unsafe { core::str::from_utf8_unchecked(bytes) });
+    }
+    core::str::from_utf8(bytes).map_err(|_| ErrorKind::Utf8.into())
 }
 
 /// Whether bytes that begin at a word, as a guest's memory does, are all below 128.
@@ -439,22 +461,32 @@ impl<'de, const PACKED: bool> serde::Deserializer<'de> for &mut Decoder<'_, PACK
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_string(self.text()?)
+        let len = self.word()? as usize;
+        match self.lend(len)? {
+            Some(bytes) => visitor.visit_borrowed_str(lent_text(bytes)?),
+            None => visitor.visit_string(self.text(len)?),
+        }
     }
 
     #[inline]
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deserialize_str(visitor)
+        let len = self.word()? as usize;
+        visitor.visit_string(self.text(len)?)
     }
 
     #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_byte_buf(self.byte_string()?)
+        let len = self.word()? as usize;
+        match self.lend(len)? {
+            Some(bytes) => visitor.visit_borrowed_bytes(bytes),
+            None => visitor.visit_byte_buf(self.byte_string(len)?),
+        }
     }
 
     #[inline]
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deserialize_bytes(visitor)
+        let len = self.word()? as usize;
+        visitor.visit_byte_buf(self.byte_string(len)?)
     }
 
     #[inline]

@@ -53,6 +53,12 @@ pub(crate) trait Refill {
 
     /// Reads what follows the window straight into `out`, a whole number of words, and gives the number of bytes.
     fn read_past(&mut self, out: &mut [u8]) -> usize;
+
+    /// Whether strings are lent instead of copied. If so, and the string is `at_hand`, the memory of the present window
+    /// stays as it is for good.
+    fn lend(&mut self, _at_hand: bool) -> bool {
+        false
+    }
 }
 
 /// Nothing follows: for words that lie in memory already.
@@ -78,16 +84,21 @@ pub struct Input<S> {
     tail: usize,
     /// How many bytes the buffer holds when it is filled next.
     ahead: usize,
+    /// Strings are lent, out of the buffer where that can be.
+    lends: bool,
+    /// Some of the buffer is lent, or there is none yet: it is neither written to nor freed.
+    lent: bool,
     /// Where in the input the buffer's first byte lies.
     offset: usize,
 }
 
 impl<S: Source> Input<S> {
     /// An input with nothing read yet.
-    pub fn new(source: S) -> Self {
-        let buffer = NonNull::from(Box::leak(vec![0; BUFFER_BYTES / 4].into_boxed_slice()));
-        let start = buffer.cast();
-        Self { source, buffer, window: Window { pos: start, end: start }, tail: 0, ahead: FIRST_BYTES, offset: 0 }
+    pub const fn new(source: S) -> Self {
+        let nothing = NonNull::<u32>::dangling();
+        let window = Window { pos: nothing.cast(), end: nothing.cast() };
+        let buffer = NonNull::slice_from_raw_parts(nothing, 0);
+        Self { source, buffer, window, tail: 0, ahead: FIRST_BYTES, lends: false, lent: true, offset: 0 }
     }
 
     /// The number of bytes given out so far.
@@ -130,11 +141,21 @@ impl<S: Source> Input<S> {
         if !(self.window.pos.as_ptr() as usize).is_multiple_of(4) {
             let rest = self.pending();
             self.offset = self.position();
-            // SAFETY: both ranges lie in the buffer.
-            unsafe { ptr::copy(self.window.pos.as_ptr(), self.start().as_ptr(), rest) };
+            self.keep(self.window.pos, rest);
             self.hold(rest);
         }
         self.window
+    }
+
+    /// Runs `decode` with strings lent for good. What is lent costs no copy, so a whole buffer is taken ahead.
+    pub(crate) fn lending<T>(&mut self, decode: impl FnOnce(&mut Self) -> T) -> T {
+        if self.pending() == 0 {
+            self.ahead = BUFFER_BYTES;
+        }
+        self.lends = true;
+        let value = decode(self);
+        self.lends = false;
+        value
     }
 
     /// Takes back the window a decoder has read from, unless it is one from before a refill that found nothing.
@@ -150,6 +171,18 @@ impl<S: Source> Input<S> {
 
     fn pending(&self) -> usize {
         self.window.len() + self.tail
+    }
+
+    /// Moves `count` bytes of the buffer to its start: to that of a new one, if some of this one is lent.
+    fn keep(&mut self, from: NonNull<u8>, count: usize) {
+        if self.lent {
+            self.buffer = NonNull::from(Box::leak(vec![0; BUFFER_BYTES / 4].into_boxed_slice()));
+            self.lent = false;
+        }
+        if count > 0 {
+            // SAFETY: so many bytes lie in the buffer or the one before, which is leaked, and fit into one.
+            unsafe { ptr::copy(from.as_ptr(), self.start().as_ptr(), count) };
+        }
     }
 
     /// Copies what is pending to `out`, as far as both go.
@@ -180,11 +213,9 @@ impl<S: Source> Input<S> {
     fn take_more(&mut self) -> usize {
         self.offset += self.window.end.as_ptr() as usize - self.start().as_ptr() as usize;
         let tail = self.tail;
-        if tail > 0 {
-            // SAFETY: both ranges lie in the buffer.
-            unsafe { ptr::copy(self.window.end.as_ptr(), self.start().as_ptr(), tail) };
-        }
-        // SAFETY: the buffer is this Input's own and no other reference to it exists; windows are raw pointers.
+        self.keep(self.window.end, tail);
+        // SAFETY: the buffer is this Input's own and no other reference to it exists, as none of it is lent; windows are
+        // raw pointers.
         let bytes = unsafe { slice::from_raw_parts_mut(self.start().as_ptr(), self.ahead) };
         self.ahead = BUFFER_BYTES;
         let total = tail + self.source.read(&mut bytes[tail..]);
@@ -223,12 +254,19 @@ impl<S: Source> Refill for Input<S> {
         self.offset += total;
         total
     }
+
+    fn lend(&mut self, at_hand: bool) -> bool {
+        self.lent |= self.lends && at_hand;
+        self.lends
+    }
 }
 
 impl<S> Drop for Input<S> {
     fn drop(&mut self) {
-        // SAFETY: made by Box::leak, and dropped once.
-        drop(unsafe { Box::from_raw(self.buffer.as_ptr()) });
+        if !self.lent {
+            // SAFETY: made by Box::leak, dropped once, and not lent.
+            drop(unsafe { Box::from_raw(self.buffer.as_ptr()) });
+        }
     }
 }
 

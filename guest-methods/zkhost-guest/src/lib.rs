@@ -30,6 +30,7 @@ mod error;
 mod input;
 mod output;
 mod ser;
+mod sorted;
 mod stdio;
 
 use alloc::vec::Vec;
@@ -37,12 +38,13 @@ use core::marker::PhantomData;
 
 use serde::{
     de::{DeserializeOwned, DeserializeSeed},
-    Serialize,
+    Deserialize, Serialize,
 };
 
 pub use big_array::BigArray;
 pub use error::{Error, ErrorKind, Result};
 pub use input::{Input, Source};
+pub use sorted::{sorted_map, sorted_set};
 pub use stdio::{commit_bytes, commit_frame, read_bytes, read_frame, read_slice, read_some, read_to_end, Fd};
 
 /// The next value of standard input, in the standard format, as `env::read` gives it.
@@ -52,6 +54,25 @@ pub use stdio::{commit_bytes, commit_frame, read_bytes, read_frame, read_slice, 
 #[inline]
 pub fn read<T: DeserializeOwned>() -> T {
     stdio::read::<T, false>()
+}
+
+/// As [`read`], of a value that may borrow from the input: `&str`, `&[u8]` from a byte string, and what has fields of
+/// these. Such strings are not copied; the memory they lie in is never used again.
+///
+/// ```ignore
+/// #[derive(serde::Deserialize)]
+/// struct Message<'a> {
+///     subject: &'a str,
+///     body: &'a [u8], // as the host's byte string: SerdeBytes in Python, serde_bytes in Rust
+/// }
+/// let message: Message = zkhost_guest::read_borrowed();
+/// ```
+///
+/// # Panics
+/// As [`read`] does.
+#[inline]
+pub fn read_borrowed<T: Deserialize<'static>>() -> T {
+    stdio::read_borrowed::<T, false>()
 }
 
 /// Appends a value to the journal, in the standard format, as `env::commit` does.
@@ -87,13 +108,20 @@ pub fn to_words<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u32>> {
 /// The packed format: bytes and bools inside sequences, tuples and structs take a quarter of a word.
 pub mod packed {
     use super::{
-        decode_words, encode_words, stdio, DeserializeOwned, DeserializeSeed, PhantomData, Result, Serialize, Vec,
+        decode_words, encode_words, stdio, Deserialize, DeserializeOwned, DeserializeSeed, PhantomData, Result,
+        Serialize, Vec,
     };
 
     /// The next value of standard input, in the packed format. Panics as [`read`](crate::read) does.
     #[inline]
     pub fn read<T: DeserializeOwned>() -> T {
         stdio::read::<T, true>()
+    }
+
+    /// As [`read`], of a value that may borrow from the input: see [`read_borrowed`](crate::read_borrowed).
+    #[inline]
+    pub fn read_borrowed<T: Deserialize<'static>>() -> T {
+        stdio::read_borrowed::<T, true>()
     }
 
     /// Appends a value to the journal, in the packed format. Panics as [`commit`](crate::commit) does.
@@ -135,6 +163,16 @@ impl<S: Source> Input<S> {
     #[inline]
     pub fn read_packed<T: DeserializeOwned>(&mut self) -> Result<T> {
         self.decode::<PhantomData<T>, true>(PhantomData)
+    }
+
+    /// The next value, in the standard format; it may borrow from the input, as with [`read_borrowed`].
+    pub fn read_borrowed<T: Deserialize<'static>>(&mut self) -> Result<T> {
+        self.lending(|input| input.decode::<PhantomData<T>, false>(PhantomData))
+    }
+
+    /// The next value, in the packed format; it may borrow from the input, as with [`read_borrowed`].
+    pub fn read_packed_borrowed<T: Deserialize<'static>>(&mut self) -> Result<T> {
+        self.lending(|input| input.decode::<PhantomData<T>, true>(PhantomData))
     }
 
     /// The next value, in the standard format, that takes more than its type to decode.

@@ -9,7 +9,7 @@ use core::{
 
 use risc0_zkvm::guest::env::{self, Write};
 use risc0_zkvm_platform::{fileno, syscall::sys_read};
-use serde::{de::DeserializeOwned, Serialize};
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -27,14 +27,14 @@ impl Source for Fd {
 }
 
 struct Stdin {
-    input: UnsafeCell<Option<Input<Fd>>>,
+    input: UnsafeCell<Input<Fd>>,
     in_use: Cell<bool>,
 }
 
 // SAFETY: a guest has one thread.
 unsafe impl Sync for Stdin {}
 
-static STDIN: Stdin = Stdin { input: UnsafeCell::new(None), in_use: Cell::new(false) };
+static STDIN: Stdin = Stdin { input: UnsafeCell::new(Input::new(Fd(fileno::STDIN))), in_use: Cell::new(false) };
 
 /// Hands standard input to `use_it`, which cannot come here again.
 #[inline(always)]
@@ -43,8 +43,7 @@ fn with_stdin<T>(use_it: impl FnOnce(&mut Input<Fd>) -> T) -> T {
         refuse_to_nest();
     }
     // SAFETY: in_use says that there is no other reference.
-    let stdin = unsafe { &mut *STDIN.input.get() };
-    let value = use_it(stdin.get_or_insert_with(|| Input::new(Fd(fileno::STDIN))));
+    let value = use_it(unsafe { &mut *STDIN.input.get() });
     STDIN.in_use.set(false);
     value
 }
@@ -65,6 +64,15 @@ fn refuse(what: &str, at: usize, error: &Error) -> ! {
 #[inline]
 pub(crate) fn read<T: DeserializeOwned, const PACKED: bool>() -> T {
     with_stdin(|stdin| match stdin.decode::<PhantomData<T>, PACKED>(PhantomData) {
+        Ok(value) => value,
+        Err(error) => refuse(type_name::<T>(), stdin.position(), &error),
+    })
+}
+
+/// As [`read`], of a value that borrows from the input.
+#[inline]
+pub(crate) fn read_borrowed<T: Deserialize<'static>, const PACKED: bool>() -> T {
+    with_stdin(|stdin| match stdin.lending(|stdin| stdin.decode::<PhantomData<T>, PACKED>(PhantomData)) {
         Ok(value) => value,
         Err(error) => refuse(type_name::<T>(), stdin.position(), &error),
     })

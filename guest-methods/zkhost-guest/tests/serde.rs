@@ -3,7 +3,10 @@
 
 mod common;
 
-use std::fmt::Debug;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use serde::{de::DeserializeOwned, ser::SerializeTuple, Deserialize, Deserializer, Serialize, Serializer};
 use zkhost_guest::{from_words, packed, to_words, ErrorKind, Input};
@@ -258,6 +261,95 @@ fn reads_of_all_kinds_come_in_order() {
             assert_eq!(input.read_slice(&mut [0]), 0);
         }
     }
+}
+
+type Collections = (BTreeMap<String, Vec<u8>>, BTreeSet<u16>);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Sorted {
+    #[serde(deserialize_with = "zkhost_guest::sorted_map")]
+    map: BTreeMap<String, Vec<u8>>,
+    #[serde(deserialize_with = "zkhost_guest::sorted_set")]
+    set: BTreeSet<u16>,
+}
+
+/// Whatever the order of the entries, and of two with one key the last.
+#[test]
+fn what_is_built_at_once_is_what_insertions_make() {
+    for len in [0usize, 1, 2, 11, 12, 500] {
+        let ordered: Vec<(String, Vec<u8>)> = (0..len).map(|i| (format!("{i:04}"), vec![i as u8; i % 5])).collect();
+        let mut mixed = ordered.clone();
+        mixed.reverse();
+        mixed.extend((0..len / 2).map(|i| (format!("{:04}", i * 2), vec![0xff])));
+        mixed.rotate_left(len / 3);
+        for entries in [ordered, mixed] {
+            // A map is its length and its entries, as a sequence of pairs is.
+            let numbers: Vec<u16> = entries.iter().map(|(key, _)| key.parse().unwrap()).collect();
+            let words = to_words(&(&entries, &numbers)).unwrap();
+            let (map, set) = from_words::<Collections>(&words).unwrap();
+            assert_eq!(from_words::<Sorted>(&words).unwrap(), Sorted { map, set });
+            let words = packed::to_words(&(&entries, &numbers)).unwrap();
+            let (map, set) = packed::from_words::<Collections>(&words).unwrap();
+            assert_eq!(packed::from_words::<Sorted>(&words).unwrap(), Sorted { map, set });
+        }
+    }
+    assert_eq!(from_words::<Sorted>(&[u32::MAX, 0, 0]).unwrap_err().kind(), &ErrorKind::End);
+    assert_eq!(from_words::<Sorted>(&[0, 1 << 30, 0]).unwrap_err().kind(), &ErrorKind::End);
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Message<'a> {
+    number: u8,
+    subject: &'a str,
+    #[serde(serialize_with = "byte_string")]
+    body: &'a [u8],
+    sender: String,
+    #[serde(borrow)]
+    words: Vec<&'a str>,
+}
+
+fn byte_string<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+#[test]
+fn what_is_borrowed_stays_whatever_is_read_after_it() {
+    for len in [0, 1, 3, 100, 511, 512, 1000, 4090, 4096, 9001] {
+        let body: Vec<u8> = (0..len).map(|index| (index * 7) as u8).collect();
+        let subject = "zkhost é".repeat(len / 9);
+        let words: Vec<_> = (0..len / 3).map(|index| &subject[..9 * (index % 7).min(len / 9)]).collect();
+        let message = Message { number: 7, subject: &subject, body: &body, sender: "x".repeat(len % 40), words };
+        let mut bytes = Vec::new();
+        for _ in 0..3 {
+            bytes.extend(bytes_of(&to_words(&message).unwrap()));
+            bytes.extend(b"odd");
+            bytes.extend(bytes_of(&packed::to_words(&message).unwrap()));
+            bytes.extend(bytes_of(&to_words(&everything(len)).unwrap()));
+        }
+        for step in [1, 2, 3, 5, 64, 4095, 4096, 100_000] {
+            let mut input = Input::new(Drip::new(bytes.clone(), step));
+            let mut found: Vec<Message> = Vec::new();
+            for _ in 0..3 {
+                found.push(input.read_borrowed().unwrap());
+                assert_eq!(input.read_slice(&mut [0; 3]), 3);
+                found.push(input.read_packed_borrowed().unwrap());
+                assert_eq!(input.read::<Everything>().unwrap(), everything(len));
+            }
+            assert_eq!(input.position(), bytes.len());
+            drop(input);
+            assert!(found.iter().all(|one| *one == message), "{len} {step}");
+        }
+    }
+}
+
+#[test]
+fn borrowed_text_is_utf8_and_only_a_borrowed_read_lends() {
+    let mut input = Input::new(Drip::new(bytes_of(&[1, 0xff]), 100));
+    assert_eq!(input.read_borrowed::<&str>().unwrap_err().kind(), &ErrorKind::Utf8);
+    let mut input = Input::new(Drip::new(bytes_of(&[900, 1, 2]), 100));
+    assert_eq!(input.read_borrowed::<&str>().unwrap_err().kind(), &ErrorKind::End);
+    // A visitor of borrowed text that meets input which is not lent gets text of its own.
+    assert_eq!(from_words::<std::borrow::Cow<str>>(&[1, 0x61]).unwrap(), "a");
 }
 
 #[test]

@@ -27,12 +27,30 @@ struct Point {
     weight: f32,
 }
 
+/// [`Record`] with a note that is not copied.
+#[derive(Deserialize)]
+struct BorrowedRecord<'a> {
+    sender: [u8; 32],
+    receiver: [u8; 32],
+    amount: u64,
+    nonce: u64,
+    note: &'a str,
+    tags: Vec<u32>,
+}
+
+/// Maps that are built at once.
+#[derive(Deserialize)]
+struct Sorted(#[serde(deserialize_with = "zkhost_guest::sorted_map")] BTreeMap<String, u64>);
+
+#[derive(Deserialize)]
+struct BorrowedSorted<'a>(#[serde(borrow, deserialize_with = "zkhost_guest::sorted_map")] BTreeMap<&'a str, u64>);
+
 /// A byte that is not known to be one.
 #[derive(Serialize, Deserialize)]
 struct Level(u8);
 
 fn measure<T: DeserializeOwned + Serialize>(means: u32) {
-    let (before, after) = match means {
+    let cycles = match means {
         0 => timed(env::read::<T>),
         1 => timed(|| env::read_buffered::<T>().expect("a value")),
         2 => timed(zkhost_guest::read::<T>),
@@ -61,14 +79,24 @@ fn measure<T: DeserializeOwned + Serialize>(means: u32) {
         }
         _ => unreachable!("no such means"),
     };
-    env::write_slice(&[after - before]);
+    env::write_slice(&[cycles]);
+}
+
+/// The same by types that cost less to read.
+fn measure_reads<T>(standard: fn() -> T, packed: fn() -> T, means: u32) {
+    let cycles = match means {
+        2 => timed(standard),
+        3 => timed(packed),
+        _ => unreachable!("no such means"),
+    };
+    env::write_slice(&[cycles]);
 }
 
 /// A call for each of 1,000 u32.
 fn measure_calls(means: u32) {
     let read = |read: fn() -> u32| timed(|| (0..1000).fold(0, |all, _| all ^ read()));
     let commit = |commit: fn(&u32)| timed(|| (0..1000).for_each(|number| commit(&number)));
-    let (before, after) = match means {
+    let cycles = match means {
         0 => read(env::read),
         2 => read(zkhost_guest::read),
         3 => read(zkhost_guest::packed::read),
@@ -77,15 +105,16 @@ fn measure_calls(means: u32) {
         6 => commit(zkhost_guest::packed::commit),
         _ => unreachable!("no such means"),
     };
-    env::write_slice(&[after - before]);
+    env::write_slice(&[cycles]);
 }
 
-fn timed<T>(call: impl FnOnce() -> T) -> (u64, u64) {
-    let before = env::cycle_count();
+/// The cycles of a call, without those that reading the counter takes.
+fn timed<T>(call: impl FnOnce() -> T) -> u64 {
+    let (start, before) = (env::cycle_count(), env::cycle_count());
     let value = black_box(call());
     let after = env::cycle_count();
     drop(value);
-    (before, after)
+    (after - before) - (before - start)
 }
 
 fn main() {
@@ -101,6 +130,14 @@ fn main() {
         6 => measure::<Vec<Point>>(means),
         7 => measure::<Vec<Level>>(means),
         8 => measure_calls(means),
+        9 => measure_reads::<&[u8]>(zkhost_guest::read_borrowed, zkhost_guest::packed::read_borrowed, means),
+        10 => measure_reads::<Vec<BorrowedRecord>>(
+            zkhost_guest::read_borrowed,
+            zkhost_guest::packed::read_borrowed,
+            means,
+        ),
+        11 => measure_reads::<Sorted>(zkhost_guest::read, zkhost_guest::packed::read, means),
+        12 => measure_reads::<BorrowedSorted>(zkhost_guest::read_borrowed, zkhost_guest::packed::read_borrowed, means),
         _ => unreachable!("no such value"),
     }
 }
