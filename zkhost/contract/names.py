@@ -21,6 +21,9 @@ TAKEN_TYPES = frozenset(
 )
 """Types the generated module uses itself, which a type of the contract must not hide."""
 
+BUILT_AT_ONCE = {"BTreeMap": "zkhost_guest::sorted_map", "BTreeSet": "zkhost_guest::sorted_set"}
+"""The guest crate's functions that read such a collection and build it at once, not by insertions."""
+
 
 def rust_identifier(name: str) -> str:
     """The name as Rust source has it: `type` is `r#type`."""

@@ -21,6 +21,7 @@ from zkhost.contract.model import (
     field_types,
     walk,
 )
+from zkhost.contract.names import BUILT_AT_ONCE
 from zkhost.contract.rust_syntax import Attributes, line_of, name_of, parse, text_of, with_attributes
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _WITHOUT_EFFECT = frozenset(
     """alias borrow bound crate default deny_unknown_fields expecting rename rename_all rename_all_fields
     transparent""".split()
 )
+_BUILT_AT_ONCE = {("deserialize_with", function) for function in BUILT_AT_ONCE.values()}
 _BIG_ARRAYS = frozenset({"BigArray", "serde_big_array::BigArray", "serde_arrays"})
 
 
@@ -176,7 +178,7 @@ class _Reader:
         if attributes.cfg:
             raise _NotUnderstood(node, "#[cfg(...)]: whether it is there is not known")
         for key, value in attributes.serde:
-            if key not in _WITHOUT_EFFECT:
+            if key not in _WITHOUT_EFFECT and (key, value) not in _BUILT_AT_ONCE:
                 shown = key if value is None else f'{key} = "{value}"'
                 raise _NotUnderstood(node, f"#[serde({shown})] is not understood")
 

@@ -45,6 +45,15 @@ def named(name: str, rust_type: RustType) -> Fields:
     return Fields("named", (Field(name, rust_type),))
 
 
+def test_a_map_is_read_at_once_where_serde_knows_its_types() -> None:
+    fields = Fields(
+        "named", (Field("a", Named("BTreeMap", (WORD, WORD))), Field("b", Named("BTreeSet", (Named("T"),))))
+    )
+    source = item_source(Struct("Maps", fields, ("T",)), ["Deserialize"])
+    assert '    #[serde(deserialize_with = "zkhost_guest::sorted_map")]\n    pub a: BTreeMap<u64, u64>,\n' in source
+    assert ",\n    pub b: BTreeSet<T>,\n" in source
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -41,8 +41,10 @@ pub struct Everything {
     pub height: Height,
     pub bytes_page: Page<u8>,
     pub text_page: Page<String>,
+    #[serde(deserialize_with = "zkhost_guest::sorted_map")]
     pub prices: BTreeMap<Small, i64>,
     pub counts: HashMap<String, u32>,
+    #[serde(deserialize_with = "zkhost_guest::sorted_set")]
     pub seen: BTreeSet<Colour>,
     pub choice: Choice,
 }
