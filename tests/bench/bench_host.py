@@ -24,7 +24,7 @@ from zkhost.methods import FACTORS_PATH
 ZKHOST = """
 import sys, time
 import zkhost.methods
-from zkhost import ExecutorEnv
+from zkhost import ExecutorEnv, env_builder
 from zkhost.codec import U64
 program = open(sys.argv[2], "rb").read()
 executor, prover = zkhost.default_executor(), zkhost.default_prover()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar, overload
 
 from ..errors import SchemaError
 from . import schema as s
 from .deep import deep_recursion
 from .general import General, Words, as_words
-from .native import native_functions
+from .native import Decode, Encode, native_functions
 from .translate import schema_of
 
 __all__ = ["Codec", "WireFormat", "Words", "codec", "decode", "encode"]
@@ -35,7 +35,7 @@ FORMATS: dict[str, WireFormat] = {f.value: f for f in WireFormat}
 class Codec(Generic[T]):
     """The encoder and decoder of one type in one format. Get one from `codec`; it can be shared between threads.
 
-    Both are made when the first of them is used, and from then on replace the methods of their names on this object.
+    Each is made when it is first used, and from then on replaces the method of its name on this object.
     """
 
     def __init__(self, node: s.Node, format: WireFormat) -> None:
@@ -48,7 +48,7 @@ class Codec(Generic[T]):
 
     def encode(self, value: T) -> bytes:
         """The value as words, in little-endian bytes. Raises EncodeError with the path of what does not fit."""
-        self._make()
+        self.__dict__["encode"] = self._native[0] if self._native else self._general.encoder
         return self.encode(value)
 
     def encode_words(self, value: T) -> list[int]:
@@ -65,7 +65,7 @@ class Codec(Generic[T]):
         Where `strict`, words left over, padding that is not zero and maps or sets out of order are refused;
         otherwise exactly what the Rust deserializer accepts is accepted, words left over included.
         """
-        self._make()
+        self.__dict__["decode"] = self._native[1] if self._native else self._general.decoder
         return self.decode(data, strict)
 
     def decode_from(self, data: Words, offset: int = 0, strict: bool = True) -> tuple[T, int]:
@@ -76,12 +76,11 @@ class Codec(Generic[T]):
         value, end = self._general.read(as_words(data), offset * 4, strict)
         return value, end // 4
 
-    def _make(self) -> None:
-        general = self._general
+    @cached_property
+    def _native(self) -> tuple[Encode, Decode] | None:
+        """The native encoder and decoder, for a type that has them."""
         with deep_recursion():
-            made = native_functions(self.schema, general.packed, general.encode, general.decode)
-        encode, decode = made or (general.encoder, general.decoder)
-        self.__dict__.update(encode=encode, decode=decode)
+            return native_functions(self.schema, self._general.packed, self._general.encode, self._general.decode)
 
 
 @overload

@@ -19,7 +19,7 @@ from .build import stored_directly
 from .source import weight
 from .types import Some
 
-__all__ = ["native_functions"]
+__all__ = ["Decode", "Encode", "native_functions"]
 
 LIBRARY = os.path.join(os.path.dirname(__file__), os.pardir, "_native", "lib_native.so")
 
