@@ -9,9 +9,6 @@ BIN := .venv/bin
 STAMPS := .venv/stamps
 SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null)
 
-# tests/unit/testing runs guests built for tests; it is in test-slow.
-QUICK_TESTS := tests/unit --ignore tests/unit/testing
-
 # Runs a step: says what it does, and how long it took.
 step = tools/step.sh $(1)
 
@@ -70,7 +67,7 @@ test-rust: setup ## Rust unit tests
 	$(call step,"cargo test of zkhost-guest") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --quiet --manifest-path guest-methods/Cargo.toml -p zkhost-guest'
 
 test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
-	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" $(QUICK_TESTS)
+	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" tests/unit
 
 test-slow: setup r0vm browser ## All Python tests that `make test` leaves out, and the quick ones
 	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m "slow or not prove"

@@ -25,7 +25,8 @@ def test_cost(assert_cycles):
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> Any:
-    return pytester.runpytest_inprocess("-p", "zkhost.testing.plugin", "-p", "no:cacheprovider", *arguments)
+    """As in a user's project: pytest finds the plugin by the installed package's entry point."""
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
 
 
 def test_cycles(pytester: pytest.Pytester) -> None:
