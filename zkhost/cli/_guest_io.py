@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from zkhost.contract.declare import Contract
     from zkhost.executor_env import ExecutorEnv
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,23 +41,26 @@ def guest_options(command: F) -> F:
     return command
 
 
-def read_program(target: Path, guest_name: str | None = None) -> bytes:
-    """The program binary in a file (an ELF is combined with risc0's kernel), or of a project's built guest.
+def read_guest(target: Path, guest_name: str | None = None) -> tuple[bytes, Contract[Any, Any] | None]:
+    """The program binary in a file (an ELF is combined with risc0's kernel), or of a project's built guest and its contract.
 
     Raises ContractDriftError for one that was built before the project's contract changed.
     """
     from zkhost.guest.binary import read_program_file
 
     if not target.is_dir():
-        return read_program_file(target)
-    from zkhost.contract.project import check_built
+        return read_program_file(target), None
+    from zkhost.contract.project import built_contract
     from zkhost.guest.programs import find_program
 
     guest, file, root = find_program(target, guest_name)
     program = read_program_file(file)
-    if root is not None:
-        check_built(root, guest, program)
-    return program
+    return program, None if root is None else built_contract(root, guest, program)
+
+
+def read_program(target: Path, guest_name: str | None = None) -> bytes:
+    """As read_guest, without the contract."""
+    return read_guest(target, guest_name)[0]
 
 
 def build_env(
@@ -89,11 +93,6 @@ def cycles_line(segments: int, user_cycles: int, total_cycles: int | None) -> st
     """As in `4,242 user cycles of 32,768 in 1 segment`."""
     of = "" if total_cycles is None else f" of {total_cycles:,}"
     return f"{user_cycles:,} user cycles{of} in {segments} segment{'' if segments == 1 else 's'}"
-
-
-def journal_line(data: bytes, shown: int = 32) -> str:
-    """As in `journal: 8 bytes 8701000000000000`."""
-    return f"journal: {len(data):,} bytes {data[:shown].hex()}{'...' if len(data) > shown else ''}"
 
 
 def dev_mode_banner() -> None:

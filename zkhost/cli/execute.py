@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from zkhost.cli._guest_io import build_env, cycles_line, guest_options, journal_line, read_program
+from zkhost.cli._guest_io import build_env, cycles_line, guest_options, read_guest
 from zkhost.cli._help import notes
+from zkhost.cli._journal import journal_json, journal_lines
 
 _EPILOG = notes(
     """
@@ -36,7 +37,7 @@ def execute(*, program: Path, guest_name: str | None, journal_file: Path | None,
     from zkhost.cli._progress import progress_bar
     from zkhost.provers.select import default_executor
 
-    binary, env = read_program(program, guest_name), build_env(**given)
+    (binary, contract), env = read_guest(program, guest_name), build_env(**given)
     with progress_bar() as on_progress:
         session = default_executor().execute(env, binary, on_progress=on_progress)
     if journal_file:
@@ -44,7 +45,7 @@ def execute(*, program: Path, guest_name: str | None, journal_file: Path | None,
     if as_json:
         result = {
             "exit_code": str(session.exit_code),
-            "journal": session.journal.bytes.hex(),
+            **journal_json(session.journal.bytes, contract),
             "user_cycles": session.user_cycles,
             "total_cycles": session.total_cycles,
             "paging_cycles": session.paging_cycles,
@@ -57,5 +58,5 @@ def execute(*, program: Path, guest_name: str | None, journal_file: Path | None,
         click.echo(
             f"{session.exit_code}, {cycles_line(len(session.segments), session.user_cycles, session.total_cycles)}"
         )
-        click.echo(journal_line(session.journal.bytes))
+        click.echo(journal_lines(session.journal.bytes, contract))
     sys.exit(0 if session.exit_code.ok else 1)

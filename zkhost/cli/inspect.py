@@ -4,44 +4,51 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkhost.cli._guest_io import journal_line, read_program
+from zkhost.cli._guest_io import read_program
 from zkhost.cli._help import notes
+from zkhost.cli._journal import contract_option, given_contract, journal_json, journal_lines
+
+if TYPE_CHECKING:
+    from zkhost.receipt import Receipt
 
 
 @click.command(
     epilog=notes(
         """
         zkhost inspect receipt.zkr
+        zkhost inspect receipt.zkr --contract . --guest multiply
         zkhost inspect methods/multiply.bin --json
         """,
         {0: "done", 1: "neither a receipt nor a program"},
     )
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True))
+@contract_option
+@click.option("--guest", "guest_name", metavar="NAME", help="Whose contract, where there are several.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def inspect(*, file: Path, as_json: bool) -> None:
+def inspect(*, file: Path, contract_file: Path | None, guest_name: str | None, as_json: bool) -> None:
     """Show what a receipt claims, or what a program binary is. Nothing is verified.
 
     A receipt may be in any of its formats; an ELF of a guest is shown as the program binary made of it.
     """
     from zkhost.guest.binary import is_program
+    from zkhost.receipt import Receipt
 
-    program = is_program(file)
-    facts = _program_facts(file) if program else _receipt_facts(file)
-    if as_json:
-        click.echo(json.dumps(facts, indent=2))
+    if is_program(file):
+        _show(_program_facts(file), as_json)
         return
-    for name, value in facts.items():
-        if name == "journal":
-            click.echo(journal_line(bytes.fromhex(value)))
-        elif value is not None:
-            click.echo(f"{name.replace('_', ' ')}: {value}")
-    if not program:
-        click.echo("not verified: run `zkhost verify` with the image ID of your own build")
+    receipt, contract = Receipt.load(file), given_contract(contract_file, guest_name)
+    facts, journal = _receipt_facts(receipt), receipt.journal.bytes
+    if as_json:
+        _show(facts | journal_json(journal, contract), as_json)
+        return
+    _show(facts, as_json)
+    click.echo(journal_lines(journal, contract))
+    click.echo("not verified: run `zkhost verify` with the image ID of your own build")
 
 
 @click.command(
@@ -68,6 +75,15 @@ def image_id(*, program: Path, guest_name: str | None, as_json: bool) -> None:
         click.echo(found.hex())
 
 
+def _show(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        if value is not None:
+            click.echo(f"{name.replace('_', ' ')}: {value}")
+
+
 def _program_facts(file: Path) -> dict[str, Any]:
     from zkhost import _shim
 
@@ -76,10 +92,7 @@ def _program_facts(file: Path) -> dict[str, Any]:
     return {"what": "program binary", "bytes": len(binary), "image_id": found.hex()}
 
 
-def _receipt_facts(file: Path) -> dict[str, Any]:
-    from zkhost.receipt import Receipt
-
-    receipt = Receipt.load(file)
+def _receipt_facts(receipt: Receipt) -> dict[str, Any]:
     claim = receipt.claim
     return {
         "what": f"{receipt.kind} receipt",
@@ -89,5 +102,4 @@ def _receipt_facts(file: Path) -> dict[str, Any]:
         "claim_digest": None if receipt.claim_digest is None else receipt.claim_digest.hex(),
         "verifier_parameters": receipt.verifier_parameters.hex(),
         "seal_bytes": receipt.seal_size,
-        "journal": receipt.journal.bytes.hex(),
     }

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from zkhost.cli._guest_io import build_env, cycles_line, dev_mode_banner, guest_options, journal_line, read_program
+from zkhost.cli._guest_io import build_env, cycles_line, dev_mode_banner, guest_options, read_guest
 from zkhost.cli._help import notes
+from zkhost.cli._journal import journal_json, journal_lines
 
 _EPILOG = notes(
     """
@@ -98,7 +99,7 @@ def prove(
     from zkhost.provers.base import ProverOpts
     from zkhost.provers.select import default_prover
 
-    binary, env = read_program(program, guest_name), build_env(**given)
+    (binary, contract), env = read_guest(program, guest_name), build_env(**given)
     if only_estimate:
         from zkhost.cli._estimate import show_estimate
 
@@ -129,7 +130,7 @@ def prove(
             "receipt": str(receipt_file),
             "kind": str(info.receipt.kind),
             "image_id": image_id,
-            "journal": info.receipt.journal.bytes.hex(),
+            **journal_json(info.receipt.journal.bytes, contract),
             "segments": stats.segments,
             "user_cycles": stats.user_cycles,
             "total_cycles": stats.total_cycles,
@@ -140,6 +141,6 @@ def prove(
         return
     click.echo(f"proved in {info.elapsed_s:.1f} s by {info.prover.name} ({info.prover.reason})")
     click.echo(cycles_line(stats.segments, stats.user_cycles, stats.total_cycles))
-    click.echo(journal_line(info.receipt.journal.bytes))
+    click.echo(journal_lines(info.receipt.journal.bytes, contract))
     click.echo(f"image ID: {image_id}")
     click.echo(f"receipt: {receipt_file} ({info.receipt.kind})")

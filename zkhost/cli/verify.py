@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkhost.cli._guest_io import dev_mode_banner, journal_line, read_program
+from zkhost.cli._guest_io import dev_mode_banner, read_guest
 from zkhost.cli._help import notes
+from zkhost.cli._journal import contract_option, given_contract, journal_json, journal_lines
 
 if TYPE_CHECKING:
+    from zkhost.contract.declare import Contract
     from zkhost.receipt import Receipt
 
 _EPILOG = notes(
@@ -19,6 +21,7 @@ _EPILOG = notes(
     zkhost verify receipt.zkr --image-id e6990b0dbc2a...
     zkhost verify receipt.bin --program methods/multiply.bin --json
     zkhost verify receipt.zkr --program . --journal out.bin     # and keep what was proved
+    zkhost verify receipt.zkr --image-id e6990b0dbc2a... --contract contract.py
     zkhost verify --session 6a7c... --program .                 # wait for a remote session, then verify
     """,
     {0: "it verifies", 1: "it does not, or there is no receipt"},
@@ -30,6 +33,7 @@ _EPILOG = notes(
 @click.option("--image-id", metavar="HEX", help="The program's image ID, 64 hex digits, from your own build.")
 @click.option("--program", type=click.Path(path_type=Path, exists=True), help="Or the program itself, or its project.")
 @click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project.")
+@contract_option
 @click.option("--session", "session_id", metavar="ID", help="Fetch the receipt of this remote session.")
 @click.option("--allow-fake", is_flag=True, help="Accept a dev-mode receipt, which proves nothing.")
 @click.option(
@@ -42,6 +46,7 @@ def verify(
     image_id: str | None,
     program: Path | None,
     guest_name: str | None,
+    contract_file: Path | None,
     session_id: str | None,
     allow_fake: bool,
     journal_file: Path | None,
@@ -49,7 +54,8 @@ def verify(
 ) -> None:
     """Verify that a receipt proves a run of one program, and show its journal.
 
-    The image ID must come from your own build or a record you trust, never from whoever sent the receipt.
+    The image ID must come from your own build or a record you trust, never from whoever sent the receipt. The journal
+    of a project's guest is shown decoded too.
     """
     from zkhost.image_id import image_id_hex
     from zkhost.receipt import Receipt
@@ -58,7 +64,9 @@ def verify(
         raise click.UsageError("say which program it should prove: either --image-id or --program")
     if (receipt_file is None) == (session_id is None):
         raise click.UsageError("give a receipt file, or --session ID")
-    expected = image_id_hex(image_id or _image_id(program, guest_name))
+    found, contract = (b"", None) if program is None else _program(program, guest_name)
+    contract = given_contract(contract_file, guest_name) or contract
+    expected = image_id_hex(image_id or found)
     dev_mode_banner()
     receipt = Receipt.load(receipt_file) if receipt_file else _attach(session_id or "", expected)
     receipt.verify(expected, allow_fake=True if allow_fake else None)
@@ -69,20 +77,20 @@ def verify(
             "verified": True,
             "kind": str(receipt.kind),
             "image_id": expected,
-            "journal": receipt.journal.bytes.hex(),
+            **journal_json(receipt.journal.bytes, contract),
         }
         click.echo(json.dumps(result, indent=2))
         return
     click.echo(f"verified: a {receipt.kind} receipt of program {expected}")
-    click.echo(journal_line(receipt.journal.bytes))
+    click.echo(journal_lines(receipt.journal.bytes, contract))
 
 
-def _image_id(program: Path | None, guest_name: str | None) -> bytes:
+def _program(program: Path, guest_name: str | None) -> tuple[bytes, Contract[Any, Any] | None]:
+    """Its image ID, and its project's contract."""
     from zkhost import _shim
 
-    assert program is not None
-    image_id: bytes = _shim.call("image_id", {"program": read_program(program, guest_name)})["image_id"]
-    return image_id
+    binary, contract = read_guest(program, guest_name)
+    return _shim.call("image_id", {"program": binary})["image_id"], contract
 
 
 def _attach(session_id: str, image_id: str) -> Receipt:

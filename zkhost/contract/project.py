@@ -18,6 +18,7 @@ from zkhost.contract.rust_of import rust_of, text_of
 from zkhost.errors import ContractError
 from zkhost.guest.crate import add_guest_crate
 from zkhost.guest.discover import GuestPackage, find_project
+from zkhost.guest.programs import pick
 
 CONTRACT_FILE = "contract.py"
 RUST_FILE = "contract.rs"
@@ -78,12 +79,7 @@ def codegen(start: Path, *, check: bool = False) -> list[Written]:
     With `check` nothing is written. Raises ContractError where there is no contract, or a guest it names is not in the
     project; SchemaError for a type without Rust twin.
     """
-    file = find_contract(start)
-    if file is None:
-        raise ContractError(
-            f"no {CONTRACT_FILE} in {start} or above it",
-            hint=f"give the file, or write a {CONTRACT_FILE} with the types of input and journal",
-        )
+    file = _contract_file(start)
     return list(_codegen(file, *load_contracts(file), check))
 
 
@@ -104,12 +100,25 @@ def update_contract(root: Path, *, check: bool = False) -> list[Written]:
     return written
 
 
-def check_built(root: Path, guest: str, program: bytes) -> None:
-    """Checks a project's built guest against its contract, if it has one. Raises ContractDriftError where they differ."""
+def built_contract(root: Path, guest: str, program: bytes) -> Contract[Any, Any] | None:
+    """The contract of a project's built guest, if it has one. Raises ContractDriftError where it was built with another."""
     declared = _declared(root / CONTRACT_FILE)
     for name, contract in (declared[1] if declared else {}).items():
         if name == "" or _spelt(name, (guest,)) == guest:
             check_contract(program, text_of(contract), guest)
+            return contract
+    return None
+
+
+def find_guests_contract(start: Path, guest: str | None) -> Contract[Any, Any]:
+    """A guest's contract, of a contract file or a project; `guest` may be None where there is only one.
+
+    Raises ContractError where there is no contract, GuestNotFoundError where there is none for that guest.
+    """
+    file = _contract_file(start)
+    contracts = load_contracts(file)[1]
+    name = None if guest is None else next((name for name in contracts if _spelt(name, (guest,)) == guest), guest)
+    return pick(contracts, name, f"in {file}")[1]
 
 
 def _codegen(
@@ -144,6 +153,16 @@ def _assign(file: Path, contracts: dict[str, Contract[Any, Any]]) -> dict[GuestP
             )
         assigned.setdefault(owners[guest], []).append((name, guest))
     return assigned
+
+
+def _contract_file(start: Path) -> Path:
+    file = find_contract(start)
+    if file is None:
+        raise ContractError(
+            f"no {CONTRACT_FILE} in {start} or above it",
+            hint=f"give the file, or write a {CONTRACT_FILE} with the types of input and journal",
+        )
+    return file
 
 
 def _spelt(name: str, guests: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from zkhost.cli._guest_io import read_program
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
 from zkhost.contract import Contract
 from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
-from zkhost.contract.project import check_built, codegen, load_contracts, update_contract
+from zkhost.contract.project import built_contract, codegen, load_contracts, update_contract
 from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of, text_of
 from zkhost.errors import ContractDriftError, ContractError, SchemaError
@@ -256,16 +256,16 @@ def test_a_check_says_that_the_rust_side_is_stale(project: Path) -> None:
 def test_a_contract_file_with_types_alone_is_no_contract(project: Path) -> None:
     write_contract(project, "")
     assert update_contract(project) == []
-    check_built(project, "my-guest", b"a program built without contract")
+    built_contract(project, "my-guest", b"a program built without contract")
 
 
 def test_a_built_guest_is_checked_against_its_projects_contract(project: Path) -> None:
     _, contracts = load_contracts(project / "contract.py")
     [contract] = contracts.values()
-    check_built(project, "my-guest", embedded(text_of(contract)).encode())
+    built_contract(project, "my-guest", embedded(text_of(contract)).encode())
     with pytest.raises(ContractDriftError):
-        check_built(project, "my-guest", embedded(text(Output)).encode())
-    check_built(project, "another", b"which the contract does not speak of")
+        built_contract(project, "my-guest", embedded(text(Output)).encode())
+    built_contract(project, "another", b"which the contract does not speak of")
 
 
 def test_a_guest_gets_the_crates_that_its_contract_needs(project: Path) -> None:
