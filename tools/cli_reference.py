@@ -27,7 +27,7 @@ def page() -> str:
 
 def commands(group: click.Group, path: str, parent: click.Context | None) -> Iterator[tuple[str, click.Command]]:
     """The commands of a group, each with the words that call it."""
-    context = click.Context(group, parent, info_name=path)
+    context = click.Context(group, parent, info_name=path, **group.context_settings)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None, name
@@ -35,7 +35,7 @@ def commands(group: click.Group, path: str, parent: click.Context | None) -> Ite
 
 
 def _command(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:
-    context = click.Context(command, parent, info_name=path.rpartition(" ")[2])
+    context = click.Context(command, parent, info_name=path.rpartition(" ")[2], **command.context_settings)
     depth = path.count(" ")
     if depth:
         yield f"{'#' * (depth + 1)} {path}\n"

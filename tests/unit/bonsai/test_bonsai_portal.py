@@ -179,6 +179,27 @@ def test_many_threads_at_once() -> None:
     assert threading.get_ident() not in threads
 
 
+def test_threads_that_come_first_and_at_once_agree_on_one_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[asyncio.AbstractEventLoop] = []
+    all_made, new_event_loop = threading.Barrier(4), asyncio.new_event_loop
+
+    def make() -> asyncio.AbstractEventLoop:
+        loop = new_event_loop()
+        made.append(loop)
+        all_made.wait()
+        return loop
+
+    monkeypatch.setattr(portal, "_loops", {})
+    monkeypatch.setattr(asyncio, "new_event_loop", make)
+    with ThreadPoolExecutor(4) as pool:
+        loops = set(pool.map(portal._loop, [os.getpid()] * 4))
+    assert len(made) == 4
+    assert len(loops) == 1
+    (loop,) = loops
+    assert [one.is_closed() for one in made].count(False) == 1
+    loop.call_soon_threadsafe(loop.stop)
+
+
 def test_a_forked_child_has_a_loop_of_its_own() -> None:
     portal.run(three)
     pid = os.fork()

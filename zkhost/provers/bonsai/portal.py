@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
 import queue
 import threading
@@ -25,6 +24,7 @@ _LOOK_FOR_SIGNALS_S = 0.25
 _GRACE_S = 6.0
 
 Work = Callable[[Callable[[E], None]], Coroutine[Any, Any, T]]
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
 
 
 class Token(Protocol):
@@ -35,12 +35,18 @@ class Token(Protocol):
         """Whether it was used."""
 
 
-@functools.cache
 def _loop(pid: int) -> asyncio.AbstractEventLoop:
-    """The loop of this process; a forked child has none of its parent's threads and gets its own."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="zkhost-remote", daemon=True).start()
-    return loop
+    """The loop of this process; a forked child has none of its parent's threads and gets its own.
+
+    Threads that come at once agree on one without a lock, which a fork could leave locked.
+    """
+    if pid not in _loops:
+        made = asyncio.new_event_loop()
+        if _loops.setdefault(pid, made) is made:
+            threading.Thread(target=made.run_forever, name="zkhost-remote", daemon=True).start()
+        else:
+            made.close()
+    return _loops[pid]
 
 
 def run(work: Work[E, T], on_event: Callable[[E], object] | None = None) -> T:
