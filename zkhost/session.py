@@ -73,6 +73,11 @@ class SegmentInfo:
     paging_cycles: int | None = None
 
 
+def counted(user_cycles: int, segments: int, elapsed_s: float) -> str:
+    """As in `4,242 user cycles in 1 segment, 0.02 s`."""
+    return f"{user_cycles:,} user cycles in {segments:,} segment{'' if segments == 1 else 's'}, {elapsed_s:.2f} s"
+
+
 @dataclass(frozen=True)
 class SessionInfo:
     """A run without a proof. Cycles: user (the guest's instructions), paging, reserved (padding and the like), total.
@@ -100,6 +105,10 @@ class SessionInfo:
     """Sizes of the keccak batches that are proved beside the segments, each in 2**po2 rows."""
     record: bytes = field(default=b"", repr=False)
     """What the prover needs to assemble a receipt; opaque."""
+
+    def __repr__(self) -> str:
+        took = counted(self.user_cycles, len(self.segments), self.elapsed_s)
+        return f"<SessionInfo {self.exit_code}, {self.journal!r}, {took}>"
 
     def _repr_html_(self) -> str:
         from zkhost import _html

@@ -1,4 +1,4 @@
-"""What notebooks show: well-formed, escaped, with the numbers that matter."""
+"""What notebooks and print show: well-formed, escaped, with the numbers that matter."""
 
 from __future__ import annotations
 
@@ -64,6 +64,15 @@ def test_a_session_shows_its_cycles_and_segments() -> None:
     for shown in ("not proved", "Halted(0)", "40 bytes: 00010203", "4,242", "32,768", "16 ms", "3 segment(s)"):
         assert shown in page.text
     assert "paging" not in page.text
+
+
+def test_printed_they_are_one_line() -> None:
+    took = "4,242 user cycles in 1,000 segments, 0.02 s"
+    assert repr(session(1000)) == f"<SessionInfo Halted(0), Journal(40 bytes: {bytes(range(16)).hex()}...), {took}>"
+    receipt: Any = FakeReceipt()
+    prover = ProverInfo("ipc", "r0vm", "3.0.6", "RISC0_PROVER=ipc")
+    info = ProveInfo(receipt, SessionStats(1, 4242, 32768, None, None), prover, 14.83)
+    assert repr(info) == f"<ProveInfo {receipt!r}, 4,242 user cycles in 1 segment, 14.83 s by ipc>"
 
 
 def test_a_thousand_segments_stay_a_small_page() -> None:

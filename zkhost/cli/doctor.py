@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, whether it is well (None: a remark), what was found, what to do."""
+    """One line: what was looked at, whether it is well (None: a remark), what was found, what to do.
+
+    False is for what proving needs; without the rest one can prove all the same.
+    """
 
     what: str
     ok: bool | None
@@ -33,7 +36,7 @@ _EPILOG = notes(
     zkhost doctor --json
     RISC0_PROVER=ipc zkhost doctor       # explains that choice
     """,
-    {0: "guests can be proved here", 1: "they cannot: what is marked [!!] says why"},
+    {0: "guests can be proved here: nothing is marked [!!]", 1: "they cannot: what is marked [!!] says why"},
 )
 
 
@@ -42,9 +45,10 @@ _EPILOG = notes(
 def doctor(*, as_json: bool) -> None:
     """Check this machine: native library, prover and executor choice, r0vm, guest toolchain, bundled guests.
 
-    Nothing is proved or changed.
+    Nothing is proved or changed. What proving needs is marked [ok] or [!!]; what is missing for something else only, as
+    building guests or smaller receipts, is marked [--].
     """
-    findings = [_checked(what, check) for what, check in _CHECKS]
+    findings = [_checked(what, check, needed) for what, check, needed in _CHECKS]
     if as_json:
         click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
     for finding in () if as_json else findings:
@@ -52,17 +56,16 @@ def doctor(*, as_json: bool) -> None:
         click.echo(f"{click.style(f'[{mark}]', fg=colour)} {finding.what}: {finding.found}")
         if finding.hint:
             click.echo(f"     {finding.hint}")
-    needed = {"native library", "prover", "executor"}
-    sys.exit(1 if any(f.ok is False and f.what in needed for f in findings) else 0)
+    sys.exit(1 if any(finding.ok is False for finding in findings) else 0)
 
 
-def _checked(what: str, check: Callable[[], Finding]) -> Finding:
+def _checked(what: str, check: Callable[[], Finding], needed: bool) -> Finding:
     from zkhost.errors import ZkhostError
 
     try:
         return check()
     except ZkhostError as error:
-        return Finding(what, False, error.message, error.hint)
+        return Finding(what, False if needed else None, error.message, error.hint)
 
 
 def _native() -> Finding:
@@ -117,13 +120,9 @@ def _dev_mode() -> Finding:
 
 
 def _r0vm() -> Finding:
-    from zkhost.errors import ProverError
     from zkhost.provers import r0vm
 
-    try:
-        found = r0vm.find()
-    except ProverError as error:
-        return Finding("r0vm", None, error.message, error.hint)
+    found = r0vm.find()
     return Finding("r0vm", True, f"{found.version} at {found.path} ({found.found_by})")
 
 
@@ -143,13 +142,14 @@ def _bundled() -> Finding:
     )
 
 
-_CHECKS: list[tuple[str, Callable[[], Finding]]] = [
-    ("native library", _native),
-    ("recursion programs", _recursion),
-    ("prover", _prover),
-    ("executor", _executor),
-    ("dev mode", _dev_mode),
-    ("r0vm", _r0vm),
-    ("guest toolchain", _toolchain),
-    ("bundled guests", _bundled),
+# The third: whether proving needs it.
+_CHECKS: list[tuple[str, Callable[[], Finding], bool]] = [
+    ("native library", _native, True),
+    ("recursion programs", _recursion, False),
+    ("prover", _prover, True),
+    ("executor", _executor, True),
+    ("dev mode", _dev_mode, True),
+    ("r0vm", _r0vm, False),
+    ("guest toolchain", _toolchain, False),
+    ("bundled guests", _bundled, False),
 ]

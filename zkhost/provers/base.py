@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from zkhost.claim import ReceiptKind
 from zkhost.errors import GuestExitError
-from zkhost.session import ExitCode, SessionInfo
+from zkhost.session import ExitCode, SessionInfo, counted
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken
@@ -101,6 +101,10 @@ class ProveInfo:
     stats: SessionStats
     prover: ProverInfo
     elapsed_s: float
+
+    def __repr__(self) -> str:
+        took = counted(self.stats.user_cycles, self.stats.segments, self.elapsed_s)
+        return f"<ProveInfo {self.receipt!r}, {took} by {self.prover.name}>"
 
     def _repr_html_(self) -> str:
         from zkhost import _html
