@@ -256,8 +256,19 @@ pub unsafe extern "C" fn zkhost_codec(
     packed: bool,
     encode: *mut std::ffi::c_void,
     decode: *mut std::ffi::c_void,
+    large: usize,
 ) -> *mut std::ffi::c_void {
     keep_freed_memory();
     // SAFETY: by this function's contract.
-    unsafe { native_codec::functions(functions, objects, description, packed, encode, decode) }
+    unsafe {
+        native_codec::functions(
+            functions,
+            objects,
+            description,
+            packed,
+            encode,
+            decode,
+            large,
+        )
+    }
 }

@@ -18,7 +18,7 @@ from .unpack import Head
 __all__ = ["LARGE", "compile_decoder", "compile_reader"]
 
 BOOLS = (False, True)
-#: Inputs of this many bytes and more are decoded with the garbage collector paused (see `codec`).
+#: Inputs of this many bytes and more are decoded with the garbage collector paused: `general`, native library.
 LARGE = 1 << 18
 
 

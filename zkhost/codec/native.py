@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from . import schema as s
 from .build import stored_directly
+from .gen_decode import LARGE
 from .source import weight
 from .types import Some
 
@@ -109,6 +110,6 @@ def _maker() -> Callable[..., Any] | None:
     objects = (ctypes.c_void_p * len(OBJECTS))(*map(id, OBJECTS))
     make = library.zkhost_codec
     pointer, value = ctypes.c_void_p, ctypes.py_object
-    make.argtypes = [pointer, pointer, value, ctypes.c_bool, value, value]
+    make.argtypes = [pointer, pointer, value, ctypes.c_bool, value, value, ctypes.c_size_t]
     make.restype = value
-    return lambda *given: make(functions, objects, *given)
+    return lambda *given: make(functions, objects, *given, LARGE)

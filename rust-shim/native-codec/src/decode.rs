@@ -1,16 +1,13 @@
 //! Words to values, strictly. It only finds out that something is wrong; the general path then says what.
 
+use crate::object::{done, heed_signals, new_bytes, new_str, Owned, Stop};
 use crate::plan::{Node, Shape};
 use crate::python::{
-    done, known, new_bytes, Owned, PyDict_New, PyDict_SetItem, PyErr_CheckSignals,
-    PyFloat_FromDouble, PyList_New, PyList_SetItem, PyLong_FromLongLong,
-    PyLong_FromUnsignedLongLong, PyNumber_Lshift, PyNumber_Or, PyObject_Call,
+    known, PyDict_New, PyDict_SetItem, PyFloat_FromDouble, PyList_New, PyList_SetItem,
+    PyLong_FromLongLong, PyLong_FromUnsignedLongLong, PyNumber_Lshift, PyNumber_Or, PyObject_Call,
     PyObject_GenericSetAttr, PyTuple_New, PyTuple_SetItem, PyType_GenericAlloc,
-    PyUnicode_FromStringAndSize, Stop,
 };
 
-/// How many elements are read between two looks at the signals.
-const BATCH: usize = 1 << 16;
 /// Bytes that take a word each and are no more than this are narrowed on the stack.
 const FEW: usize = 256;
 
@@ -113,12 +110,10 @@ impl<'a> Decoder<'a> {
                     let data = self.raw(length)?;
                     self.align()?;
                     if *bytes {
-                        return new_bytes(data);
+                        new_bytes(data)
+                    } else {
+                        new_str(data)
                     }
-                    Owned::new(PyUnicode_FromStringAndSize(
-                        data.as_ptr().cast(),
-                        data.len() as isize,
-                    ))
                 }
                 Node::Seq {
                     item,
@@ -162,14 +157,8 @@ impl<'a> Decoder<'a> {
                 Node::Float64 => Owned::new(PyFloat_FromDouble(f64::from_bits(self.dword()?))),
                 Node::Wide { signed } => self.wide(*signed),
                 Node::Char => {
-                    let mut room = [0; 4];
-                    let text = char::from_u32(self.word()?)
-                        .ok_or(Stop)?
-                        .encode_utf8(&mut room);
-                    Owned::new(PyUnicode_FromStringAndSize(
-                        text.as_ptr().cast(),
-                        text.len() as isize,
-                    ))
+                    let char = char::from_u32(self.word()?).ok_or(Stop)?;
+                    new_str(char.encode_utf8(&mut [0; 4]).as_bytes())
                 }
                 Node::Unit => Owned::share(known().none),
             }
@@ -279,9 +268,7 @@ impl<'a> Decoder<'a> {
                 PyList_New(size)
             })?;
             for index in 0..size {
-                if index as usize % BATCH == BATCH - 1 {
-                    done(PyErr_CheckSignals())?;
-                }
+                heed_signals(index as usize)?;
                 let value = self.value(item)?.into_raw();
                 done(if tuple {
                     PyTuple_SetItem(items.raw(), index, value)

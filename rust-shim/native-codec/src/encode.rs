@@ -1,16 +1,16 @@
 //! Values to words. Only values of exactly the expected classes: what else a type accepts, and every error, is left to
 //! the general path.
 
+use crate::exact::{
+    boolean, character, double, is_a, octets, signed, single, unsigned, utf8, wide,
+};
+use crate::object::{class_of, heed_signals, Owned, Stop};
 use crate::output::Output;
 use crate::plan::{Node, Shape};
 use crate::python::{
-    bytes_of, class_of, done, known, text_of, Owned, PyErr_CheckSignals, PyErr_Occurred,
-    PyFloat_AsDouble, PyList_GetItem, PyList_Size, PyLong_AsLongLong, PyLong_AsUnsignedLongLong,
-    PyNumber_And, PyNumber_Rshift, PyObject_GetAttr, PyTuple_GetItem, PyTuple_Size, Raw, Stop,
+    known, PyList_GetItem, PyList_Size, PyObject_GetAttr, PyTuple_GetItem, PyTuple_Size, Raw,
 };
 
-/// How many elements are written between two looks at the signals.
-const BATCH: usize = 1 << 16;
 /// After so many elements, the size of a long sequence is guessed from theirs.
 const SAMPLE: usize = 1 << 10;
 
@@ -53,7 +53,11 @@ impl Encoder {
         // SAFETY: `value` lives; each object is asked its class before it is used as one of it.
         unsafe {
             match node {
-                Node::Int { bits, signed } => self.int(value, *bits, *signed),
+                Node::Int {
+                    bits,
+                    signed: false,
+                } => self.int(unsigned(value, *bits)?, *bits),
+                Node::Int { bits, signed: true } => self.int(signed(value, *bits)? as u64, *bits),
                 Node::Byte => self.out.raw(&[unsigned(value, 8)? as u8]),
                 Node::Struct { shape, close } => {
                     is_a(value, shape.class.raw())?;
@@ -64,8 +68,9 @@ impl Encoder {
                     length,
                     thin,
                     close,
-                } => self.octets(value, *length, *thin, *close),
-                Node::Text { bytes } => self.text(value, *bytes),
+                } => self.octets(octets(value)?, *length, *thin, *close),
+                Node::Text { bytes: true } => self.text(octets(value)?),
+                Node::Text { bytes: false } => self.text(utf8(value)?),
                 Node::Seq {
                     item,
                     length,
@@ -113,33 +118,21 @@ impl Encoder {
                     self.close(*close)
                 }
                 Node::Bool { byte } => {
-                    let truth = value == known().r#true;
-                    if !truth && value != known().r#false {
-                        return Err(Stop);
-                    }
+                    let truth = boolean(value)?;
                     if *byte {
                         self.out.raw(&[truth.into()])
                     } else {
                         self.word(truth.into())
                     }
                 }
-                Node::Float32 => {
-                    let (double, single) = (float(value)?, float(value)? as f32);
-                    if single.is_infinite() && !double.is_infinite() {
-                        return Err(Stop);
-                    }
-                    self.word(single.to_bits())
+                Node::Float32 => self.word(single(value)?.to_bits()),
+                Node::Float64 => self.dword(double(value)?.to_bits()),
+                Node::Wide { signed } => {
+                    let (low, high) = wide(value, *signed)?;
+                    self.dword(low)?;
+                    self.dword(high)
                 }
-                Node::Float64 => self.dword(float(value)?.to_bits()),
-                Node::Wide { signed } => self.wide(value, *signed),
-                Node::Char => {
-                    is_a(value, known().str)?;
-                    let mut chars = text_of(value)?.chars();
-                    let (Some(char), None) = (chars.next(), chars.next()) else {
-                        return Err(Stop);
-                    };
-                    self.word(char.into())
-                }
+                Node::Char => self.word(character(value)?.into()),
                 Node::Unit if value == known().none => Ok(()),
                 Node::Unit => Err(Stop),
             }
@@ -156,74 +149,28 @@ impl Encoder {
         Ok(())
     }
 
-    unsafe fn int(&mut self, value: Raw, bits: u32, signed: bool) -> Result<(), Stop> {
-        if !signed {
-            // SAFETY: `value` lives by the callers' contract.
-            let number = unsafe { unsigned(value, bits)? };
-            return if bits == 64 {
-                self.dword(number)
-            } else {
-                self.word(number as u32)
-            };
-        }
-        // SAFETY: as above, and it is an int.
-        let number = unsafe {
-            is_a(value, known().int)?;
-            PyLong_AsLongLong(value)
-        };
-        // SAFETY: the interpreter's lock is held.
-        if number == -1 && !unsafe { PyErr_Occurred() }.is_null() {
-            return Err(Stop);
-        }
-        let over = 64 - bits;
-        if number << over >> over != number {
-            return Err(Stop);
-        }
+    #[inline(always)]
+    fn int(&mut self, number: u64, bits: u32) -> Result<(), Stop> {
         if bits == 64 {
-            self.dword(number as u64)
+            self.dword(number)
         } else {
             self.word(number as u32)
         }
     }
 
-    unsafe fn wide(&mut self, value: Raw, signed: bool) -> Result<(), Stop> {
-        // SAFETY: `value` lives by the callers' contract, and it is an int.
-        unsafe {
-            is_a(value, known().int)?;
-            let low = Owned::new(PyNumber_And(value, known().low_half))?;
-            let high = Owned::new(PyNumber_Rshift(value, known().half_bits))?;
-            self.int(low.raw(), 64, false)?;
-            self.int(high.raw(), 64, signed)
-        }
-    }
-
-    unsafe fn text(&mut self, value: Raw, bytes: bool) -> Result<(), Stop> {
-        // SAFETY: `value` lives by the callers' contract, and is what it is taken for.
-        let data = unsafe {
-            is_a(value, if bytes { known().bytes } else { known().str })?;
-            if bytes {
-                bytes_of(value)
-            } else {
-                text_of(value)?.as_bytes()
-            }
-        };
+    fn text(&mut self, data: &[u8]) -> Result<(), Stop> {
         self.length(data.len())?;
         self.out.raw(data)?;
         self.out.align()
     }
 
-    unsafe fn octets(
+    fn octets(
         &mut self,
-        value: Raw,
+        data: &[u8],
         length: Option<usize>,
         thin: bool,
         close: bool,
     ) -> Result<(), Stop> {
-        // SAFETY: `value` lives by the callers' contract, and it is bytes.
-        let data = unsafe {
-            is_a(value, known().bytes)?;
-            bytes_of(value)
-        };
         match length {
             None => self.length(data.len())?,
             Some(length) if length != data.len() => return Err(Stop),
@@ -263,10 +210,8 @@ impl Encoder {
                 self.out
                     .expect(((self.out.size() - start) / SAMPLE).saturating_mul(count - SAMPLE))?;
             }
-            if index % BATCH == BATCH - 1 {
-                // SAFETY: the interpreter's lock is held.
-                done(unsafe { PyErr_CheckSignals() })?;
-            }
+            // SAFETY: the interpreter's lock is held.
+            unsafe { heed_signals(index)? };
             // SAFETY: as above; CPython refuses an index past the end of a list that has shrunk.
             let next = unsafe {
                 Owned::share(if tuple {
@@ -279,42 +224,5 @@ impl Encoder {
             unsafe { self.value(item, next.raw())? };
         }
         Ok(())
-    }
-}
-
-/// Refuses an object of another class.
-#[inline(always)]
-unsafe fn is_a(object: Raw, class: Raw) -> Result<(), Stop> {
-    // SAFETY: the callers' object lives.
-    if unsafe { class_of(object) } == class {
-        Ok(())
-    } else {
-        Err(Stop)
-    }
-}
-
-#[inline(always)]
-unsafe fn unsigned(value: Raw, bits: u32) -> Result<u64, Stop> {
-    // SAFETY: the callers' object lives, and it is an int.
-    let number = unsafe {
-        is_a(value, known().int)?;
-        PyLong_AsUnsignedLongLong(value)
-    };
-    // SAFETY: the interpreter's lock is held.
-    if number == u64::MAX && !unsafe { PyErr_Occurred() }.is_null() {
-        return Err(Stop);
-    }
-    if bits < 64 && number >> bits != 0 {
-        return Err(Stop);
-    }
-    Ok(number)
-}
-
-#[inline(always)]
-unsafe fn float(value: Raw) -> Result<f64, Stop> {
-    // SAFETY: the callers' object lives, and it is a float.
-    unsafe {
-        is_a(value, known().float)?;
-        Ok(PyFloat_AsDouble(value))
     }
 }

@@ -7,6 +7,8 @@
 
 mod decode;
 mod encode;
+mod exact;
+mod object;
 mod output;
 mod plan;
 mod python;
@@ -17,17 +19,15 @@ use std::ptr;
 
 use decode::Decoder;
 use encode::Encoder;
+use object::{bytes_of, class_of, Owned, Stop};
 use output::Output;
 use plan::Node;
 use python::{
-    bytes_of, class_of, known, Owned, PyCFunction_NewEx, PyCapsule_GetPointer, PyCapsule_New,
-    PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyGC_Disable, PyGC_Enable,
-    PyObject_Vectorcall, PyTuple_New, PyTuple_SetItem, Py_IncRef, Stop,
+    known, PyCFunction_NewEx, PyCapsule_GetPointer, PyCapsule_New, PyErr_Clear,
+    PyErr_ExceptionMatches, PyErr_Occurred, PyGC_Disable, PyGC_Enable, PyObject_Vectorcall,
+    PyTuple_New, PyTuple_SetItem, Py_IncRef,
 };
 pub use python::{Raw, FUNCTIONS};
-
-/// Inputs of this many bytes and more are decoded with the garbage collector paused: what is made is all alive.
-const LARGE: usize = 1 << 18;
 
 const CAPSULE: *const c_char = c"zkhost.codec".as_ptr();
 
@@ -59,10 +59,14 @@ static DECODE: Method = Method {
     doc: c"decode($self, data, strict=True)\n--\n\nThe value that `data` holds.".as_ptr(),
 };
 
-/// What one function knows: the type, and the function of Python that takes what this one does not.
+/// What one function knows.
 struct Context {
+    /// The type.
     node: Node,
+    /// The function of Python that takes what this one does not.
     general: Owned,
+    /// Inputs of this many bytes and more are decoded with the garbage collector paused: what is made is all alive.
+    large: usize,
 }
 
 /// (encode, decode) for the type that `tuple` describes, or None where it has parts that only Python knows.
@@ -77,6 +81,7 @@ pub unsafe fn functions(
     packed: bool,
     general_encode: Raw,
     general_decode: Raw,
+    large: usize,
 ) -> Raw {
     // SAFETY: by this function's contract.
     unsafe {
@@ -93,9 +98,10 @@ pub unsafe fn functions(
                     Context {
                         node,
                         general: Owned::share(*general)?,
+                        large,
                     },
                 )?;
-                python::done(PyTuple_SetItem(
+                object::done(PyTuple_SetItem(
                     pair.raw(),
                     index as isize,
                     function.into_raw(),
@@ -165,7 +171,7 @@ unsafe extern "C" fn decode(capsule: Raw, arguments: *const Raw, count: isize, n
         let strict = count == 1 || count == 2 && *arguments.add(1) == known().r#true;
         let made = if strict && names.is_null() && class_of(*arguments) == known().bytes {
             let data = bytes_of(*arguments);
-            let paused = data.len() >= LARGE && PyGC_Disable() != 0;
+            let paused = data.len() >= context.large && PyGC_Disable() != 0;
             let made = guarded(|| Decoder::new(data).whole(&context.node));
             if paused {
                 PyGC_Enable();

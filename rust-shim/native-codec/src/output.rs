@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use crate::object::{new_bytes, Owned, Stop};
 use crate::python::{
-    _PyBytes_Resize, new_bytes, Owned, PyBytes_AsString, PyBytes_FromStringAndSize, PyBytes_Size,
-    Raw, Stop,
+    _PyBytes_Resize, PyBytes_AsString, PyBytes_FromStringAndSize, PyBytes_Size, Raw,
 };
 
 /// The size of the buffer. What is longer goes past it.

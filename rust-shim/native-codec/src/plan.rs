@@ -4,9 +4,8 @@
 //! what the format makes of it: in the packed format a u8 or bool inside a sequence, tuple or struct takes a byte, and
 //! the outermost of these ends at a word.
 
-use crate::python::{
-    class_of, known, text_of, Owned, PyLong_AsLongLong, PyTuple_GetItem, PyTuple_Size, Raw, Stop,
-};
+use crate::object::{class_of, text_of, Owned, Stop};
+use crate::python::{known, PyLong_AsLongLong, PyTuple_GetItem, PyTuple_Size, Raw};
 
 /// Types nested deeper than this are left to the general path, which does not use the machine's stack.
 const MAX_DEPTH: usize = 64;

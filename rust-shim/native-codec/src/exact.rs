@@ -1,0 +1,136 @@
+//! What Python objects hold, where they are of exactly the expected class and it fits: anything else is for the general
+//! path.
+//!
+//! All functions here want a live object, and the interpreter's lock held.
+
+use crate::object::{bytes_of, class_of, text_of, Owned, Stop};
+use crate::python::{
+    known, PyErr_Occurred, PyFloat_AsDouble, PyLong_AsLongLong, PyLong_AsUnsignedLongLong,
+    PyNumber_And, PyNumber_Rshift, Raw,
+};
+
+/// Refuses an object of another class.
+#[inline(always)]
+pub unsafe fn is_a(object: Raw, class: Raw) -> Result<(), Stop> {
+    // SAFETY: the object lives.
+    if unsafe { class_of(object) } == class {
+        Ok(())
+    } else {
+        Err(Stop)
+    }
+}
+
+#[inline(always)]
+pub unsafe fn unsigned(object: Raw, bits: u32) -> Result<u64, Stop> {
+    // SAFETY: the object lives, and it is an int.
+    let number = unsafe {
+        is_a(object, known().int)?;
+        PyLong_AsUnsignedLongLong(object)
+    };
+    // SAFETY: the interpreter's lock is held.
+    if number == u64::MAX && !unsafe { PyErr_Occurred() }.is_null() {
+        return Err(Stop);
+    }
+    if bits < 64 && number >> bits != 0 {
+        return Err(Stop);
+    }
+    Ok(number)
+}
+
+#[inline(always)]
+pub unsafe fn signed(object: Raw, bits: u32) -> Result<i64, Stop> {
+    // SAFETY: the object lives, and it is an int.
+    let number = unsafe {
+        is_a(object, known().int)?;
+        PyLong_AsLongLong(object)
+    };
+    // SAFETY: the interpreter's lock is held.
+    if number == -1 && !unsafe { PyErr_Occurred() }.is_null() {
+        return Err(Stop);
+    }
+    let over = 64 - bits;
+    if number << over >> over != number {
+        return Err(Stop);
+    }
+    Ok(number)
+}
+
+/// The lower and upper half of an int of 128 bits.
+pub unsafe fn wide(object: Raw, is_signed: bool) -> Result<(u64, u64), Stop> {
+    // SAFETY: the object lives, and it is an int; its halves are ours.
+    unsafe {
+        is_a(object, known().int)?;
+        let low = Owned::new(PyNumber_And(object, known().low_half))?;
+        let high = Owned::new(PyNumber_Rshift(object, known().half_bits))?;
+        let high = if is_signed {
+            signed(high.raw(), 64)? as u64
+        } else {
+            unsigned(high.raw(), 64)?
+        };
+        Ok((unsigned(low.raw(), 64)?, high))
+    }
+}
+
+#[inline(always)]
+pub unsafe fn double(object: Raw) -> Result<f64, Stop> {
+    // SAFETY: the object lives, and it is a float.
+    unsafe {
+        is_a(object, known().float)?;
+        Ok(PyFloat_AsDouble(object))
+    }
+}
+
+/// The nearest float of 32 bits, unless that is infinite and the object's is not.
+#[inline(always)]
+pub unsafe fn single(object: Raw) -> Result<f32, Stop> {
+    // SAFETY: by the callers' contract.
+    let double = unsafe { double(object)? };
+    let single = double as f32;
+    if single.is_infinite() && !double.is_infinite() {
+        return Err(Stop);
+    }
+    Ok(single)
+}
+
+#[inline(always)]
+pub unsafe fn boolean(object: Raw) -> Result<bool, Stop> {
+    let truth = object == known().r#true;
+    if truth || object == known().r#false {
+        Ok(truth)
+    } else {
+        Err(Stop)
+    }
+}
+
+pub unsafe fn character(object: Raw) -> Result<char, Stop> {
+    // SAFETY: the object lives, and it is a str.
+    let text = unsafe {
+        is_a(object, known().str)?;
+        text_of(object)?
+    };
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(char), None) => Ok(char),
+        _ => Err(Stop),
+    }
+}
+
+/// The bytes of a bytes object, which lives on while they are looked at.
+#[inline(always)]
+pub unsafe fn octets<'a>(object: Raw) -> Result<&'a [u8], Stop> {
+    // SAFETY: the object lives, and it is bytes.
+    unsafe {
+        is_a(object, known().bytes)?;
+        Ok(bytes_of(object))
+    }
+}
+
+/// The UTF-8 of a str, which lives on while it is looked at.
+#[inline(always)]
+pub unsafe fn utf8<'a>(object: Raw) -> Result<&'a [u8], Stop> {
+    // SAFETY: the object lives, and it is a str.
+    unsafe {
+        is_a(object, known().str)?;
+        Ok(text_of(object)?.as_bytes())
+    }
+}
