@@ -2,6 +2,8 @@
 //! `make asan` looks at). Whether words come as a slice or in pieces makes no difference.
 
 mod common;
+#[path = "common/random.rs"]
+mod random;
 
 use std::fmt::Debug;
 
@@ -9,24 +11,9 @@ use serde::{de::DeserializeOwned, Serialize};
 use zkhost_guest::{from_words, packed, to_words, ErrorKind, Input};
 
 use common::{everything, Drip};
-
-/// How many of each; ZKHOST_DAMAGED says otherwise.
-fn streams() -> usize {
-    let asked = std::env::var("ZKHOST_DAMAGED").ok();
-    asked.map_or(300, |asked| asked.parse().expect("a number"))
-}
-
-/// Numbers that look random and are the same in every run (xorshift).
-struct Random(u64);
+use random::{rounds, Random};
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
-    }
-
     /// A word: small, a likely length, a bit, or anything. (A great length costs 16 MiB of zeros, so they are few.)
     fn word(&mut self) -> u32 {
         match self.below(20) {
@@ -62,7 +49,7 @@ fn damaged<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, is_pa
     let whole = encode(value).unwrap();
     let mut random = Random(seed);
     let mut values = 0;
-    for _ in 0..streams() {
+    for _ in 0..rounds() {
         // In a box of just this size, a read past its end is seen.
         let words = random.damage(&whole).into_boxed_slice();
         let found = decode(&words);
@@ -89,7 +76,7 @@ fn damaged<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, is_pa
 fn both<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, seed: u64) {
     for is_packed in [false, true] {
         let values = damaged(value, is_packed, seed);
-        assert!(0 < values && values < streams(), "{values} of the streams are values");
+        assert!(0 < values && values < rounds(), "{values} of the streams are values");
     }
 }
 

@@ -1,22 +1,14 @@
 //! Damage.
 
-/// Numbers that look random and are the same in every run (xorshift).
-pub struct Random(pub u64);
+use crate::random::Random;
 
 impl Random {
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound
-    }
-
-    pub fn byte(&mut self) -> u8 {
+    fn byte(&mut self) -> u8 {
         [0, 1, 0x7f, 0x80, 0xff, self.below(256) as u8][self.below(6)]
     }
 
     /// A place: half of them among the first or last bytes, where lengths and tags are.
-    pub fn place(&mut self, len: usize) -> usize {
+    fn place(&mut self, len: usize) -> usize {
         match self.below(4) {
             0 => self.below(len.min(300)),
             1 => len - 1 - self.below(len.min(300)),

@@ -2,6 +2,8 @@
 //! frame, never a crash. `make asan` runs this where every access to memory is looked at.
 
 mod call;
+mod damage;
+#[path = "../../../guest-methods/zkhost-guest/tests/common/random.rs"]
 mod random;
 mod sample;
 
@@ -9,14 +11,8 @@ use risc0_zkvm::sha::Digestible;
 use risc0_zkvm::{Digest, Receipt};
 
 use call::{call, call_frame, check, field, map, no_panic, reply, Value};
-use random::Random;
+use random::{rounds, Random};
 use sample::{converted, elf, image_id, is_large, requests, segment_receipt, session, RECEIPT};
-
-/// How many of each; ZKHOST_DAMAGED says otherwise.
-fn rounds() -> usize {
-    let asked = std::env::var("ZKHOST_DAMAGED").ok();
-    asked.map_or(300, |asked| asked.parse().expect("a number"))
-}
 
 fn receipt_request<'a>(receipt: &'a [u8], image_id: &'a [u8], format: &'a str) -> Value<'a> {
     map([
