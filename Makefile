@@ -78,7 +78,7 @@ browser: ## A browser, which the tests of the profile's page look at
 test-prove: setup r0vm ## Tests that make real proofs
 	@$(call step,"pytest with real proofs") $(BIN)/pytest -q -m "prove and not slow"
 
-asan: system ## Damaged receipts, programs, frames and streams under AddressSanitizer (the first time it builds for 10 minutes)
+asan: system $(STAMPS)/python ## Damaged receipts, programs, frames, streams and values under AddressSanitizer (half an hour; the first time 10 minutes more)
 	@$(call step,"AddressSanitizer") tools/asan.sh
 
 format: setup ## Format everything
