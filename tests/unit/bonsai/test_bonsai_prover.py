@@ -109,13 +109,14 @@ def test_it_is_a_prover(prover: BonsaiProver) -> None:
 @pytest.mark.filterwarnings("ignore:accepted a dev-mode receipt")
 class TestProve:
     def test_all_of_it(self, server: FakeBonsai, prover: BonsaiProver) -> None:
+        started = time.monotonic()
         info = prover.prove(ENV, FACTORS_ELF)
+        assert 0 < info.elapsed_s <= time.monotonic() - started
         assert info.receipt.journal.bytes == PRODUCT
         assert (info.stats.segments, info.stats.user_cycles, info.stats.total_cycles) == (1, 4242, 32768)
         assert info.stats.paging_cycles is None
         assert (info.prover.name, info.prover.where) == ("bonsai", server.url)
         assert (info.prover.reason, info.prover.version) == ("the test says so", _shim.build_info()["risc0_version"])
-        assert 0 < info.elapsed_s < 10
         (session,) = server.sessions.values()
         assert session.request == {
             "img": Receipt(server.receipt).claim.image_id,  # type: ignore[union-attr]

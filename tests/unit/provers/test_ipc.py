@@ -44,7 +44,7 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline and (children() - before or any(folder.iterdir())):
         time.sleep(0.02)
     assert children() <= before
@@ -111,7 +111,7 @@ def test_a_server_that_ends_at_once(guests: Mapping[str, bytes], tmp_path: Path)
     started = time.monotonic()
     with pytest.raises(errors.ServerError, match="no such option"):
         fake.execute(ExecutorEnv.builder().build(), guests["echo"])
-    assert time.monotonic() - started < 5, "not the ten seconds that risc0 waits for a connection"
+    assert time.monotonic() - started < 8, "not the ten seconds that risc0 waits for a connection"
 
 
 def test_a_server_that_hangs(guests: Mapping[str, bytes], tmp_path: Path) -> None:
