@@ -97,3 +97,31 @@ fn plain_vectors() {
     both(&vec![[9u8; 20]; 100], 5);
     both(&vec!["text".to_owned(); 50], 6);
 }
+
+/// Strings that are lent are those that are copied, and stay what they are when the rest is read and the input is gone.
+#[test]
+fn borrowed_strings() {
+    let texts: Vec<String> = (0..40).map(|index| "zkhost é".repeat(index * index % 90)).collect();
+    let value: Vec<(u8, &str)> = texts.iter().map(|text| (7, text.as_str())).collect();
+    let mut random = Random(7);
+    let mut values = 0;
+    for (is_packed, whole) in [(false, to_words(&value).unwrap()), (true, packed::to_words(&value).unwrap())] {
+        for _ in 0..rounds() {
+            let words = random.damage(&whole);
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let step = [1, 3, 64, 4096, 1 << 20][random.below(5)];
+            let mut copying = Input::new(Drip::new(bytes.as_slice(), step));
+            let mut lending = Input::new(Drip::new(bytes.as_slice(), step));
+            let copied = if is_packed { copying.read_packed() } else { copying.read::<Vec<(u8, String)>>() };
+            let lent = if is_packed { lending.read_packed_borrowed() } else { lending.read_borrowed() };
+            assert_eq!(lending.position(), copying.position());
+            assert_eq!(lending.read_to_end(), copying.read_to_end());
+            drop(lending);
+            let lent =
+                lent.map(|pairs: Vec<(u8, &str)>| pairs.into_iter().map(|(n, text)| (n, text.to_owned())).collect());
+            assert_eq!(lent, copied);
+            values += usize::from(copied.is_ok());
+        }
+    }
+    assert!(0 < values && values < 2 * rounds());
+}
