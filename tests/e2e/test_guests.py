@@ -50,6 +50,13 @@ def test_a_read_inside_of_a_read_is_an_error(guests: Mapping[str, bytes]) -> Non
         run(guests["starve"], encode(2, U32) + encode(0, U64))
 
 
+def test_borrowed_texts_stay_what_they_are(guests: Mapping[str, bytes]) -> None:
+    texts = [f"{index} é " * (index * index % 97) for index in range(200)]
+    texts[100] = "long " * 5000
+    data = encode(len(texts), U32) + b"".join(encode(text, str) for text in texts)
+    assert bytes(run(guests["borrowed"], data).journal).decode() == "".join(texts)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=typed_values())
 def test_random_types_through_zkhost_guest(guests: Mapping[str, bytes], case: Any) -> None:
