@@ -78,7 +78,7 @@ browser: ## A browser, which the tests of the profile's page look at
 test-prove: setup r0vm ## Tests that make real proofs
 	@$(call step,"pytest with real proofs") $(BIN)/pytest -q -m "prove and not slow"
 
-asan: system $(STAMPS)/python ## Damaged receipts, programs, frames, streams and values under AddressSanitizer (half an hour; the first time 10 minutes more)
+asan: system $(STAMPS)/python ## Damaged receipts, programs, frames, streams and values under AddressSanitizer (up to 45 minutes; the first time 10 more)
 	@$(call step,"AddressSanitizer") tools/asan.sh
 
 format: setup ## Format everything
