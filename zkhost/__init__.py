@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken as CancelToken
-    from zkhost.contract.declare import Contract as Contract
+    from zkhost.contract.declaration import Contract as Contract
     from zkhost.environment.executor_env import Assumption as Assumption
     from zkhost.environment.executor_env import ExecutorEnv as ExecutorEnv
     from zkhost.errors import ZkhostError as ZkhostError
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _WHERE: dict[str, str] = {
     "Assumption": "zkhost.environment.executor_env",
     "CancelToken": "zkhost._shim",
-    "Contract": "zkhost.contract.declare",
+    "Contract": "zkhost.contract.declaration",
     "Estimate": "zkhost.provers.planning.estimate",
     "Executor": "zkhost.provers.interface",
     "ExecutorEnv": "zkhost.environment.executor_env",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from zkhost.contract.declare import Contract
+    from zkhost.contract.declaration import Contract
     from zkhost.environment.executor_env import ExecutorEnv
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from zkhost.contract.declare import Contract
+from zkhost.contract.declaration import Contract
 
 __all__ = ["Contract"]

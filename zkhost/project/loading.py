@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, overload
 
-from zkhost.contract.declare import Contract
+from zkhost.contract.declaration import Contract
 from zkhost.errors import GuestNotFoundError
 from zkhost.guest.guest import Guest
 from zkhost.guest.program_file import read_program_file

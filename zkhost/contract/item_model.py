@@ -5,8 +5,8 @@ Names are as Rust has them, raw identifiers (`r#type`) without their prefix: pri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 FieldsKind = Literal["unit", "tuple", "named"]
@@ -125,3 +125,14 @@ def walk(rust_type: RustType) -> Iterator[RustType]:
                 yield from walk(each)
         case Array(item=each):
             yield from walk(each)
+
+
+def map_types(item: Item, change: Callable[[RustType], RustType]) -> Item:
+    """The item with `change` made to the type of every field."""
+
+    def changed(fields: Fields) -> Fields:
+        return replace(fields, items=tuple(replace(f, type=change(f.type)) for f in fields.items))
+
+    if isinstance(item, Struct):
+        return replace(item, fields=changed(item.fields))
+    return replace(item, variants=tuple(replace(v, fields=changed(v.fields)) for v in item.variants))

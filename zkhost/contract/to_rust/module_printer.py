@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from zkhost.contract.derives import Derives
 from zkhost.contract.fingerprint import contract_text, embedded
-from zkhost.contract.model import Array, Guest, Item, Module, Named, RustType, field_types, walk
-from zkhost.contract.names import rust_identifier, snake_case
-from zkhost.contract.recursion import box_recursion
-from zkhost.contract.rust_layout import LONGEST_ARRAY, type_text
-from zkhost.contract.rust_source import doc_lines, item_source
+from zkhost.contract.item_model import Array, Guest, Item, Module, Named, RustType, field_types, walk
+from zkhost.contract.naming import rust_identifier, snake_case
+from zkhost.contract.to_rust.boxing import box_recursion
+from zkhost.contract.to_rust.item_printer import doc_lines, item_source
+from zkhost.contract.to_rust.rustfmt_layout import LONGEST_ARRAY, type_text
 
 _IMPORTS = {
     "Box": "alloc::boxed",

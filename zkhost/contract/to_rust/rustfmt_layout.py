@@ -9,8 +9,8 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from zkhost.contract.model import Array, Named, RustType, Tuple
-from zkhost.contract.names import rust_identifier
+from zkhost.contract.item_model import Array, Named, RustType, Tuple
+from zkhost.contract.naming import rust_identifier
 
 MAX_WIDTH = 100
 CALL_WIDTH = 60

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zkhost.contract.declare import Contract
+from zkhost.contract.declaration import Contract
 from zkhost.contract.fingerprint import contract_text
-from zkhost.contract.from_python import Items
-from zkhost.contract.model import Guest, Module
+from zkhost.contract.item_model import Guest, Module
+from zkhost.contract.to_rust.schema_items import Items
 
 
-def rust_of(contracts: Mapping[str, Contract[Any, Any]], doc: str = "") -> Module:
+def contract_module(contracts: Mapping[str, Contract[Any, Any]], doc: str = "") -> Module:
     """The Rust types of several guests' contracts, types used by more than one of them once."""
     items = Items()
     guests = []
@@ -21,7 +21,7 @@ def rust_of(contracts: Mapping[str, Contract[Any, Any]], doc: str = "") -> Modul
     return Module(items.items(), tuple(guests), doc)
 
 
-def text_of(contract: Contract[Any, Any]) -> str:
+def contract_text_of(contract: Contract[Any, Any]) -> str:
     """The canonical text of one contract, as the guest's binary must hold it."""
-    module = rust_of({"guest": contract})
+    module = contract_module({"guest": contract})
     return contract_text(module, module.guests[0])

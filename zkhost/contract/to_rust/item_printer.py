@@ -5,9 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-from zkhost.contract.model import Enum, Field, Fields, Item, Named, RustType, Struct, Variant, walk
-from zkhost.contract.names import BUILT_AT_ONCE, rust_identifier
-from zkhost.contract.rust_layout import CALL_WIDTH, INDENT, MAX_WIDTH, Part, Room, assigned, bracketed, type_text
+from zkhost.contract.item_model import Enum, Field, Fields, Item, Named, RustType, Struct, Variant, walk
+from zkhost.contract.naming import BUILT_AT_ONCE, rust_identifier
+from zkhost.contract.to_rust.rustfmt_layout import (
+    CALL_WIDTH,
+    INDENT,
+    MAX_WIDTH,
+    Part,
+    Room,
+    assigned,
+    bracketed,
+    type_text,
+)
 
 _STRUCT_VARIANT_WIDTH = 35
 

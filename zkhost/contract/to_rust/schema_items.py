@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from zkhost.codec import schema as s
-from zkhost.codec.translate import schema_of
-from zkhost.contract.docs import field_docs
-from zkhost.contract.model import Array, Enum, Field, Fields, Item, Named, RustType, Struct, Tuple, Variant
-from zkhost.contract.names import NEVER_NAMES, TAKEN_TYPES, camel_case, snake_case
+from zkhost.codec import schema_of
+from zkhost.contract.item_model import Array, Enum, Field, Fields, Item, Named, RustType, Struct, Tuple, Variant
+from zkhost.contract.naming import NEVER_NAMES, TAKEN_TYPES, camel_case, snake_case
+from zkhost.contract.to_rust.field_docs import field_docs
 from zkhost.errors import SchemaError
 
 _MAX_TUPLE = 12  # Rust's own traits (Debug, PartialEq) end there.

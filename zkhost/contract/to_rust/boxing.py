@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from zkhost.contract.model import Array, Enum, Fields, Item, Module, Named, RustType, Struct, Tuple, field_types
+from zkhost.contract.item_model import Array, Item, Module, Named, RustType, Tuple, field_types, map_types
 
 _ON_THE_HEAP = frozenset("Vec BTreeMap BTreeSet HashMap HashSet Box".split())
 
@@ -61,15 +60,3 @@ def _box(rust_type: RustType, names: set[str]) -> RustType:
             return Tuple(tuple(_box(each, names) for each in items))
         case Array(each, length):
             return Array(_box(each, names), length)
-
-
-def map_types(item: Item, change: Callable[[RustType], RustType]) -> Item:
-    """The item with `change` made to the type of every field."""
-
-    def changed(fields: Fields) -> Fields:
-        return replace(fields, items=tuple(replace(f, type=change(f.type)) for f in fields.items))
-
-    if isinstance(item, Struct):
-        return replace(item, fields=changed(item.fields))
-    assert isinstance(item, Enum)
-    return replace(item, variants=tuple(replace(v, fields=changed(v.fields)) for v in item.variants))
