@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zkhost.provers.interface import ProveInfo
+    from zkhost.provers.options import ProveInfo
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from zkhost.errors import ConfigError
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken, Host
+    from zkhost._cancel import CancelToken
+    from zkhost._shim import Host
     from zkhost.codec import WireFormat
     from zkhost.environment.builder import ExecutorEnvBuilder
     from zkhost.receipt.receipt import Receipt

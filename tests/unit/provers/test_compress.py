@@ -9,9 +9,9 @@ import pytest
 
 from zkhost import _shim
 from zkhost.errors import FakeReceiptError, RecursionUnavailableError
-from zkhost.provers.interface import ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
 
@@ -28,7 +28,7 @@ class Succinct(Receipt):
 def prover(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A prover without the recursion programs."""
     prover = request.param()
-    monkeypatch.setattr(prover._bench, "has_recursion", lambda: False)
+    monkeypatch.setattr(prover.worker, "has_recursion", lambda: False)
     return prover
 
 
@@ -44,7 +44,7 @@ def test_a_succinct_receipt_stays_succinct(prover: Any, monkeypatch: pytest.Monk
         asked.append(kind)
         return data
 
-    monkeypatch.setattr(prover._bench, "compress", compress)
+    monkeypatch.setattr(prover.worker, "compress", compress)
     for opts in (ProverOpts.composite(), ProverOpts.succinct()):
         assert prover.compress(receipt, opts).to_bytes() == receipt.to_bytes()
     assert asked == [ReceiptKind.COMPOSITE, ReceiptKind.SUCCINCT], "the bench, which knows best, found nothing to do"
