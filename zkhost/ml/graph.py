@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from zkhost.ml.ops import Op
 
-Array: TypeAlias = "npt.NDArray[np.generic]"
+Array: TypeAlias = "npt.NDArray[Any]"
 DType = Literal["u8", "s8", "s32", "f32"]
 
 NUMPY: Mapping[DType, np.dtype[np.generic]] = {
