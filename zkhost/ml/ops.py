@@ -445,11 +445,21 @@ class Clip(Op):
 
 @dataclass(frozen=True)
 class SumF(Op):
-    """s = 0; s = s + x[i*count + j] for j ascending below count; y[i] = s, or s / f32(count) where `mean`. f32."""
+    """The sum s of each `count` neighbours x[0], x[1], ... of flat x; y = s, or s / f32(count) where `mean`. f32.
+
+    `lanes` says the order, so that sums have the bits of onnxruntime's vector code:
+    1: s = 0, then s = s + x[j] for j ascending.
+    4 (GlobalAveragePool: MLAS): four lanes of zeros; lane[l] = lane[l] + x[j] for each j = l mod 4 ascending, as far as there
+       are four; s = (lane[0] + lane[2]) + (lane[1] + lane[3]); then the rest is added to s in order.
+    8 (ReduceMean, ReduceSum over the last axes: Eigen): eight lanes in the same way, as far as there are eight;
+       lane[l] = lane[l] + lane[l + 4] for l below 4; where four or more are left, the next four are added to the four
+       lanes; then as for 4.
+    """
 
     x: str
     count: int
     mean: bool
+    lanes: Literal[1, 4, 8]
 
     def reads(self) -> tuple[str, ...]:
         return (self.x,)

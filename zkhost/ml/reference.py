@@ -284,9 +284,20 @@ def _clip(graph: Graph, op: ops.Clip, values: Values) -> Any:
 
 @_rule(ops.SumF)
 def _sum_f(graph: Graph, op: ops.SumF, values: Values) -> Any:
-    rows = values[op.x].reshape(-1, op.count)
+    rows, done = values[op.x].reshape(-1, op.count), 0
     total = np.zeros(len(rows), F32)
-    for j in range(op.count):
+    if op.lanes > 1:
+        done = op.count // op.lanes * op.lanes
+        lanes = np.zeros((len(rows), op.lanes), F32)
+        for j in range(0, done, op.lanes):
+            lanes = lanes + rows[:, j : j + op.lanes]
+        if op.lanes == 8:
+            lanes = lanes[:, :4] + lanes[:, 4:]
+            if op.count - done >= 4:
+                lanes = lanes + rows[:, done : done + 4]
+                done += 4
+        total = (lanes[:, 0] + lanes[:, 2]) + (lanes[:, 1] + lanes[:, 3])
+    for j in range(done, op.count):
         total = total + rows[:, j]
     return total / F32(op.count) if op.mean else total
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from zkhost.ml.lower.window import Pool, pool_of
 from zkhost.ml.read.node import Node
 
 F32 = np.float32
+Lanes = Literal[1, 4, 8]
 
 
 def f32(low: Lowering, node: Node, value: Value | None) -> Tensor | Const:
@@ -62,7 +64,7 @@ def _plain(low: Lowering, lazy: Lazy) -> Tensor | Const:
     assert isinstance(x, Tensor)
     if node.op == "AveragePool":
         return average_pool(low, node, x, pool_of(node, x.shape))
-    return mean(low, node, x, prod(x.shape) // prod(lazy.shape), lazy.shape)
+    return mean(low, node, x, prod(x.shape) // prod(lazy.shape), lazy.shape, 4 if node.op == "GlobalAveragePool" else 8)
 
 
 def clip(low: Lowering, node: Node, x: Tensor, lo: float, hi: float) -> Tensor:
@@ -94,8 +96,8 @@ def average_pool(low: Lowering, node: Node, x: Tensor, pool: Pool) -> Tensor:
     return y
 
 
-def mean(low: Lowering, node: Node, x: Tensor, count: int, shape: tuple[int, ...], *, divide: bool = True) -> Tensor:
-    """The sum of every `count` neighbours, divided or not."""
+def mean(low: Lowering, node: Node, x: Tensor, count: int, shape: tuple[int, ...], lanes: Lanes) -> Tensor:
+    """The mean of every `count` neighbours (the sum for a ReduceSum), summed in that many lanes."""
     y = low.tensor(node, "f32", shape)
-    low.emit(ops.SumF(node.label, y.name, x.name, count, divide))
+    low.emit(ops.SumF(node.label, y.name, x.name, count, node.op != "ReduceSum", lanes))
     return y

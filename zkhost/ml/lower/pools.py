@@ -80,7 +80,7 @@ def _global(low: Lowering, node: Node, args: Args) -> list[Value]:
         return [move(low, node, value, pooled)]
     if _fuses(low, node, value):
         return [Lazy(node, (value,), target)]  # type: ignore[arg-type]
-    return [floats.mean(low, node, low.copy(node, f32(low, node, value)), prod(shape[2:]), target)]
+    return [floats.mean(low, node, low.copy(node, f32(low, node, value)), prod(shape[2:]), target, 4)]
 
 
 @handles("ReduceMean", "ReduceSum", attributes="axes keepdims noop_with_empty_axes")
@@ -96,12 +96,13 @@ def _reduce(low: Lowering, node: Node, args: Args) -> list[Value]:
     count = prod(value.shape[axis] for axis in axes)
     kept = [1 if i in axes else size for i, size in enumerate(value.shape)]
     shape = kept if node.get_int("keepdims", 1) else [size for i, size in enumerate(value.shape) if i not in axes]
+    last = axes == tuple(range(rank - len(axes), rank))
     order = (*(i for i in range(rank) if i not in axes), *axes)
     turned = move(low, node, value, lambda x: transpose(low, node, x, order))
     if node.op == "ReduceMean" and _fuses(low, node, turned):
         return [Lazy(node, (turned,), tuple(shape))]  # type: ignore[arg-type]
     x = low.copy(node, f32(low, node, turned))
-    return [floats.mean(low, node, x, count, tuple(shape), divide=node.op == "ReduceMean")]
+    return [floats.mean(low, node, x, count, tuple(shape), 8 if last else 1)]
 
 
 @handles("com.microsoft.QLinearGlobalAveragePool", attributes="channels_last")
