@@ -16,9 +16,8 @@ def at(x: Any, window: Window, fill: Any) -> Any:
     x = np.pad(x, widths, constant_values=fill)
     extent = [(k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True)]
     found = np.lib.stride_tricks.sliding_window_view(x, extent, axis=tuple(range(2, 2 + rank)))
-    return found[
-        (..., *(slice(None, None, s) for s in window.strides), *(slice(None, None, d) for d in window.dilations))
-    ]
+    steps = [slice(None, None, s) for s in (*window.strides, *window.dilations)]
+    return found[tuple([slice(None), slice(None), *steps])]
 
 
 def counts(sizes: tuple[int, ...], window: Window, counted: Pads | None) -> Any:
