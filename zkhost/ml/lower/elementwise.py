@@ -85,6 +85,8 @@ def _unary(low: Lowering, node: Node, args: Args) -> list[Value]:
     curve = _curve(low, node, args)
     if curve is not None:
         return [curve]
+    if node.op == "Reciprocal":
+        return [floats.binary(low, node, "div", Const(np.asarray(1, F32)), f32(low, node, x))]
     if node.op not in ("Relu", "Clip", "LeakyRelu", *STEPS):
         raise _need_table(node)
     value = f32(low, node, x)

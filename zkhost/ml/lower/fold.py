@@ -231,6 +231,7 @@ FUNCTIONS: dict[str, Function] = {
     "Not": lambda node, args: ~args[0],
     "Or": lambda node, args: args[0] | args[1],
     "Range": _range,
+    "Reciprocal": _same(lambda x: 1 / x),
     "ReduceProd": lambda node, args: np.prod(
         args[0],
         axis=axes_of(node, args, 1, args[0].ndim),

@@ -118,8 +118,9 @@ def _squeeze(low: Lowering, node: Node, args: Args) -> list[Value]:
 @handles("Identity", "Dropout", attributes="seed ratio")
 def _identity(low: Lowering, node: Node, args: Args) -> list[Value]:
     assert args[0] is not None
-    if len(node.outputs) > 1:
-        raise node.unsupported("a Dropout with a mask", "one output", "export in evaluation mode")
+    training = args[2] if len(args) > 2 else None
+    if len(node.outputs) > 1 or (training is not None and (not isinstance(training, Const) or training.array.any())):
+        raise node.unsupported("a Dropout that trains or writes its mask", "one in evaluation", "export in evaluation mode")
     return [args[0]]
 
 
@@ -190,7 +191,8 @@ def _expand(low: Lowering, node: Node, args: Args) -> list[Value]:
 @handles("Gather", attributes="axis")
 def _gather(low: Lowering, node: Node, args: Args) -> list[Value]:
     data, index = args
-    assert data is not None and index is not None
+    assert data is not None
+    assert index is not None
     axis = _axis(node, node.get_int("axis", 0), len(data.shape))
     if isinstance(index, Const):
         return [move(low, node, data, lambda x: _pick(low, node, x, low.integers(node, index), axis))]
@@ -219,34 +221,43 @@ def _gather(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def _pick(low: Lowering, node: Node, x: Tensor, index: Any, axis: int) -> Tensor:
-    """Gather with constant indices: one block for each index."""
+    """Gather with constant indices: a block for each run of evenly spaced ones."""
     size = x.shape[axis]
     if index.size == 0 or index.min() < -size or index.max() >= size:
         raise node.invalid(f"indices of an axis of {size}", f"{-size} to {size - 1}, one or more")
     strides = row_major(x.shape)
-    around = (*x.shape[:axis], *x.shape[axis + 1 :])
-    flat = low.tensor(node, x.dtype, (*x.shape[:axis], index.size, *x.shape[axis + 1 :]))
-    block = tuple(1 if i == axis else size for i, size in enumerate(x.shape))
-    copies = tuple(
-        ops.Copy(
-            x.name,
-            int(each) % size * strides[axis],
-            strides,
-            tuple(i if k == axis else 0 for k in range(len(block))),
-            block,
-        )
-        for i, each in enumerate(index.reshape(-1))
-    )
-    low.emit(ops.Move(node.label, flat.name, 0, copies))
-    return reshape(low, node, flat, (*around[:axis], *index.shape, *around[axis:]))
+    picked = low.tensor(node, x.dtype, (*x.shape[:axis], index.size, *x.shape[axis + 1 :]))
+    copies, at = [], 0
+    for start, step, count in _runs([int(each) % size for each in index.reshape(-1)]):
+        steps = tuple(step * stride if i == axis else stride for i, stride in enumerate(strides))
+        place = tuple(at if i == axis else 0 for i in range(len(strides)))
+        block = tuple(count if i == axis else each for i, each in enumerate(x.shape))
+        copies.append(ops.Copy(x.name, start * strides[axis], steps, place, block))
+        at += count
+    low.emit(ops.Move(node.label, picked.name, 0, tuple(copies)))
+    return reshape(low, node, picked, (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
+
+
+def _runs(index: list[int]) -> list[tuple[int, int, int]]:
+    """Start, step and length of runs of evenly spaced indices."""
+    runs: list[tuple[int, int, int]] = []
+    for each in index:
+        if runs:
+            start, step, count = runs[-1]
+            if count == 1 or each == start + step * count:
+                runs[-1] = start, each - start if count == 1 else step, count + 1
+                continue
+        runs.append((each, 1, 1))
+    return runs
 
 
 @handles("Pad", attributes="mode")
 def _pad(low: Lowering, node: Node, args: Args) -> list[Value]:
     value, pads, fill, axes = (*args, None, None)[:4]
     assert value is not None
-    if str(node.attributes.get("mode", "constant")) != "constant":
-        raise node.unsupported(f"mode {node.attributes['mode']!r}", "constant", "pad with a constant")
+    mode = str(node.attributes.get("mode", "constant"))
+    if mode not in ("constant", "edge", "reflect", "wrap"):
+        raise node.invalid(f"mode {mode!r}", "constant, edge, reflect or wrap")
     rank = len(value.shape)
     amounts = [int(v) for v in low.integers(node, pads).reshape(-1)]
     known = None if axes is None else low.integers(node, axes)
@@ -256,6 +267,8 @@ def _pad(low: Lowering, node: Node, args: Args) -> list[Value]:
     begin, end = [0] * rank, [0] * rank
     for i, axis in enumerate(where):
         begin[axis], end[axis] = amounts[i], amounts[len(where) + i]
+    if mode != "constant":
+        return [move(low, node, value, lambda x: _mirrored(low, node, x, mode, begin, end))]
     number = np.float32(0) if fill is None else _fill(node, fill)
     if isinstance(value, Quant) and isinstance(value.q, Tensor) and value.per_tensor:
         info = np.iinfo(np.uint8 if value.q.dtype == "u8" else np.int8)
@@ -265,6 +278,17 @@ def _pad(low: Lowering, node: Node, args: Args) -> list[Value]:
     if isinstance(value, Tensor) and value.dtype != "f32":
         return [_padded(low, node, value, begin, end, float(number))]
     return [_padded(low, node, low.copy(node, f32(low, node, value)), begin, end, float(number))]
+
+
+def _mirrored(low: Lowering, node: Node, x: Tensor, mode: str, begin: list[int], end: list[int]) -> Tensor:
+    """Padding with the tensor's own elements."""
+    for axis, (before, after) in enumerate(zip(begin, end, strict=True)):
+        if min(before, after) < 0:
+            raise node.unsupported(f"negative pads with mode {mode!r}", "pads of 0 or more", "use Slice")
+        if before or after:
+            index = np.pad(np.arange(x.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
+            x = _pick(low, node, x, index, axis)
+    return x
 
 
 def _fill(node: Node, fill: Value) -> Any:

@@ -266,6 +266,10 @@ def _gemm(low: Lowering, node: Node, args: Args) -> list[Value]:
         return [_fused_product(low, node, a, w, bias)]
     left, right = f32(low, node, a), f32(low, node, w)
     offset = None if bias is None else f32(low, node, bias)
+    alpha, beta = node.get_float("alpha", 1), node.get_float("beta", 1)
+    if alpha != 1 or (offset is not None and beta != 1):
+        y = _scaled(low, node, _float_product(low, node, left, right, None), alpha)
+        return [y if offset is None else floats.binary(low, node, "add", y, _scaled(low, node, offset, beta))]
     vector = isinstance(offset, Const) and offset.array.size == right.shape[-1] == (offset.shape or (0,))[-1]
     if offset is None or vector:
         name = low.constant(offset.array.reshape(-1)) if isinstance(offset, Const) else None
@@ -273,10 +277,15 @@ def _gemm(low: Lowering, node: Node, args: Args) -> list[Value]:
     return [floats.binary(low, node, "add", _float_product(low, node, left, right, None), offset)]
 
 
+def _scaled(low: Lowering, node: Node, x: Tensor | Const, factor: float) -> Tensor:
+    return floats.binary(low, node, "mul", x, Const(np.asarray(factor, F32)))
+
+
 def _gemm_sides(low: Lowering, node: Node, args: Args) -> Args:
     """The three inputs with alpha, beta and the transpositions taken care of."""
     a, w, bias = args
-    if node.get_float("alpha", 1) != 1 or (bias is not None and node.get_float("beta", 1) != 1):
+    quantised = isinstance(a, Quant) and isinstance(w, Quant)
+    if quantised and (node.get_float("alpha", 1) != 1 or (bias is not None and node.get_float("beta", 1) != 1)):
         raise node.unsupported("an alpha or beta other than 1", "1", "fold them into the weights")
     if any(value is None or len(value.shape) != 2 for value in (a, w)):
         raise node.invalid("inputs that are not matrices", "two axes each")

@@ -20,7 +20,7 @@ from zkhost.ml.lower.target import Target
 from zkhost.ml.lower.values import Curve
 from zkhost.ml.read.node import Node
 
-EXACT = frozenset("Abs Add Ceil Clip Div Floor Identity Max Min Mul Neg Relu Round Sqrt Sub".split())
+EXACT = frozenset("Abs Add Ceil Clip Div Floor Identity Max Min Mul Neg Reciprocal Relu Round Sqrt Sub".split())
 """Operators whose f32 result is the same on every machine."""
 
 
