@@ -15,7 +15,8 @@ import pytest
 
 from zkhost import _shim, errors
 from zkhost.codec import U64
-from zkhost.environment.executor_env import Assumption, ExecutorEnv
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.interface import Progress, ProveInfo, ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
@@ -72,7 +73,7 @@ def test_composition(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
     info = LocalProver().prove(builder.add_assumption(proof.receipt).build(), program)
     info.receipt.verify(image_id(program))
     assert info.receipt.journal.bytes == journal
-    assert info.receipt.facts["assumption_receipts"] == ["composite"]
+    assert info.receipt.assumption_kinds == (ReceiptKind.COMPOSITE,)
     assert Receipt.from_bytes(info.receipt.to_bytes("borsh"), "borsh") == info.receipt
 
 
