@@ -8,11 +8,11 @@ from zkhost.errors import ConfigError
 
 
 def buffer(data: Any) -> bytes:
-    """The bytes of any contiguous buffer."""
+    """The bytes of any contiguous buffer, or of what has bytes of its own: an ImageID, a Journal."""
     if isinstance(data, str):
         raise ConfigError(f"Expected bytes but got a str ({data[:20]!r})", hint='encode it: text.encode("utf-8")')
     try:
-        return bytes(data) if isinstance(data, bytes) else memoryview(data).cast("B").tobytes()
+        return bytes(data) if hasattr(type(data), "__bytes__") else memoryview(data).cast("B").tobytes()
     except TypeError as exc:
         message = f"Expected bytes, an array or another contiguous buffer but got {type(data).__name__}"
         raise ConfigError(message) from exc

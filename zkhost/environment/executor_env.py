@@ -96,7 +96,7 @@ class ExecutorEnvBuilder:
         return self
 
     def write_slice(self, data: Any) -> Self:
-        """Append raw bytes (any buffer: bytes, array, numpy array), which the guest reads with `env::read_slice`."""
+        """Append raw bytes (any buffer: bytes, array, numpy array; an ImageID or a Journal), which the guest reads with `env::read_slice`."""
         self._input.append(checked.buffer(data))
         return self
 

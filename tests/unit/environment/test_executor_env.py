@@ -17,7 +17,9 @@ from zkhost.environment.assumption import Assumption
 from zkhost.environment.byte_words import WordPerByteWarning
 from zkhost.environment.executor_env import KECCAK_PO2, SEGMENT_PO2, ExecutorEnv
 from zkhost.errors import ConfigError, GuestFaultError, GuestPanicError, HostIOError, SessionLimitError
+from zkhost.image_id import ImageID
 from zkhost.provers.local import LocalProver
+from zkhost.session import Journal
 
 
 def test_the_ranges_are_those_of_the_native_library() -> None:
@@ -68,7 +70,8 @@ def test_a_bad_setting_is_refused_when_set(set_it: Callable[[Any], Any], said: s
 
 def test_what_is_written_is_the_input() -> None:
     builder = ExecutorEnv.builder().write_slice(b"ab").write_frame(b"cde").write_slice(array.array("I", [1]))
-    assert builder.build().input == b"ab" + b"\x03\0\0\0cde" + b"\x01\0\0\0"
+    builder.write_slice(ImageID([7] * 8)).write_frame(Journal(b"j"))
+    assert builder.build().input == b"ab\x03\0\0\0cde\x01\0\0\0" + b"\x07\0\0\0" * 8 + b"\x01\0\0\0j"
 
 
 def test_an_environment_is_not_changed_by_its_builder() -> None:
