@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from zkhost._cancel import CancelToken
+from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import OutOfMemoryError, WorkerLostError
 from zkhost.provers.engine.isolated import IsolatedWorker
@@ -23,7 +24,6 @@ from zkhost.provers.engine.segment_run import ProofRequest, SegmentRun
 from zkhost.provers.engine.worker import InProcessWorker
 from zkhost.provers.local import LocalProver
 from zkhost.provers.storage.checkpoint import CheckpointWarning, SegmentStore
-from zkhost.receipt.image_id import image_id_bytes
 from zkhost.session import Progress
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def test_a_killed_proof_is_taken_up(guests: Mapping[str, bytes], tmp_path: Path)
 
     told: list[Progress] = []
     info = LocalProver().prove(ENV, guests["burn"], checkpoint=folder, on_progress=told.append)
-    info.receipt.verify(image_id_bytes(info.receipt.claim.pre))  # type: ignore[union-attr]
+    info.receipt.verify(info.receipt.claim.image_id)  # type: ignore[union-attr]
     segments = len(LocalProver().execute(ENV, guests["burn"]).segments)
     assert info.stats.segments == segments > 4
     proving = [now for now in told if now.phase == "prove"]
@@ -90,7 +90,7 @@ def test_a_killed_proof_is_taken_up(guests: Mapping[str, bytes], tmp_path: Path)
 
 def _jobs(store: SegmentStore, env: ExecutorEnv, program: bytes) -> None:
     store.begin_execution()
-    host = env.host(on_progress=lambda event: store.take(*event["job"]))
+    host = serving.host(env, on_progress=lambda event: store.take(*event["job"]))
     store.end_execution(InProcessWorker().execute(env, program, host, store.spool))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from zkhost.environment.executor_env import STDERR, STDIN, STDOUT
+from zkhost.environment.streams import STDERR, STDIN, STDOUT
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv

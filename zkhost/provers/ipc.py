@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
+from zkhost.environment import serving
 from zkhost.provers.engine.segment_prover import SegmentProver
 from zkhost.provers.engine.segment_run import ProofRequest, SegmentRun
 from zkhost.provers.options import Provenance
@@ -35,7 +36,7 @@ class IpcWorker:
     def execute(self, env: ExecutorEnv, program: bytes, host: Host, segment_dir: Path | None) -> dict[str, Any]:
         """The reply of the shim's `ipc_execute`; jobs go to `segment_dir` or nowhere."""
         folder = None if segment_dir is None else str(segment_dir.absolute())
-        request = {"server": self._server, "env": env.request(), "program": program, "segment_dir": folder}
+        request = {"server": self._server, "env": serving.request(env), "program": program, "segment_dir": folder}
         return _shim.call("ipc_execute", request, host)
 
     def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:

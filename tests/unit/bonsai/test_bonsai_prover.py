@@ -23,7 +23,8 @@ from fake_bonsai import KEY, FakeBonsai, quick
 
 from zkhost import _shim
 from zkhost._cancel import CancelToken
-from zkhost.environment.executor_env import Assumption, ExecutorEnv
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     CancelledError,
     ConfigError,
@@ -121,7 +122,7 @@ class TestProve:
         assert (info.prover.reason, info.prover.version) == ("the test says so", _shim.build_info()["risc0_version"])
         (session,) = server.sessions.values()
         assert session.request == {
-            "img": Receipt(server.receipt).claim.image_id,  # type: ignore[union-attr]
+            "img": str(Receipt(server.receipt).claim.image_id),  # type: ignore[union-attr]
             "input": next(iter(server.inputs)),
             "assumptions": [],
             "execute_only": False,

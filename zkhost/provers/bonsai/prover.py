@@ -23,7 +23,7 @@ from zkhost.provers.storage.receipt_cache import ReceiptCache, proved_once
 if TYPE_CHECKING:
     from zkhost._cancel import CancelToken
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.receipt.image_id import ImageIDLike
+    from zkhost.image_id import ImageIDLike
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import OnProgress, SessionInfo
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from zkhost import _shim, _work
+from zkhost._cancel import CancelToken
+from zkhost.environment import serving
 from zkhost.errors import (
     ConfigError,
     ProverUnavailableError,
@@ -110,6 +112,7 @@ class DaskRun(SegmentRun):
     def __init__(self, prover: DaskProver, request: ProofRequest, store: SegmentStore) -> None:
         super().__init__(request, prover.worker, store)
         self._prover = prover
+        self._stop = CancelToken()
         self._since = time.monotonic()
         pool = DaskPool(prover._client, tasks.run_task)
         farm = Farm(pool, tries=prover._tries, max_in_flight=prover._in_flight)
@@ -131,9 +134,10 @@ class DaskRun(SegmentRun):
             self.session()
         loop = self._prover._client.loop.asyncio_loop
         try:
-            _work.run_async(lambda _: self._prove_on_workers(), loop=loop, grace_s=_GOODBYE_S)
+            with cancel.calling(self._stop.cancel):
+                _work.run_async(lambda _: self._prove_on_workers(), loop=loop, grace_s=_GOODBYE_S)
         except BaseException:
-            cancel.cancel()  # of the executor, which the interrupted coroutine does not wait for
+            self._stop.cancel()  # the executor, which an interrupted coroutine does not wait for
             raise
         assert self.store.execution is not None, "the workers have proved a run that has ended"
         return SessionInfo.from_reply(self.store.execution)
@@ -163,7 +167,7 @@ class DaskRun(SegmentRun):
                 self.meter.executed(event["segments"], event["user_cycles"])
 
         request = self.request
-        host = request.env.host(cancel=request.cancel, on_progress=take)
+        host = serving.host(request.env, cancel=self._stop, on_progress=take)
         reply = self.worker.execute(request.env, request.program, host, spool)
         request.opts.require_success(SessionInfo.from_reply(reply).exit_code)
         return reply

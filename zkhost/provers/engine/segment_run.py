@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
 from zkhost._cancel import CancelToken
+from zkhost.environment import serving
 from zkhost.errors import (
     CancelledError,
     OutOfMemoryError,
@@ -189,7 +190,7 @@ class SegmentRun:
                 self.meter.executed(event["segments"], event["user_cycles"])
 
         store.begin_execution()
-        host = request.env.host(cancel=request.cancel, on_progress=take)
+        host = serving.host(request.env, cancel=request.cancel, on_progress=take)
         return self.executed(self.worker.execute(request.env, request.program, host, store.spool))
 
     def executed(self, reply: dict[str, Any]) -> SessionInfo:
@@ -216,13 +217,14 @@ def run_guest(
         meter.executed(event["segments"], event["user_cycles"])
 
     folder = made_folder(env.segment_path)
-    host: Host = env.host(cancel=cancel, on_progress=report)
+    host: Host = serving.host(env, cancel=cancel, on_progress=report)
     return SessionInfo.from_reply(worker.execute(env, program, host, folder))
 
 
 def verify_made(receipt: Receipt, session: SessionInfo) -> None:
     """Verify what was made, for the program and journal that were run."""
     if session.exit_code.ok:
+        assert session.image_id is not None, "provers that prove segments report it"
         receipt.verify(session.image_id, allow_fake=False)
     else:
         receipt.verify_integrity(allow_fake=False)

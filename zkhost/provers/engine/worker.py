@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zkhost import _shim
+from zkhost.environment import serving
 from zkhost.errors import RecursionUnavailableError
 from zkhost.receipt.claim import ReceiptKind
 
@@ -37,7 +38,7 @@ class InProcessWorker:
 
     def execute(self, env: ExecutorEnv, program: bytes, host: Host, segment_dir: Path | None) -> dict[str, Any]:
         """The reply of the shim's `execute`; jobs go to `segment_dir` or nowhere."""
-        request: dict[str, Any] = {"env": env.request(), "program": program, "segments": "discard"}
+        request: dict[str, Any] = {"env": serving.request(env), "program": program, "segments": "discard"}
         if segment_dir is not None:
             request |= {"segments": "dir", "segment_dir": str(segment_dir)}
         return _shim.call("execute", request, host)

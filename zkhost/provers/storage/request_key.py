@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
+from zkhost.environment import serving
 from zkhost.errors import UnsupportedError
+from zkhost.image_id import ImageID, ImageIDLike, compute_image_id
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
@@ -40,7 +42,7 @@ class RequestKey:
         cls,
         env: Mapping[str, Any],
         *,
-        image_id: bytes,
+        image_id: ImageIDLike,
         receipt_kind: str,
         risc0_version: str,
         options: Mapping[str, Any] | None = None,
@@ -50,7 +52,7 @@ class RequestKey:
         A field of `env` that is not known here is hashed as it stands: a new field can never be left out by mistake.
         """
         parts = {
-            "image ID": image_id.hex(),
+            "image ID": str(ImageID(image_id)),
             "risc0 version": risc0_version,
             "receipt kind": receipt_kind,
         }
@@ -113,8 +115,8 @@ class RequestKey:
 def request_key(env: ExecutorEnv, program: bytes, opts: ProverOpts) -> RequestKey:
     """The key of a request to prove."""
     return RequestKey.of(
-        env.request(),
-        image_id=_shim.call("image_id", {"program": program})["image_id"],
+        serving.request(env),
+        image_id=compute_image_id(program),
         receipt_kind=opts.receipt_kind,
         risc0_version=_shim.build_info()["risc0_version"],
         options={"prove_guest_errors": opts.prove_guest_errors},
