@@ -120,7 +120,9 @@ def _identity(low: Lowering, node: Node, args: Args) -> list[Value]:
     assert args[0] is not None
     training = args[2] if len(args) > 2 else None
     if len(node.outputs) > 1 or (training is not None and (not isinstance(training, Const) or training.array.any())):
-        raise node.unsupported("a Dropout that trains or writes its mask", "one in evaluation", "export in evaluation mode")
+        raise node.unsupported(
+            "a Dropout that trains or writes its mask", "one in evaluation", "export in evaluation mode"
+        )
     return [args[0]]
 
 
