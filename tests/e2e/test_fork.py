@@ -182,9 +182,24 @@ def test_the_library_itself_refuses_a_forked_process() -> None:
     assert "spawn" in said
 
 
-PYTEST_FORKED = """
-import os, pytest
+# What pytest-forked does: each test runs in a fork of the process that has collected them all.
+FORKING = """
+import os
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item):
+    pid = os.fork()
+    if pid == 0:
+        reports = runtestprotocol(item, log=False)
+        os._exit(0 if all(report.passed for report in reports) else 1)
+    status = os.waitpid(pid, 0)[1]
+    print(item.name, "passed" if status == 0 else f"failed with {status}")
+    return True
+"""
+FORKED_TESTS = """
+import pytest
 from tests.e2e.test_fork import use_the_library
+
 use_the_library()
 
 @pytest.mark.parametrize("number", range(3))
@@ -193,20 +208,15 @@ def test_in_a_child(number):
 """
 
 
-def test_pytest_forked(tmp_path: Path) -> None:
-    (tmp_path / "test_child.py").write_text(PYTEST_FORKED)
-    command = [sys.executable, "-m", "pytest", "--forked", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    root = Path(__file__).parents[2]
-    ended = subprocess.run(
-        command,
-        check=False,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert "3 passed" in ended.stdout, ended.stdout
+def test_pytest_that_forks_for_each_test(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(FORKING)
+    (tmp_path / "test_child.py").write_text(FORKED_TESTS)
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(tmp_path)]
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    printed = subprocess.run(
+        command, check=False, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300
+    ).stdout
+    assert [f"test_in_a_child[{number}] passed" in printed for number in range(3)] == [True] * 3, printed
 
 
 @pytest.mark.prove

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import fake_bonsai as fake
 import pytest
-from fake_bonsai import KEY, FakeBonsai, quick
 
+from tests.unit.bonsai import fake_bonsai as fake
+from tests.unit.bonsai.fake_bonsai import KEY, FakeBonsai, quick
 from zkhost import _shim
 from zkhost._cancel import CancelToken
 from zkhost.environment.assumption import Assumption

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from fake_bonsai import FakeBonsai
 
+from tests.unit.bonsai.fake_bonsai import FakeBonsai
 from zkhost.cli.main import cli
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, JournalMismatchError, ReceiptError, RemoteAnswerError

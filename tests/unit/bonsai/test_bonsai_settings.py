@@ -6,8 +6,8 @@ import copy
 import pickle
 
 import pytest
-from fake_bonsai import KEY, quick
 
+from tests.unit.bonsai.fake_bonsai import KEY, quick
 from zkhost.errors import ConfigError
 from zkhost.provers.bonsai.polling import Polling
 from zkhost.provers.bonsai.retry import FailureKind, RetryPolicy
