@@ -21,7 +21,7 @@ RECEIPT = Path(__file__).parents[1] / "receipt" / "factors.bincode"
 class Succinct(Receipt):
     """Looks like a succinct receipt to who decides whether there is work to do, and verifies as what it is."""
 
-    kind = ReceiptKind.SUCCINCT  # type: ignore[assignment]
+    kind = ReceiptKind.SUCCINCT
 
 
 @pytest.fixture(params=[LocalProver, IpcProver])

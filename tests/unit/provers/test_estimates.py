@@ -73,7 +73,7 @@ class MadeUp(zkhost.Executor):
                     raise HostIOError("the host's own code failed") from error
         segments = tuple(SegmentInfo(index, po2, 1) for index, po2 in enumerate(sizes))
         return SessionInfo(
-            ExitCode("Halted", self.code), Journal(b""), 1234, None, None, None, segments, 0.0, keccak_po2s=self.keccaks
+            ExitCode.halted(self.code), Journal(b""), 1234, None, None, None, segments, 0.0, keccak_po2s=self.keccaks
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import random
 import time
@@ -84,6 +85,10 @@ class FakePool:
             self.running -= 1
 
 
+def numbered(number: int) -> tuple[bytes, ...]:
+    return (b"%d" % number,)
+
+
 def run_jobs(farm: Farm, count: int) -> list[bytes]:
     """Runs jobs 0..count-1, whose input is their number."""
     got: list[bytes] = []
@@ -94,7 +99,9 @@ def run_jobs(farm: Farm, count: int) -> list[bytes]:
     async def main() -> None:
         async with farm, asyncio.TaskGroup() as group:
             for number in range(count):
-                group.create_task(farm.run(FarmTask(f"job {number}", "prove", lambda n=number: (b"%d" % n,)), accept))
+                group.create_task(
+                    farm.run(FarmTask(f"job {number}", "prove", functools.partial(numbered, number)), accept)
+                )
 
     asyncio.run(main())
     return got
@@ -132,6 +139,11 @@ def test_all_jobs_are_done_and_no_more_in_flight_than_asked() -> None:
 
 def test_jobs_are_loaded_when_their_turn_comes() -> None:
     loaded: list[int] = []
+
+    def load(number: int) -> tuple[bytes, ...]:
+        loaded.append(number)
+        return (b"x",)
+
     pool = FakePool(quick, machines=2)
     farm = Farm(pool, ahead=1.0)
     most_waiting = 0
@@ -143,8 +155,8 @@ def test_jobs_are_loaded_when_their_turn_comes() -> None:
     async def main() -> None:
         async with farm, asyncio.TaskGroup() as group:
             for number in range(50):
-                job = FarmTask(f"job {number}", "prove", lambda n=number: (loaded.append(n) or b"x",))  # type: ignore[func-returns-value]
-                group.create_task(farm.run(job, accept))
+                task = FarmTask(f"job {number}", "prove", functools.partial(load, number))
+                group.create_task(farm.run(task, accept))
 
     asyncio.run(main())
     assert most_waiting <= 2
