@@ -69,14 +69,14 @@ def check_job(job: ProofJob, path: Path, cancel: CancelToken) -> None:
     _shim.call("segment_preflight", {"path": str(path)}, _shim.Host(cancel=cancel))
 
 
-def verify_job(job: ProofJob, receipt: bytes) -> None:
+def verify_job(job: ProofJob, path: Path, receipt: bytes) -> None:
     """Verify a segment's receipt. A keccak batch's is verified only as part of the whole receipt.
 
-    Raises InvalidSealError or ReceiptFormatError for a receipt that does not prove a segment, ProverError for another
-    segment's.
+    Raises InvalidSealError or ReceiptFormatError for a receipt that proves no segment, VerificationError for one that
+    proves another than the segment at `path`.
     """
     if job.kind == "segment":
-        _shim.call("verify_segment", {"receipt": receipt, "index": job.index})
+        _shim.call("verify_segment", {"receipt": receipt, "index": job.index, "path": str(path)})
 
 
 def no_recursion(what: str) -> RecursionUnavailableError:
