@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zkhost import _shim
 from zkhost.environment import serving
-from zkhost.errors import RecursionUnavailableError
+from zkhost.errors import CancelledError, ProverError, RecursionUnavailableError
 from zkhost.receipt.claim import ReceiptKind
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ class InProcessWorker:
 
 def check_job(job: ProofJob, path: Path, cancel: CancelToken) -> None:
     """Check a segment's witness without proving it. Raises ProverError, naming the segment, where it has none."""
-    _shim.call("segment_preflight", {"path": str(path)}, _shim.Host(cancel=cancel))
+    try:
+        _shim.call("segment_preflight", {"path": str(path)}, _shim.Host(cancel=cancel))
+    except CancelledError:
+        raise
+    except ProverError as error:
+        raise error.with_message(f"{job} cannot be proved: {error.message}") from error
 
 
 def verify_job(job: ProofJob, path: Path, receipt: bytes) -> None:
