@@ -24,11 +24,17 @@ INPUTS: Mapping[str, DType] = {"float32": "f32", "uint8": "u8", "int8": "s8", "i
 
 @dataclass(frozen=True)
 class Lowered:
-    """The graph, and how its inputs and outputs look from outside: the model's own names, dtypes and shapes."""
+    """The graph, and how its inputs and outputs look from outside: the model's own names, dtypes and shapes.
+
+    `results` pairs the graph's output tensors with the model's names for them; `places` its names for each of
+    all tensors that it has names for.
+    """
 
     graph: Graph
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    results: tuple[tuple[str, str], ...]
+    places: Mapping[str, tuple[str, ...]]
 
 
 def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequence[str] | None = None) -> Lowered:
@@ -62,7 +68,11 @@ def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequen
         names.append(tensor.name)
         ports.append(port)
     graph = low.graph(source.name, tuple(port.name for port in inputs), tuple(names))
-    return Lowered(graph, tuple(inputs), tuple(ports))
+    places: dict[str, tuple[str, ...]] = {}
+    for name, value in values.items():
+        if isinstance(value, Tensor) and value.name in graph.tensors:
+            places[value.name] = (*places.get(value.name, ()), name)
+    return Lowered(graph, tuple(inputs), tuple(ports), tuple(zip(names, wanted, strict=True)), places)
 
 
 def _needed(source: Source, wanted: Sequence[str]) -> tuple[Node, ...]:
