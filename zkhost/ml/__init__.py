@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zkhost.ml.check import CheckReport as CheckReport
     from zkhost.ml.check import Difference as Difference
+    from zkhost.ml.inference import ModelProof as ModelProof
+    from zkhost.ml.inference import ModelRun as ModelRun
     from zkhost.ml.journal import Inference as Inference
     from zkhost.ml.model import Model as Model
     from zkhost.ml.model import load as load
     from zkhost.ml.model import verify as verify
-    from zkhost.ml.proof import ModelProof as ModelProof
-    from zkhost.ml.proof import ModelRun as ModelRun
     from zkhost.ml.quantize import QuantizeReport as QuantizeReport
     from zkhost.ml.quantize import quantize as quantize
     from zkhost.ml.show import Layer as Layer
@@ -35,8 +35,8 @@ _WHERE = {
     "Inference": "zkhost.ml.journal",
     "Layer": "zkhost.ml.show",
     "Model": "zkhost.ml.model",
-    "ModelProof": "zkhost.ml.proof",
-    "ModelRun": "zkhost.ml.proof",
+    "ModelProof": "zkhost.ml.inference",
+    "ModelRun": "zkhost.ml.inference",
     "QuantizeReport": "zkhost.ml.quantize",
     "load": "zkhost.ml.model",
     "quantize": "zkhost.ml.quantize",

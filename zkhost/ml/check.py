@@ -11,8 +11,8 @@ import onnx
 
 from zkhost.errors import ConfigError
 from zkhost.ml import ops
-from zkhost.ml.interface import batch_of, graph_inputs, named
 from zkhost.ml.reference import run
+from zkhost.ml.tensors import batch_of, graph_inputs, named
 
 if TYPE_CHECKING:
     from zkhost.ml.graph import Array
@@ -99,7 +99,7 @@ def check(model: Model, samples: Any) -> CheckReport:
 
 
 def _differs(ours: Array, theirs: Array) -> Any:
-    return (ours != theirs) & ~((ours != ours) & (theirs != theirs))
+    return (ours != theirs) & ~(np.isnan(ours) & np.isnan(theirs))
 
 
 def _first(model: Model, sample: int, ours: Mapping[str, Array], arrays: Mapping[str, Array]) -> Difference | None:

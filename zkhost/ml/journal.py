@@ -3,7 +3,7 @@
 Layout, in bytes: one word (little-endian) with the version 1 in bits 0 to 7, the input mode in bits 8 to 15 (0 public,
 1 hashed, 2 private) and the model mode in bits 16 to 23 (0: in the image; 1: given as input, hashed with a salt); the
 model's digest (32 bytes, model mode 1 only); the input (public: its tensors; hashed: SHA-256 of 32 bytes of salt and its
-tensors; private: nothing); the output tensors. Tensors are as in `zkhost.ml.interface`.
+tensors; private: nothing); the output tensors. Tensors are as in `zkhost.ml.tensors`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 from zkhost.errors import DecodeError
 from zkhost.ml.graph import Array, Graph
-from zkhost.ml.interface import InputMode, from_bytes, sizes
 from zkhost.ml.read.onnx_file import Port
+from zkhost.ml.tensors import InputMode, from_bytes, sizes
 
 VERSION = 1
 _MODES: tuple[InputMode, ...] = ("public", "hashed", "private")

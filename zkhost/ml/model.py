@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost.errors import ConfigError, ModelMismatchError
 from zkhost.guest.guest import Guest
-from zkhost.ml.interface import SALT_BYTES, InputMode, OutputMode, graph_inputs, named, to_bytes
+from zkhost.ml.inference import ModelProof, ModelRun
 from zkhost.ml.journal import Inference, decode
+from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.outputs import choose
-from zkhost.ml.proof import ModelProof, ModelRun
 from zkhost.ml.read.onnx_file import Port, Source, read_onnx
+from zkhost.ml.tensors import SALT_BYTES, InputMode, OutputMode, graph_inputs, named, to_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -47,6 +48,7 @@ def load(
     threshold: float | None = None,
     salt: bytes | None = None,
     accelerate: bool = True,
+    max_float_cycles: int = MAX_FLOAT_CYCLES,
 ) -> Model:
     """Load an ONNX model, to prove its inference.
 
@@ -60,6 +62,8 @@ def load(
         output: What it shows of the outputs: all, the index of the largest (argmax), the `k` largest and their indices
             (topk), or whether each reaches `threshold`.
         salt: 32 bytes put into the image, so that a model that can be guessed is not recognised by its image ID.
+        max_float_cycles: Refuse a model whose f32 layers take more cycles than this: a million take about a minute to prove
+            on two cores.
         accelerate: Use the bigint accelerator. False: plain RISC-V instructions only, at thirty times the cycles.
 
     Raises:
@@ -74,6 +78,7 @@ def load(
         )
     source = read_onnx(model)
     whole = lower(source, dims, outputs)
+    check_budget(whole.graph, max_float_cycles)
     chosen = choose(whole, output, k, threshold)
     return Model(source, whole, chosen, model=model, input=input, output=output, salt=salt, accelerate=accelerate)
 
@@ -197,7 +202,7 @@ class Model(Guest[Any, Inference]):
         del stdin
         return dict(predicted.outputs)
 
-    def env(  # type: ignore[override]
+    def env(
         self, input: Any = None, builder: ExecutorEnvBuilder | None = None, *, input_salt: bytes | None = None
     ) -> ExecutorEnv:
         """The environment with those inputs and the accelerator's advice, computed here; see `Guest.env`.
@@ -299,7 +304,7 @@ class Model(Guest[Any, Inference]):
     def _prepare(self, inputs: Any, salt: bytes | None) -> tuple[bytes, Inference]:
         """All that the guest reads, and what its journal will say of the outputs."""
         from zkhost.ml import _native
-        from zkhost.ml.interface import from_bytes
+        from zkhost.ml.tensors import from_bytes
 
         arrays = graph_inputs(self.graph, named(self.inputs, inputs))
         salt = bytes(SALT_BYTES) if self.input_mode == "hashed" and salt is None else salt

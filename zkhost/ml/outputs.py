@@ -10,9 +10,9 @@ import numpy as np
 from zkhost.errors import ConfigError
 from zkhost.ml import ops
 from zkhost.ml.graph import Graph, Tensor
-from zkhost.ml.interface import OutputMode
 from zkhost.ml.lower.lowering import Lowered
 from zkhost.ml.read.onnx_file import Port
+from zkhost.ml.tensors import OutputMode
 
 
 def choose(lowered: Lowered, mode: OutputMode, k: int, threshold: float | None) -> Lowered:

@@ -117,7 +117,7 @@ def _rows(samples: Array, shape: list[Any]) -> Iterator[Array]:
 def _static(
     quantization: Any, source: Path, target: Path, rows: list[Array], name: str, form: Form, per_channel: bool
 ) -> None:
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         """The calibration samples."""
 
         def __init__(self) -> None:

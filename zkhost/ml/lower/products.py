@@ -13,7 +13,7 @@ from zkhost.ml.lower import bounds, floats
 from zkhost.ml.lower.context import Lowering, along, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.moves import reshape, transpose
-from zkhost.ml.lower.quantize import quant, target_of, to_integers
+from zkhost.ml.lower.scales import quant, target_of, to_integers
 from zkhost.ml.lower.values import Const, Quant, Sums, Value
 from zkhost.ml.lower.window import window_of
 from zkhost.ml.read.node import Node

@@ -218,5 +218,4 @@ def _external(tensor: onnx.TensorProto, folder: Path | None) -> onnx.TensorProto
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read(length)
-    inline = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=data)
-    return inline
+    return onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=data)
