@@ -36,8 +36,8 @@ class Difference:
     def __str__(self) -> str:
         where = ", ".join(map(str, self.index))
         return (
-            f"sample {self.sample}, {self.node}: {self.tensor}[{where}] is {self.ours:g}, "
-            f"{self.onnxruntime:g} in onnxruntime"
+            f"sample {self.sample}, {self.node}: {self.tensor}[{where}] is {self.ours:.9g}, "
+            f"{self.onnxruntime:.9g} in onnxruntime"
         )
 
 
