@@ -43,6 +43,7 @@ def cases() -> dict[str, Any]:
 
     found = {}
     for case in load_model_tests(kind="node"):
+        assert case.model is not None
         nodes = case.model.graph.node
         if len(nodes) == 1 and (f"{nodes[0].domain}." if nodes[0].domain else "") + nodes[0].op_type in HANDLERS:
             found[case.name] = case

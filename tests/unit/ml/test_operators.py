@@ -115,8 +115,8 @@ PRODUCTS: list[tuple[Shape, Shape, dict[str, Any]]] = [
 
 def weights(draw: Draw, kind: str, shape: Shape, per_channel: bool) -> dict[str, Any]:
     count = shape[0] if per_channel else 1
-    zero = np.zeros(count, kind) if kind == "int8" else np.full(count, 128, kind)
-    scale = draw.rng.uniform(0.001, 0.02, count).astype(np.float32)
+    zero: Any = np.zeros(count, kind) if kind == "int8" else np.full(count, 128, kind)
+    scale: Any = draw.rng.uniform(0.001, 0.02, count).astype(np.float32)
     if not per_channel:
         scale, zero = scale.reshape(()), zero.reshape(())
     return {"w": draw.data(kind, shape), "w_s": scale, "w_z": zero}
@@ -131,7 +131,7 @@ def test_a_product_in_a_qdq_graph(
 ) -> None:  # fmt: skip
     constants = {**draw.params("x", dtype), **weights(draw, kind, kernel, per_channel), **draw.params("y", dtype)}
     constants["y_s"] = np.float32(0.3)
-    axis = {"axis": 0} if per_channel else {}
+    axis: dict[str, Any] = {"axis": 0} if per_channel else {}
     nodes = [dq("x", "xf"), node("DequantizeLinear", ["w", "w_s", "w_z"], ["wf"], name="dw", **axis)]
     if tail == "float bias":
         constants["bf"] = draw.rng.normal(size=kernel[0]).astype(np.float32)

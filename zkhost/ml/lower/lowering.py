@@ -152,7 +152,7 @@ def _lower_node(low: Lowering, node: Node, values: Mapping[str, Value | None]) -
             )
         try:
             results = list(handler(low, node, args))
-        except (ValueError, IndexError, TypeError, AssertionError) as error:
+        except (ValueError, IndexError, TypeError, AttributeError, OverflowError, AssertionError) as error:
             raise node.invalid(f"inputs it cannot take ({error})", "inputs that fit the operator") from error
     return {name: value for name, value in zip(node.outputs, results, strict=False) if name}
 
