@@ -27,7 +27,7 @@ REFUSED = (
     "a function of float32 values",  # a table only between DequantizeLinear and QuantizeLinear
     "a cast of an activation", "element type", "the dtype",  # types that no int8 model has
     "blocks of scales", "outputs; expected uint8 or int8",
-    "a Dropout that trains", "the indices of the maxima", "has no size", "an empty slice", "parts of [0, 0, 0]",
+    "a Dropout that trains", "the indices of the maxima", "has the shape [", "an empty slice", "parts of [0, 0, 0]",
     "cannot reshape [1, 3, 4] to [3, 4, 0]", "a scale that is not a constant float32", "is a sequence_type", "is a optional_type",
 )  # fmt: skip
 

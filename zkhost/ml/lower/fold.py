@@ -29,7 +29,16 @@ def fold(node: Node, args: Arrays) -> list[Any] | None:
     try:
         with np.errstate(all="ignore"):
             result = function(node, args)
-    except (ValueError, IndexError, TypeError, KeyError, AttributeError, ZeroDivisionError, OverflowError, MemoryError) as error:
+    except (
+        ValueError,
+        IndexError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ZeroDivisionError,
+        OverflowError,
+        MemoryError,
+    ) as error:
         raise node.invalid(f"inputs it cannot take ({error})", "inputs that fit each other") from error
     results = result if isinstance(result, list) else [result]
     return [np.asarray(each) for each in results]

@@ -182,15 +182,13 @@ def _unknown(node: Node) -> UnsupportedModelError:
 
 
 def _output(low: Lowering, source: Source, name: str, values: Mapping[str, Value | None]) -> tuple[Tensor, Port]:
-    value = values[name]
-    assert value is not None
+    value = values.get(name)
     last = next((node for node in source.nodes if name in node.outputs), None)
-    if last is None:
+    if last is None or value is None:
         raise ModelFormatError(f"the output {name!r} is an input", hint="choose a tensor that the model computes")
-    if isinstance(value, Const):
+    tensor = value if isinstance(value, (Tensor, Const)) else f32(low, last, value)
+    if isinstance(tensor, Const):
         raise ModelFormatError(f"the output {name!r} does not depend on the input", hint="choose another output")
-    tensor = value if isinstance(value, Tensor) else f32(low, last, value)
-    assert isinstance(tensor, Tensor)
     if not any(tensor.name in op.writes() for op in low.emitted):  # an input, passed on
         written = low.tensor(last, tensor.dtype, tensor.shape)
         low.emit(ops.Reshape(last.label, written.name, tensor.name))

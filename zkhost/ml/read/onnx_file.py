@@ -157,9 +157,7 @@ def _port(value: onnx.ValueInfoProto) -> Port:
         raise _format(
             f"{value.name!r} has the element type {tensor.elem_type}, which ONNX lacks", "export it again"
         ) from error
-    axes = tuple(
-        dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in tensor.shape.dim
-    )
+    axes = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in tensor.shape.dim)
     return Port(value.name, dtype, axes)
 
 
