@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/stamps
-SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null)
+SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null; find templates -type f | tr ' ' '?')
 
 # Runs a step: says what it does, and how long it took.
 step = tools/step.sh $(1)
@@ -103,5 +103,5 @@ wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for a
 	$(BIN)/maturin build --release --locked --out dist
 
 clean: ## Remove what was made inside the checkout (the caches outside stay)
-	@rm -rf .venv dist site zkhost/_native .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv dist site zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
