@@ -6,8 +6,6 @@ import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
-from zkhost import _notebook
-
 if TYPE_CHECKING:
     from zkhost.guest.guest import Guest
     from zkhost.provers.interface import ProveInfo, ProverInfo, SessionStats
@@ -47,7 +45,7 @@ class Run(Generic[J]):
         return f"<Run of {self.guest.name}: {self.session.exit_code}, {parts}>"
 
     def _repr_html_(self) -> str:
-        return _notebook.session(self.session, title=f"Run of {self.guest.name}, not proved")
+        return self.session._html(f"Run of {self.guest.name}, not proved")
 
 
 class Proof(Generic[J]):
@@ -95,4 +93,4 @@ class Proof(Generic[J]):
         return f"<Proof of {self.guest.name}: {self.receipt!r}, {self.elapsed_s:.1f} s by {self.prover.name}>"
 
     def _repr_html_(self) -> str:
-        return _notebook.prove_info(self.info, title=f"Proof of {self.guest.name}")
+        return self.info._html(f"Proof of {self.guest.name}")

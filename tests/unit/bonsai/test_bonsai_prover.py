@@ -23,7 +23,8 @@ from fake_bonsai import KEY, FakeBonsai, quick
 
 from zkhost import _shim
 from zkhost._shim import CancelToken
-from zkhost.environment.executor_env import Assumption, ExecutorEnv
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     CancelledError,
     ConfigError,
