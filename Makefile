@@ -67,7 +67,7 @@ test-rust: setup ## Rust unit tests
 	$(call step,"cargo test of zkhost-guest") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml -p zkhost-guest -- --quiet'
 
 test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
-	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" tests/unit
+	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" tests/unit tests/foreign
 
 test-slow: setup r0vm browser ## All Python tests that `make test` leaves out, and the quick ones
 	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m "slow or not prove"

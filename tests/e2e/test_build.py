@@ -346,4 +346,4 @@ def test_a_compile_error_in_a_path_crate_shows_where_it_is(project: Path, tmp_pa
         build_project(find_project(broken), output=shown.extend)
     assert f"--> {broken / 'core/src/lib.rs'}:2:".encode() in shown
     assert b"/src/shared-core" not in shown
-    assert str(broken / "core/src/lib.rs") in caught.value.facts["output"]
+    assert str(broken / "core/src/lib.rs") in caught.value.output

@@ -240,7 +240,7 @@ def test_where_no_cargo_can_fetch_from_git_the_message_is_enough(
     monkeypatch.setenv("CARGO_HOME", str(tmp_path / "home/.cargo"))
     with pytest.raises(CargoError) as caught:
         build(root)
-    if "git_proxy_options" not in caught.value.facts["output"]:
+    if "git_proxy_options" not in caught.value.output:
         pytest.skip("this Debian's cargo can")
     assert "install cargo by rustup" in (caught.value.hint or "")
     assert "in the same CARGO_HOME" in (caught.value.hint or "")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from zkhost._files import write_atomic
 from zkhost.errors import BuildError, DriftError
+from zkhost.image_id import ImageID
 from zkhost.project.discover import GuestPackage
 from zkhost.project.methods_module import constant
-from zkhost.receipt.image_id import parse_image_id
 
 IMAGE_IDS_FILE = Path("src/image_ids.rs")
 _MARK = "Made by `zkhost build`"
@@ -52,6 +52,6 @@ def image_ids_source(image_ids: Mapping[str, str]) -> str:
     """The module's text: one constant for each guest, eight words as risc0 has them, formatted as rustfmt does."""
     parts = [_HEADER]
     for guest in sorted(image_ids):
-        words = ", ".join(f"0x{word:08x}" for word in parse_image_id(image_ids[guest]))
+        words = ", ".join(f"0x{word:08x}" for word in ImageID(image_ids[guest]).words)
         parts.append(f"\npub const {constant(guest)}_ID: [u32; 8] = [\n    {words},\n];\n")
     return "".join(parts)
