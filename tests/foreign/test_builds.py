@@ -128,7 +128,7 @@ INNER_AND_OUTER = (
     | guest("outer", "methods/outer", dependency=PLATFORM)
     | {
         "methods/guest/src/main.rs": source("1u32"),
-        "methods/outer/src/main.rs": source("image_ids::INNER_ID", "mod image_ids;"),
+        "methods/outer/src/main.rs": source("&image_ids::INNER_ID", "mod image_ids;"),
         "pyproject.toml": '[tool.zkhost.guests.outer]\nverifies = ["inner"]\n',
     }
 )
@@ -160,7 +160,7 @@ def test_an_outer_guest_knows_the_image_id_of_an_inner_one(tmp_path: Path) -> No
 def test_inner_and_outer_may_be_bins_of_one_package(tmp_path: Path) -> None:
     files = guest("both", "methods/guest", "inner", "outer", dependency=PLATFORM) | {
         "methods/guest/src/bin/inner.rs": source("1u32"),
-        "methods/guest/src/bin/outer.rs": source("image_ids::INNER_ID", '#[path = "../image_ids.rs"]\nmod image_ids;'),
+        "methods/guest/src/bin/outer.rs": source("&image_ids::INNER_ID", '#[path = "../image_ids.rs"]\nmod image_ids;'),
         "pyproject.toml": '[tool.zkhost.guests.outer]\nverifies = ["inner"]\n',
     }
     root = write(tmp_path, files)
