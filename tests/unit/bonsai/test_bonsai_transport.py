@@ -22,7 +22,7 @@ from zkhost.errors import (
 )
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.origins import Origins
-from zkhost.provers.bonsai.settings import Settings
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.transport import Transport
 from zkhost.provers.bonsai.upload import Body
 

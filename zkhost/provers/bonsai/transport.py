@@ -17,8 +17,8 @@ import httpx
 from zkhost.errors import DeadlineError, RemoteAnswerError, RemoteError, RemoteRefusedError, RemoteUnavailableError
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.origins import Origins, shown
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.retry import AttemptError, FailureKind
-from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.upload import Body
 
 log = logging.getLogger("zkhost.bonsai")
@@ -248,7 +248,7 @@ class Transport:
         return None if timeout is None else timeout + moved / self.settings.slowest_bps
 
     def _redirected(self, request: Request, url: httpx.URL, redirect: _Redirect) -> httpx.URL:
-        """Where a redirect leads. Only transfers follow one; the API itself has to be where we were told it is."""
+        """Where a redirect leads. Only transfers follow one; the API itself must not move."""
         if not request.transfer or (request.method != "GET" and redirect.status_code not in (307, 308)):
             raise _nonsense(
                 request, url, f"is a redirect (HTTP {redirect.status_code}), which this request does not follow"

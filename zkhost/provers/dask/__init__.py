@@ -1,5 +1,5 @@
 """Proving on a Dask cluster: `pip install zkhost[dask]`."""
 
-from zkhost.provers.dask.prover import DaskProver
+from zkhost.provers.dask.dask_prover import DaskProver
 
 __all__ = ["DaskProver"]

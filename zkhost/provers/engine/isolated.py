@@ -16,7 +16,6 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import zkhost
 from zkhost._cancel import CancelToken
 from zkhost.errors import OutOfMemoryError, WorkerLostError, ZkhostError
 from zkhost.provers.engine.worker import InProcessWorker
@@ -77,7 +76,7 @@ class IsolatedWorker(InProcessWorker):
                 if attempt == _TRIES:
                     raise WorkerLostError(
                         f"the process that proves {job} died {attempt} times: {death}",
-                        hint="look at the system's log for who ended it",
+                        hint="the system's log may say what ended it",
                         job=str(job),
                         attempts=attempt,
                     ) from None
@@ -98,7 +97,7 @@ class _Child:
         self._pipe, theirs = Pipe()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
         self._kills = _out_of_memory_kills()
-        command = [sys.executable, "-c", _START, str(Path(zkhost.__file__).parents[1]), str(theirs.fileno())]
+        command = [sys.executable, "-c", _START, str(Path(__file__).parents[3]), str(theirs.fileno())]
         if memory_limit_bytes is not None:
             command.append(str(memory_limit_bytes))
         self._process = subprocess.Popen(
