@@ -1,7 +1,7 @@
 """Schema nodes: what a type looks like on the wire, and which Python values stand for it.
 
 An annotation is translated once into a tree of these frozen nodes (see `translate`); everything else walks the tree:
-the compiled encoders and decoders, the reference walker, the generator of Rust types and the test strategies.
+both engines, the plain and the JSON form, and the generator of Rust types.
 A recursive type refers back to itself with `Ref`, so the tree is finite; `Ref.target` is the node it stands for.
 """
 
@@ -16,6 +16,7 @@ __all__ = [
     "Bool",
     "Bytes",
     "Char",
+    "Digest",
     "Enum",
     "Field",
     "Float",
@@ -34,6 +35,7 @@ __all__ = [
     "Variant",
     "children",
     "walk",
+    "zero_sized",
 ]
 
 
@@ -98,6 +100,13 @@ class Bytes(Node):
 
     length: int | None = None
     serde: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Digest(Node):
+    """risc0's `Digest`, a newtype of `[u32; 8]`, held as its 32 bytes: an image ID or a SHA-256."""
+
+    size: int = field(default=32, init=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +257,15 @@ def walk(node: Node) -> Iterator[Node]:
             seen.add(id(here))
             yield here
             todo.extend(reversed(list(children(here))))
+
+
+def zero_sized(node: Node) -> bool:
+    """Whether every value of the node is written as no words, so that a length word in front of them bounds nothing."""
+    match node:
+        case Unit() | Bytes(length=0):
+            return True
+        case Array(length=0):
+            return True
+        case NewType() | Tuple() | Struct() | Array():
+            return all(map(zero_sized, children(node)))
+    return False

@@ -12,7 +12,6 @@ import pytest
 
 from zkhost import codec as c
 from zkhost.codec import F64, I128, U8, U32, Char, Some
-from zkhost.codec.json_form import node_to_json
 
 from .vectors import VECTORS, Box, Color, Dot, Empty, Node, Shape
 
@@ -83,9 +82,9 @@ class Order:
     ids=str,
 )
 def test_literal_forms(type_: Any, value: Any, expected: str) -> None:
-    assert json.dumps(node_to_json(c.schema_of(type_), value)) == expected
+    assert json.dumps(c.to_json(type_, value)) == expected
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
 def test_every_value_has_one(vector: Any) -> None:
-    json.dumps(node_to_json(c.schema_of(vector.type), vector.value), allow_nan=False)
+    json.dumps(c.to_json(vector.type, vector.value), allow_nan=False)

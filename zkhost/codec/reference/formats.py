@@ -1,8 +1,11 @@
-"""The words themselves, for the reference encoder and decoder: both formats, as the Rust code has them."""
+"""The words themselves: both formats, as the Rust code has them."""
 
 from __future__ import annotations
 
-from .report import ZERO_SIZED_LIMIT, Path, refuse_words
+import struct
+from typing import Any
+
+from ..refusals import Path, refuse_words
 
 __all__ = ["PackedReader", "PackedWriter", "Reader", "Writer"]
 
@@ -21,6 +24,14 @@ class Writer:
         """One u8 or bool."""
         self.word(value)
 
+    def octets(self, raw: bytes) -> None:
+        """Any number of u8 or bool, inside a container."""
+        self.data += struct.pack(f"<{len(raw)}I", *raw)
+
+    def words(self, raw: bytes) -> None:
+        """Any number of whole words."""
+        self.data += raw
+
     def padded(self, raw: bytes) -> None:
         """Bytes, zero-padded to a word."""
         self.data += raw + bytes(-len(raw) % 4)
@@ -38,13 +49,13 @@ class PackedWriter(Writer):
     def __init__(self) -> None:
         super().__init__()
         self.depth = 0
-        self.held: list[int] = []
+        self.held = bytearray()
 
     def flush(self) -> None:
         """Writes the word that is being filled, if one is."""
         if self.held:
             super().padded(bytes(self.held))
-            self.held = []
+            self.held.clear()
 
     def word(self, value: int) -> None:
         """One word, after a flush."""
@@ -59,6 +70,19 @@ class PackedWriter(Writer):
         self.held.append(value)
         if len(self.held) == 4:
             self.flush()
+
+    def octets(self, raw: bytes) -> None:
+        """Bytes, where the last one ended."""
+        self.held += raw
+        whole = len(self.held) & ~3
+        self.data += self.held[:whole]
+        del self.held[:whole]
+
+    def words(self, raw: bytes) -> None:
+        """Words, after a flush; none of them flushes nothing."""
+        if raw:
+            self.flush()
+            super().words(raw)
 
     def padded(self, raw: bytes) -> None:
         """Bytes, after a flush."""
@@ -83,7 +107,14 @@ class Reader:
         self.data = data
         self.at = at
         self.strict = strict
-        self.zero_sized_left = ZERO_SIZED_LIMIT
+
+    def state(self) -> Any:
+        """Where it is, for `restore`."""
+        return self.at
+
+    def restore(self, state: Any) -> None:
+        """Goes back to where it was."""
+        self.at = state
 
     def word(self, path: Path, expected: str) -> int:
         """The next word."""
@@ -95,6 +126,25 @@ class Reader:
     def byte(self, path: Path, expected: str) -> int:
         """What stands for one u8 or bool."""
         return self.word(path, expected)
+
+    def octets(self, count: int) -> bytes | None:
+        """So many u8 or bool; None, with nothing read, where one is above 255 or they are not all there."""
+        end = self.at + 4 * count
+        if end > len(self.data):
+            return None
+        try:
+            raw = bytes(struct.unpack_from(f"<{count}I", self.data, self.at))
+        except ValueError:
+            return None
+        self.at = end
+        return raw
+
+    def words(self, size: int) -> bytes | None:
+        """So many bytes of whole words; None, with nothing read, where they are not all there."""
+        if self.at + size > len(self.data):
+            return None
+        self.at += size
+        return self.data[self.at - size : self.at]
 
     def padded(self, size: int, path: Path, expected: str) -> bytes:
         """Bytes and their padding."""
@@ -117,6 +167,35 @@ class PackedReader(Reader):
     """The byte buffer of l2r0-small-serde's deserializer."""
 
     held = b""
+
+    def state(self) -> Any:
+        """Where it is, and the bytes of the current word that are left."""
+        return self.at, self.held
+
+    def restore(self, state: Any) -> None:
+        """Goes back to where it was."""
+        self.at, self.held = state
+
+    def octets(self, count: int) -> bytes | None:
+        """Bytes from where the last one ended; None, with nothing read, where they are not all there."""
+        more = max(count - len(self.held), 0)
+        end = self.at + more + -more % 4
+        if end > len(self.data):
+            return None
+        raw = self.held + self.data[self.at : end]
+        self.at, self.held = end, raw[count:]
+        return raw[:count]
+
+    def words(self, size: int) -> bytes | None:
+        """Whole words, after a flush; None, with nothing read, where they are not all there or it cannot flush."""
+        if not size:
+            return b""
+        if any(self.held):
+            return None
+        raw = super().words(size)
+        if raw is not None:
+            self.held = b""
+        return raw
 
     def flush(self, path: Path) -> None:
         """Drops the unread bytes of the current word, which must be zero."""

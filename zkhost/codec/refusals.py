@@ -1,4 +1,4 @@
-"""How encode and decode errors are told: where (path and word offset), what was expected, what was found."""
+"""Errors of encoding and decoding: where (path and word offset), what was expected, what was found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from typing import Any, NoReturn
 
 from ..errors import DecodeError, EncodeError
 
-__all__ = ["NESTING_LIMIT", "ZERO_SIZED_LIMIT", "Path", "refuse_value", "refuse_words", "render", "show"]
+__all__ = [
+    "NESTING_LIMIT",
+    "ZERO_SIZED_LIMIT",
+    "Path",
+    "refuse_found",
+    "refuse_value",
+    "refuse_words",
+    "render",
+    "show",
+]
 
 #: How many times a value may go through a recursive reference, one inside the other.
 NESTING_LIMIT = 512
@@ -38,7 +47,11 @@ def show(value: Any) -> str:
 
 def refuse_value(path: Path, expected: str, value: Any, hint: str | None = None) -> NoReturn:
     """Raises the EncodeError for a value."""
-    found = show(value)
+    refuse_found(path, expected, show(value), hint)
+
+
+def refuse_found(path: Path, expected: str, found: str, hint: str | None = None) -> NoReturn:
+    """Raises the EncodeError for what was found at a path."""
     where = render(path)
     raise EncodeError(
         f"at {where or 'the value'}: expected {expected}, found {found}",

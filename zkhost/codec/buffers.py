@@ -1,13 +1,14 @@
-"""What counts as bytes and as a list of numbers: the buffers that encoders accept beside `bytes` and `list`."""
+"""What counts as bytes and as a list of numbers: the buffers that are accepted beside `bytes` and `list`, and filled."""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 from . import schema as s
 
-__all__ = ["as_bytes", "as_items", "native_code"]
+__all__ = ["as_bytes", "as_items", "fill", "hold", "native_code"]
 
 CODES = {8: "bB", 16: "hH", 32: "iI", 64: "qQ"}
 
@@ -67,3 +68,34 @@ def as_array(code: str | None, value: Any) -> memoryview | None:
     if same.get(fmt, fmt) != code:
         return None
     return view
+
+
+def fill(container: str, code: str | None) -> Callable[[Any], Any]:
+    """A function that makes the container of a Seq or Array from a buffer of numbers of an array typecode."""
+    assert code is not None
+
+    def numpy_array(raw: Any) -> Any:
+        import numpy
+
+        return numpy.frombuffer(raw, dtype=code).copy()
+
+    def filled_array(raw: Any) -> array[Any]:
+        filled = array(code)
+        filled.frombytes(raw)
+        return filled
+
+    def filled_list(raw: Any) -> list[Any]:
+        return memoryview(raw).cast(code).tolist()  # type: ignore[call-overload, no-any-return]
+
+    def filled_tuple(raw: Any) -> tuple[Any, ...]:
+        return tuple(filled_list(raw))
+
+    return {"list": filled_list, "tuple": filled_tuple, "array": filled_array, "numpy": numpy_array}[container]
+
+
+def hold(container: str, inner: s.Node, items: list[Any]) -> Any:
+    """The items in the container of a Seq or Array."""
+    if container in ("array", "numpy"):
+        code = native_code(inner) or ""
+        return fill(container, code)(memoryview(array(code, items)).cast("B") if code != "?" else bytes(items))
+    return tuple(items) if container == "tuple" else items

@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar, overload
 
 from ..errors import SchemaError
 from . import schema as s
-from .deep import deep_recursion
-from .general import General, Words, as_words
-from .native import Decode, Encode, native_functions
+from .native import Functions, engine
+from .recursion_limit import deep_recursion
 from .translate import schema_of
+from .words import Words
 
-__all__ = ["Codec", "WireFormat", "Words", "codec", "decode", "encode"]
+__all__ = ["Codec", "WireFormat", "codec", "decode", "encode"]
 
 T = TypeVar("T")
 
@@ -41,14 +41,13 @@ class Codec(Generic[T]):
     def __init__(self, node: s.Node, format: WireFormat) -> None:
         self.schema = node
         self.format = format
-        self._general = General(node, format is WireFormat.PACKED)
 
     def __repr__(self) -> str:
         return f"Codec({getattr(self.schema, 'name', self.schema)}, {self.format.value})"
 
     def encode(self, value: T) -> bytes:
         """The value as words, in little-endian bytes. Raises EncodeError with the path of what does not fit."""
-        self.__dict__["encode"] = self._native[0] if self._native else self._general.encoder
+        self.__dict__["encode"] = self._engine[0]
         return self.encode(value)
 
     def encode_words(self, value: T) -> list[int]:
@@ -65,7 +64,7 @@ class Codec(Generic[T]):
         Where `strict`, words left over, padding that is not zero and maps or sets out of order are refused;
         otherwise exactly what the Rust deserializer accepts is accepted, words left over included.
         """
-        self.__dict__["decode"] = self._native[1] if self._native else self._general.decoder
+        self.__dict__["decode"] = self._engine[1]
         return self.decode(data, strict)
 
     def decode_from(self, data: Words, offset: int = 0, strict: bool = True) -> tuple[T, int]:
@@ -73,14 +72,13 @@ class Codec(Generic[T]):
 
         Raises DecodeError; what follows the value is not looked at.
         """
-        value, end = self._general.read(as_words(data), offset * 4, strict)
-        return value, end // 4
+        self.__dict__["decode_from"] = self._engine[2]
+        return self.decode_from(data, offset, strict)
 
     @cached_property
-    def _native(self) -> tuple[Encode, Decode] | None:
-        """The native encoder and decoder, for a type that has them."""
+    def _engine(self) -> Functions:
         with deep_recursion():
-            return native_functions(self.schema, self._general.packed, self._general.encode, self._general.decode)
+            return engine(self.schema, self.format is WireFormat.PACKED)
 
 
 @overload
