@@ -20,7 +20,5 @@ pub unsafe extern "C" fn zkhost_codec(
     large: usize,
 ) -> native_codec::Raw {
     // SAFETY: by this function's contract.
-    unsafe {
-        native_codec::functions(functions, objects, description, packed, reference, large)
-    }
+    unsafe { native_codec::functions(functions, objects, description, packed, reference, large) }
 }

@@ -70,24 +70,24 @@ def as_array(code: str | None, value: Any) -> memoryview | None:
     return view
 
 
-def fill(container: str, code: str | None) -> Callable[[Any], Any]:
-    """A function that makes the container of a Seq or Array from a buffer of numbers of an array typecode."""
+def fill(container: str, code: str | None) -> Callable[[memoryview], Any]:
+    """A function that makes the container of a Seq or Array from a memoryview of numbers of an array typecode."""
     assert code is not None
 
-    def numpy_array(raw: Any) -> Any:
+    def numpy_array(raw: memoryview) -> Any:
         import numpy
 
         return numpy.frombuffer(raw, dtype=code).copy()
 
-    def filled_array(raw: Any) -> array[Any]:
+    def filled_array(raw: memoryview) -> array[Any]:
         filled = array(code)
         filled.frombytes(raw)
         return filled
 
-    def filled_list(raw: Any) -> list[Any]:
-        return memoryview(raw).cast(code).tolist()  # type: ignore[call-overload, no-any-return]
+    def filled_list(raw: memoryview) -> list[Any]:
+        return raw.cast(code).tolist()  # type: ignore[call-overload, no-any-return]
 
-    def filled_tuple(raw: Any) -> tuple[Any, ...]:
+    def filled_tuple(raw: memoryview) -> tuple[Any, ...]:
         return tuple(filled_list(raw))
 
     return {"list": filled_list, "tuple": filled_tuple, "array": filled_array, "numpy": numpy_array}[container]
@@ -97,5 +97,5 @@ def hold(container: str, inner: s.Node, items: list[Any]) -> Any:
     """The items in the container of a Seq or Array."""
     if container in ("array", "numpy"):
         code = native_code(inner) or ""
-        return fill(container, code)(memoryview(array(code, items)).cast("B") if code != "?" else bytes(items))
+        return fill(container, code)(memoryview(bytes(items) if code == "?" else array(code, items)).cast("B"))
     return tuple(items) if container == "tuple" else items

@@ -43,10 +43,24 @@ __all__ = [
 class Node:
     """Base of all nodes."""
 
+    @property
+    def rust(self) -> str:
+        """The name of the Rust type, whose arguments are the node's children; empty where that is not all of it."""
+        return ""
+
+    @property
+    def like(self) -> Node | None:
+        """The node whose Rust type and words are the same, with another Python value; None where there is none."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Bool(Node):
     """`bool`."""
+
+    @property
+    def rust(self) -> str:
+        return "bool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +92,27 @@ class Float(Node):
 
     bits: int
 
+    @property
+    def rust(self) -> str:
+        return f"f{self.bits}"
+
 
 @dataclass(frozen=True, slots=True)
 class Char(Node):
     """`char`: a `str` of one Unicode scalar value."""
 
+    @property
+    def rust(self) -> str:
+        return "char"
+
 
 @dataclass(frozen=True, slots=True)
 class Str(Node):
     """`String`."""
+
+    @property
+    def rust(self) -> str:
+        return "String"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +127,26 @@ class Bytes(Node):
     length: int | None = None
     serde: bool = False
 
+    @property
+    def rust(self) -> str:
+        return "ByteBuf" if self.serde else ""
+
+    @property
+    def like(self) -> Node | None:
+        if self.serde:
+            return None
+        return Seq(Int(8, False)) if self.length is None else Array(Int(8, False), self.length)
+
 
 @dataclass(frozen=True, slots=True)
 class Digest(Node):
     """risc0's `Digest`, a newtype of `[u32; 8]`, held as its 32 bytes: an image ID or a SHA-256."""
 
     size: int = field(default=32, init=False, repr=False)
+
+    @property
+    def like(self) -> Node | None:
+        return Array(Int(32, False), self.size // 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +156,10 @@ class Option(Node):
     inner: Node
     wrapped: bool = False
 
+    @property
+    def rust(self) -> str:
+        return "Option"
+
 
 @dataclass(frozen=True, slots=True)
 class Seq(Node):
@@ -123,6 +167,10 @@ class Seq(Node):
 
     inner: Node
     container: str = "list"
+
+    @property
+    def rust(self) -> str:
+        return "Vec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +190,10 @@ class Set(Node):
     ordered: bool = True
     frozen: bool = False
 
+    @property
+    def rust(self) -> str:
+        return "BTreeSet" if self.ordered else "HashSet"
+
 
 @dataclass(frozen=True, slots=True)
 class Map(Node):
@@ -150,6 +202,10 @@ class Map(Node):
     key: Node
     value: Node
     ordered: bool = True
+
+    @property
+    def rust(self) -> str:
+        return "BTreeMap" if self.ordered else "HashMap"
 
 
 @dataclass(frozen=True, slots=True)

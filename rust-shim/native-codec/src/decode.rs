@@ -376,10 +376,29 @@ impl<'a> Decoder<'a> {
         // SAFETY: as in `value`; the memory that is lent lives through the call, and so does no view of it after it.
         unsafe {
             if count < MANY && run.container != Container::Other {
-                let mut numbers = data.chunks_exact(run.width);
-                return row(count, run.container == Container::Tuple, || {
-                    number(numbers.next().ok_or(Stop)?, run)
-                });
+                let tuple = run.container == Container::Tuple;
+                return match run.width {
+                    8 => {
+                        let mut dwords = data.as_chunks().0.iter();
+                        row(count, tuple, || {
+                            let dword = *dwords.next().ok_or(Stop)?;
+                            wide_number(u64::from_le_bytes(dword), run)
+                        })
+                    }
+                    4 => {
+                        let mut words = data.as_chunks().0.iter();
+                        row(count, tuple, || {
+                            let word = *words.next().ok_or(Stop)?;
+                            number(u32::from_le_bytes(word), run)
+                        })
+                    }
+                    _ => {
+                        let mut bytes = data.iter();
+                        row(count, tuple, || {
+                            number((*bytes.next().ok_or(Stop)?).into(), run)
+                        })
+                    }
+                };
             }
             if run.width == run.size {
                 if run.code == b'?' && data.iter().any(|&byte| byte > 1) {
@@ -588,24 +607,26 @@ fn in_range(word: u32, run: &Numbers) -> Result<(), Stop> {
     }
 }
 
-/// A number of a run, of its bytes on the wire.
+/// A number of a run that takes two words.
 #[inline(always)]
-unsafe fn number(bytes: &[u8], run: &Numbers) -> Result<Owned, Stop> {
+unsafe fn wide_number(dword: u64, run: &Numbers) -> Result<Owned, Stop> {
     // SAFETY: the interpreter's lock is held, and what CPython makes is owned here.
     unsafe {
-        if let Ok(bytes) = bytes.try_into() {
-            let dword = u64::from_le_bytes(bytes);
-            return Owned::new(match run.code {
-                b'q' => PyLong_FromLongLong(dword as i64),
-                b'Q' => PyLong_FromUnsignedLongLong(dword),
-                _ => PyFloat_FromDouble(f64::from_bits(dword)),
-            });
-        }
-        let word = match bytes.try_into() {
-            Ok(bytes) => u32::from_le_bytes(bytes),
-            Err(_) => bytes[0].into(),
-        };
+        Owned::new(match run.code {
+            b'q' => PyLong_FromLongLong(dword as i64),
+            b'Q' => PyLong_FromUnsignedLongLong(dword),
+            _ => PyFloat_FromDouble(f64::from_bits(dword)),
+        })
+    }
+}
+
+/// A number of a run that takes a word, or a byte.
+#[inline(always)]
+unsafe fn number(word: u32, run: &Numbers) -> Result<Owned, Stop> {
+    // SAFETY: the interpreter's lock is held, and what CPython makes is owned here.
+    unsafe {
         match run.code {
+            b'I' => return Owned::new(PyLong_FromUnsignedLongLong(word.into())),
             b'f' => return Owned::new(PyFloat_FromDouble(f32::from_bits(word).into())),
             b'?' => {
                 return match word {
@@ -614,8 +635,8 @@ unsafe fn number(bytes: &[u8], run: &Numbers) -> Result<Owned, Stop> {
                     _ => Err(Stop),
                 }
             }
-            b'b' | b'h' | b'B' | b'H' => in_range(word, run)?,
-            _ => {}
+            b'i' => {}
+            _ => in_range(word, run)?,
         }
         Owned::new(if run.code.is_ascii_lowercase() {
             PyLong_FromLongLong((word as i32).into())

@@ -295,8 +295,9 @@ impl<'a> Encoder<'a> {
                 if number.is_null() {
                     return Err(Stop);
                 }
-                // Only an int that is no other class's runs no code of Python's while it is read.
-                if class_of(number) == known().int {
+                // Nothing of Python's runs while an int or a float is read, so these need no reference of our own.
+                let class = class_of(number);
+                if class == known().int || class == known().float {
                     self.number(number, run)?;
                 } else {
                     self.number(Owned::share(number)?.raw(), run)?;

@@ -1,11 +1,14 @@
 //! What Python objects hold, where it stands for a type without loss: anything else is for the reference engine.
 //!
+//! Of CPython's functions for ints those for a long are taken, which has 64 bits (Python checks that before it calls us):
+//! those for a long long are slow from 2**30 on.
+//!
 //! All functions here want a live object, and the interpreter's lock held.
 
 use crate::object::{bytes_of, class_of, text_of, Owned, Stop};
 use crate::python::{
-    known, PyErr_Occurred, PyFloat_AsDouble, PyLong_AsLongLong, PyLong_AsUnsignedLongLong,
-    PyNumber_And, PyNumber_Index, PyNumber_Rshift, PyType_IsSubtype, Raw,
+    known, PyErr_Occurred, PyFloat_AsDouble, PyLong_AsLong, PyLong_AsUnsignedLong, PyNumber_And,
+    PyNumber_Index, PyNumber_Rshift, PyType_IsSubtype, Raw,
 };
 
 /// Refuses an object of another class.
@@ -44,7 +47,7 @@ pub unsafe fn unsigned(object: Raw, bits: u32) -> Result<u64, Stop> {
     // SAFETY: the object lives, and `read` is given an int.
     unsafe {
         index(object, |object| {
-            let number = PyLong_AsUnsignedLongLong(object);
+            let number = PyLong_AsUnsignedLong(object);
             if number == u64::MAX && !PyErr_Occurred().is_null() {
                 return Err(Stop);
             }
@@ -61,7 +64,7 @@ pub unsafe fn signed(object: Raw, bits: u32) -> Result<i64, Stop> {
     // SAFETY: the object lives, and `read` is given an int.
     unsafe {
         index(object, |object| {
-            let number = PyLong_AsLongLong(object);
+            let number = PyLong_AsLong(object);
             if number == -1 && !PyErr_Occurred().is_null() {
                 return Err(Stop);
             }

@@ -181,8 +181,8 @@ unsafe extern "C" fn decode(capsule: Raw, arguments: *const Raw, count: isize, n
         let arguments = Arguments::new(arguments, count as usize, names);
         let made = guarded(|| {
             let [data, strict] = arguments.by_name(["data", "strict"])?;
-            let (data, strict) = (words(data)?, truth(strict)?);
-            let bytes = bytes_of(data.raw());
+            let (data, strict) = (Words::of(data)?, truth(strict)?);
+            let bytes = data.bytes;
             context.paused(bytes, || {
                 Decoder::new(&context.plan, bytes, 0, strict).whole()
             })
@@ -203,8 +203,8 @@ unsafe extern "C" fn decode_from(
         let arguments = Arguments::new(arguments, count as usize, names);
         let made = guarded(|| {
             let [data, offset, strict] = arguments.by_name(["data", "offset", "strict"])?;
-            let (data, strict) = (words(data)?, truth(strict)?);
-            let bytes = bytes_of(data.raw());
+            let (data, strict) = (Words::of(data)?, truth(strict)?);
+            let bytes = data.bytes;
             let at = if offset.is_null() {
                 0
             } else {
@@ -234,9 +234,12 @@ impl Context {
         data: &[u8],
         work: impl FnOnce() -> Result<T, Stop>,
     ) -> Result<T, Stop> {
+        if data.len() < self.large {
+            return work();
+        }
         // SAFETY: the callers hold the interpreter's lock.
         unsafe {
-            let paused = data.len() >= self.large && PyGC_Disable() != 0;
+            let paused = PyGC_Disable() != 0;
             let made = guarded(work);
             if paused {
                 PyGC_Enable();
@@ -276,10 +279,12 @@ impl Arguments<'_> {
     #[inline(always)]
     unsafe fn by_name<const N: usize>(&self, expected: [&str; N]) -> Result<[Raw; N], Stop> {
         let mut found = [ptr::null_mut(); N];
-        found
-            .get_mut(..self.count)
-            .ok_or(Stop)?
-            .copy_from_slice(&self.all[..self.count]);
+        if self.count > N {
+            return Err(Stop);
+        }
+        for (place, &value) in found.iter_mut().zip(&self.all[..self.count]) {
+            *place = value;
+        }
         for (index, &value) in (0..).zip(&self.all[self.count..]) {
             // SAFETY: CPython's names are a tuple of str, one for each of these arguments.
             let name = unsafe { text_of(PyTuple_GetItem(self.names, index))? };
@@ -293,24 +298,33 @@ impl Arguments<'_> {
     }
 }
 
-/// What holds words, as bytes.
-#[inline(always)]
-unsafe fn words(data: Raw) -> Result<Owned, Stop> {
-    // SAFETY: the callers' object lives, if there is one.
-    unsafe {
-        if data.is_null() {
-            return Err(Stop);
-        }
-        let bytes = if class_of(data) == known().bytes {
-            Owned::share(data)?
-        } else {
-            let made = PyObject_Vectorcall(known().as_words, [data].as_ptr(), 1, ptr::null_mut());
-            Owned::new(made)?
-        };
-        if bytes_of(bytes.raw()).len() % 4 == 0 {
-            Ok(bytes)
-        } else {
-            Err(Stop)
+/// What holds words, as bytes: those of a bytes object, or a copy in one.
+struct Words<'a> {
+    bytes: &'a [u8],
+    _copy: Option<Owned>,
+}
+
+impl Words<'_> {
+    #[inline(always)]
+    unsafe fn of(data: Raw) -> Result<Self, Stop> {
+        // SAFETY: the callers' object lives, if there is one, and so does the copy as long as this.
+        unsafe {
+            if data.is_null() {
+                return Err(Stop);
+            }
+            let copy = if class_of(data) == known().bytes {
+                None
+            } else {
+                let made =
+                    PyObject_Vectorcall(known().as_words, [data].as_ptr(), 1, ptr::null_mut());
+                Some(Owned::new(made)?)
+            };
+            let bytes = bytes_of(copy.as_ref().map_or(data, Owned::raw));
+            if bytes.len() % 4 == 0 {
+                Ok(Self { bytes, _copy: copy })
+            } else {
+                Err(Stop)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::object::{class_of, text_of, Owned, Stop};
-use crate::python::{known, PyLong_AsLongLong, PyTuple_GetItem, PyTuple_Size, Raw};
+use crate::python::{known, PyLong_AsLong, PyTuple_GetItem, PyTuple_Size, Raw};
 use crate::stack::Stack;
 
 /// The size of a value of a type that is still being read: those contain themselves only behind a tag or a length.
@@ -441,7 +441,7 @@ unsafe fn text<'a>(object: Raw) -> Result<&'a str, Stop> {
 
 unsafe fn number(object: Raw) -> Result<usize, Stop> {
     // SAFETY: the callers' object lives, and CPython refuses what is no int.
-    usize::try_from(unsafe { PyLong_AsLongLong(object) }).map_err(|_| Stop)
+    usize::try_from(unsafe { PyLong_AsLong(object) }).map_err(|_| Stop)
 }
 
 fn truth(object: Raw) -> bool {

@@ -1,7 +1,7 @@
 //! CPython's stable ABI, found at run time. Python itself hands over the addresses, so one library serves every CPython,
 //! and is loaded where there is none.
 
-use std::ffi::{c_char, c_int, c_longlong, c_ulonglong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_longlong, c_ulong, c_ulonglong, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -69,8 +69,8 @@ functions! {
     fn PyType_GenericAlloc(class: Raw, items: Size) -> Raw;
     fn PyType_IsSubtype(class: Raw, base: Raw) -> c_int;
     fn PyNumber_Index(object: Raw) -> Raw;
-    fn PyLong_AsLongLong(object: Raw) -> c_longlong;
-    fn PyLong_AsUnsignedLongLong(object: Raw) -> c_ulonglong;
+    fn PyLong_AsLong(object: Raw) -> c_long;
+    fn PyLong_AsUnsignedLong(object: Raw) -> c_ulong;
     fn PyLong_FromLongLong(value: c_longlong) -> Raw;
     fn PyLong_FromUnsignedLongLong(value: c_ulonglong) -> Raw;
     fn PyNumber_And(left: Raw, right: Raw) -> Raw;

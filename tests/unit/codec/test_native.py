@@ -48,7 +48,7 @@ from zkhost.codec.reference import Reference, encode_value
 from zkhost.errors import DecodeError, EncodeError
 
 from .test_errors import NOT_VALUES, NOT_WORDS, PACKED_NOT_WORDS
-from .vectors import VECTORS, Node
+from .vectors import VECTORS, Chain, Node
 
 FORMATS = pytest.mark.parametrize("format", ["standard", "packed"])
 
@@ -256,6 +256,24 @@ def test_deep_values_need_no_recursion_of_pythons(format: str) -> None:
     finally:
         threading.stack_size(size)
     assert outcome == [True]
+
+
+@FORMATS
+def test_limits_are_those_of_the_reference(format: str) -> None:
+    """Of nesting, and of elements that take no words."""
+    encode, decode, _ = native(Chain, format)
+    chain = None
+    for _ in range(513):
+        chain = Chain(1, chain)
+    assert decode(encode(chain)) is not None
+    with pytest.raises(Refused):
+        encode(Chain(1, chain))
+    with pytest.raises(Refused):
+        decode(array.array("I", [1, 1] * 513 + [1, 0]).tobytes())
+    _, decode, _ = native(list[list[None]], format)
+    assert len(decode(array.array("I", [2, 65_535, 1]).tobytes())) == 2
+    with pytest.raises(Refused):
+        decode(array.array("I", [2, 65_535, 2]).tobytes())
 
 
 def test_keys_in_rusts_order() -> None:

@@ -53,10 +53,6 @@ class _Describer:
                 return [f"f{bits}"]
             case s.Bytes(serde=True):
                 return ["bytes"]
-            case s.Bytes(length=length):
-                return ["seq", ["u8"]] if length is None else ["array", ["u8"], length]
-            case s.Digest(size=size):
-                return ["newtype", "Digest", ["array", ["u32"], size // 4]]
             case s.Option(inner=inner):
                 return ["option", self.describe(inner)]
             case s.Seq(inner=inner) | s.Set(inner=inner):
@@ -78,6 +74,8 @@ class _Describer:
             case s.Enum(variants=variants):
                 name = self.name(node)
                 return ["enum", name, [[v.name, v.kind, self.payload(v.kind, v.fields)] for v in variants]]
+        if node.like is not None:
+            return self.describe(node.like)
         raise AssertionError(node)
 
     def payload(self, kind: str, fields: tuple[s.Field, ...]) -> Any:

@@ -52,7 +52,7 @@ def _maker() -> Callable[[Any, bool, Functions], Functions | None] | None:
     import ctypes
 
     word = ctypes.sizeof(ctypes.c_void_p)
-    if sys.implementation.name != "cpython" or word != 8:
+    if sys.implementation.name != "cpython" or word != 8 or ctypes.sizeof(ctypes.c_long) != word:
         return None
     number = 1.5
     if ctypes.c_void_p.from_address(id(number) + word).value != id(float):

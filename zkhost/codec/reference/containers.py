@@ -39,7 +39,7 @@ def read_sequence(dec: Decoder, node: s.Seq | s.Array, path: Path, nesting: int)
     code = native_code(node.inner)
     raw = runs.read(dec.source, code, count)
     if raw is not None:
-        return fill(node.container, code)(raw)
+        return fill(node.container, code)(memoryview(raw))
     items = []
     for i in range(count):
         items.append(dec.value(node.inner, (path, i), nesting))
