@@ -31,22 +31,21 @@ def evm_seal(*, receipt_file: Path, image_id: str | None, calldata: bool, allow_
 
     With --image-id the receipt is verified before anything is printed.
     """
-    from zkhost.receipt.evm import evm_seal as seal_of
-    from zkhost.receipt.evm import journal_digest, verify_calldata
+    from zkhost.receipt.evm import SELECTOR_BYTES, verify_calldata
     from zkhost.receipt.receipt import Receipt
 
     if calldata and image_id is None:
         raise click.UsageError("--calldata needs --image-id: the call names the program")
     receipt = Receipt.load(receipt_file)
-    seal = seal_of(receipt, allow_fake=allow_fake)
+    seal = receipt.evm_seal(allow_fake=allow_fake)
     if image_id is not None:
         receipt.verify(image_id, allow_fake=True if allow_fake else None)
-    digest = journal_digest(receipt.journal.bytes)
+    digest = receipt.journal.digest
     call = None if image_id is None else verify_calldata(seal, image_id, digest)
     if as_json:
         facts = {
             "seal": seal.hex(),
-            "selector": seal[:4].hex(),
+            "selector": seal[:SELECTOR_BYTES].hex(),
             "journal_digest": digest.hex(),
             "claim_digest": None if receipt.claim_digest is None else receipt.claim_digest.hex(),
             "calldata": None if call is None else call.hex(),

@@ -7,6 +7,7 @@ import hashlib
 import eth_abi
 import pytest
 from Crypto.Hash import keccak
+
 from zkhost.errors import (
     FakeReceiptError,
     InvalidSealError,
@@ -16,7 +17,7 @@ from zkhost.errors import (
     VerifierVersionError,
 )
 from zkhost.receipt.claim import ReceiptKind
-from zkhost.receipt.evm import VERIFY_FUNCTION, VERIFY_SELECTOR, evm_seal, journal_digest, receipt_from_seal, verify_calldata
+from zkhost.receipt.evm import VERIFY_FUNCTION, VERIFY_SELECTOR, verify_calldata
 from zkhost.receipt.receipt import Receipt
 from zkhost.receipt.set_inclusion import SET_BUILDER_V0_9, SetInclusionReceipt
 from zkhost.session import Journal
@@ -40,46 +41,52 @@ def keccak_256(data: bytes) -> bytes:
 
 @pytest.fixture
 def groth16() -> Receipt:
-    return receipt_from_seal(SEAL, IMAGE_ID, JOURNAL)
+    return Receipt.from_evm_seal(SEAL, IMAGE_ID, JOURNAL)
 
 
 def test_the_public_test_receipt_verifies_and_encodes_to_the_published_bytes(groth16: Receipt) -> None:
     assert groth16.kind is ReceiptKind.GROTH16
     groth16.verify(IMAGE_ID)
     assert len(SEAL) == 260
-    assert evm_seal(groth16) == SEAL
+    assert groth16.evm_seal() == SEAL
 
 
 @pytest.mark.parametrize("at", [4, 40, 259])
 def test_a_changed_seal_does_not_verify(at: int) -> None:
     changed = bytearray(SEAL)
     changed[at] ^= 1
+    with pytest.raises((InvalidSealError, ReceiptFormatError)):  # the latter where a point is off the curve
+        Receipt.from_evm_seal(bytes(changed), IMAGE_ID, JOURNAL).verify(IMAGE_ID)
+
+
+def test_valid_points_in_another_order_do_not_verify() -> None:
+    a, b, c = SEAL[4:68], SEAL[68:196], SEAL[196:]
     with pytest.raises(InvalidSealError):
-        receipt_from_seal(bytes(changed), IMAGE_ID, JOURNAL).verify(IMAGE_ID)
+        Receipt.from_evm_seal(SEAL[:4] + c + b + a, IMAGE_ID, JOURNAL).verify(IMAGE_ID)
 
 
 def test_another_journal_or_program_does_not_verify() -> None:
     with pytest.raises(VerificationError):
-        receipt_from_seal(SEAL, IMAGE_ID, JOURNAL + b".").verify(IMAGE_ID)
+        Receipt.from_evm_seal(SEAL, IMAGE_ID, JOURNAL + b".").verify(IMAGE_ID)
     other = "22" + IMAGE_ID[2:]
     with pytest.raises(VerificationError):
-        receipt_from_seal(SEAL, other, JOURNAL).verify(other)
+        Receipt.from_evm_seal(SEAL, other, JOURNAL).verify(other)
 
 
 def test_a_seal_of_another_version_names_both_selectors() -> None:
     with pytest.raises(VerifierVersionError) as caught:
-        receipt_from_seal(bytes.fromhex("bb001d44") + SEAL[4:], IMAGE_ID, JOURNAL)
+        Receipt.from_evm_seal(bytes.fromhex("bb001d44") + SEAL[4:], IMAGE_ID, JOURNAL)
     assert (caught.value.expected, caught.value.got) == ("73c457ba", "bb001d44")
 
 
 @pytest.mark.parametrize("seal", [b"", SEAL[:3], SEAL[:-1], SEAL + b"\0", b"\xff" * 4 + bytes(32)])
 def test_what_is_no_seal_is_refused(seal: bytes) -> None:
     with pytest.raises(ReceiptFormatError):
-        receipt_from_seal(seal, IMAGE_ID, JOURNAL)
+        Receipt.from_evm_seal(seal, IMAGE_ID, JOURNAL)
 
 
 def test_the_calldata_is_what_abi_encoders_write() -> None:
-    digest = journal_digest(JOURNAL)
+    digest = Journal(JOURNAL).digest
     assert digest == hashlib.sha256(JOURNAL).digest()
     assert keccak_256(VERIFY_FUNCTION.encode())[:4] == VERIFY_SELECTOR
     arguments = eth_abi.encode(["bytes", "bytes32", "bytes32"], [SEAL, bytes.fromhex(IMAGE_ID), digest])
@@ -88,22 +95,22 @@ def test_the_calldata_is_what_abi_encoders_write() -> None:
 
 def test_a_composite_receipt_has_no_seal(receipt: Receipt) -> None:
     with pytest.raises(UnsupportedError, match="composite"):
-        evm_seal(receipt)
+        receipt.evm_seal()
 
 
 def fake(image_id: str, journal: bytes) -> Receipt:
     """A dev-mode receipt, as a mock verifier's seal says it."""
-    claim = receipt_from_seal(SEAL, image_id, journal).claim_digest
+    claim = Receipt.from_evm_seal(SEAL, image_id, journal).claim_digest
     assert claim is not None
-    return receipt_from_seal(b"\xff" * 4 + claim, image_id, journal)
+    return Receipt.from_evm_seal(b"\xff" * 4 + claim, image_id, journal)
 
 
 def test_a_fake_seal_is_only_made_where_allowed() -> None:
     receipt = fake(IMAGE_ID, JOURNAL)
     assert receipt.kind is ReceiptKind.FAKE
     with pytest.raises(UnsupportedError, match="fake"):
-        evm_seal(receipt)
-    assert evm_seal(receipt, allow_fake=True) == b"\xff" * 4 + (receipt.claim_digest or b"")
+        receipt.evm_seal()
+    assert receipt.evm_seal(allow_fake=True) == b"\xff" * 4 + (receipt.claim_digest or b"")
 
 
 # Set inclusion. The root's receipt is a fake one: only the set builder itself could make another.
@@ -114,13 +121,13 @@ def combine(a: bytes, b: bytes) -> bytes:
 
 
 def inclusion(journal: bytes, siblings: list[bytes], *, root_seal: bytes | None = None) -> SetInclusionReceipt:
-    claim = receipt_from_seal(SEAL, IMAGE_ID, journal).claim_digest or b""
+    claim = Receipt.from_evm_seal(SEAL, IMAGE_ID, journal).claim_digest or b""
     node = keccak_256(b"LEAF_TAG" * 2 + claim)
     for sibling in siblings:
         node = combine(node, sibling)
     state = bytes(SET_BUILDER_V0_9) + bytes([0x80]) + bytes(31) + node
     if root_seal is None:
-        root_seal = evm_seal(fake(str(SET_BUILDER_V0_9), state), allow_fake=True)
+        root_seal = fake(str(SET_BUILDER_V0_9), state).evm_seal(allow_fake=True)
     encoded = eth_abi.encode(["(bytes32[],bytes)"], [(siblings, root_seal)])
     return SetInclusionReceipt(bytes.fromhex("242f9d5b") + encoded, Journal(journal))
 
