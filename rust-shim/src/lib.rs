@@ -6,6 +6,7 @@
 mod bounded;
 mod env;
 mod error;
+mod evm;
 #[cfg(feature = "prove")]
 mod execute;
 mod guest_error;
@@ -100,6 +101,9 @@ operations! {
     "receipt_inspect" => receipt::inspect,
     "receipt_convert" => receipt::convert,
     "receipt_prune" => receipt::prune,
+    "evm_seal" => evm::seal,
+    "receipt_from_seal" => evm::receipt_from_seal,
+    "verify_inclusion" => evm::verify_inclusion,
     "serde_encode" => oracle::serde_encode,
     "serde_decode" => oracle::serde_decode,
 }
