@@ -136,9 +136,7 @@ class Host:
 
 
 @ffi.callback("HostCallback", error=_FAILED)  # type: ignore[untyped-decorator]
-def _callback(  # noqa: PLR0917
-    host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int
-) -> int:
+def _callback(host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int) -> int:
     host = _active.get(host_id)
     if host is None or host.cancel.cancelled:
         return _CANCELLED

@@ -69,7 +69,7 @@ def profile(
     are shown as calls, if the program was built with debug information.
     """
     from zkhost.profile.html import render_html
-    from zkhost.profile.store import load_profile, to_plain
+    from zkhost.profile.store import load_profile, profile_to_plain
 
     base = load_profile(base_path) if base_path else None
     out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def profile(
 
     page = out / "profile.html"
     page.write_text(render_html(found, base, str(base_path)), "utf-8")
-    (out / "profile.json").write_text(json.dumps(to_plain(found), separators=(",", ":")), "utf-8")
+    (out / "profile.json").write_text(json.dumps(profile_to_plain(found), separators=(",", ":")), "utf-8")
     shown, shown_base = (found.folded(), base and base.folded()) if fold_inlined else (found, base)
     if as_json:
         click.echo(json.dumps(_summary(shown, shown_base, out), indent=2))

@@ -58,7 +58,7 @@ class SegmentCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunFigures:
     """What was run, and the executor's own figures for the whole of it (cycles)."""
 
     program: str = "guest"
@@ -128,7 +128,7 @@ class Profile:
     """The call tree of one run (`root` is the program itself, not a function), and the run's own figures."""
 
     root: Node
-    run: Run
+    run: RunFigures
     sources: dict[str, Source] = field(default_factory=dict)
 
     @property

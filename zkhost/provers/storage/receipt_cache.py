@@ -40,7 +40,7 @@ CREATE INDEX IF NOT EXISTS by_use ON receipts (used);
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """What the cache knows of one receipt. Size in bytes, times in seconds since 1970."""
 
     key: str
@@ -164,13 +164,13 @@ class ReceiptCache:
             self.path(key).unlink(missing_ok=True)
         return found
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """Every receipt, the last used first."""
         with self._index() as index:
             rows = index.execute(
                 "SELECT key, image_id, kind, risc0_version, size, stored, used, hits FROM receipts ORDER BY used DESC"
             )
-            return [Entry(*row) for row in rows]
+            return [CacheEntry(*row) for row in rows]
 
     def find(self, prefix: str) -> list[str]:
         """The keys that begin with these hex digits."""
@@ -180,7 +180,7 @@ class ReceiptCache:
         """What the receipts take together."""
         return sum(entry.size for entry in self.entries())
 
-    def check(self) -> Iterator[tuple[Entry, str | None]]:
+    def check(self) -> Iterator[tuple[CacheEntry, str | None]]:
         """Verifies every receipt; gives each entry with what is wrong with it, None where all is well. Removes none."""
         from zkhost.receipt.receipt import Receipt
 
