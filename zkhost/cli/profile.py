@@ -14,7 +14,7 @@ from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.profile import Profile
+    from zkhost.profile.model import Profile
 
 _EPILOG = notes(
     """
