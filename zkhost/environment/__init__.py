@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
-    from zkhost.environment.streams import InputStream as InputStream
     from zkhost.environment.streams import MAX_SLICE_ANSWER as MAX_SLICE_ANSWER
+    from zkhost.environment.streams import InputStream as InputStream
     from zkhost.environment.streams import OutputStream as OutputStream
     from zkhost.environment.streams import SliceHandler as SliceHandler
     from zkhost.environment.streams import TraceHandler as TraceHandler
