@@ -13,7 +13,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from zkhost.contract.declare import Contract
 from zkhost.errors import SchemaError
@@ -79,6 +79,12 @@ class Guest(Generic[I, J]):
                 raise SchemaError(f"the contract of {self.name} has no input", hint="call it without an argument")
             return builder.build()
         return builder.write(input, self.contract.input, self.contract.format).build()
+
+    def decode_journal(self, data: bytes) -> J:
+        """A journal as the contract declares it; bytes where it declares none. Raises DecodeError, naming the field."""
+        if self.contract is None or self.contract.journal is None:
+            return cast(J, data)
+        return self.contract.journal_codec.decode(data)
 
     def execute(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from zkhost.guest.guest import Guest
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from zkhost.session import SessionInfo
 
 J = TypeVar("J")
-
-
-def _decoded(guest: Guest[Any, J], data: bytes) -> J:
-    """The journal as the contract declares it; bytes where it declares none."""
-    if guest.contract is None or guest.contract.journal is None:
-        return cast(J, data)
-    return guest.contract.journal_codec.decode(data)
 
 
 class Run(Generic[J]):
@@ -33,7 +26,7 @@ class Run(Generic[J]):
     @cached_property
     def journal(self) -> J:
         """What the guest committed. Not proved. Raises DecodeError, naming the field, where it is something else."""
-        return _decoded(self.guest, self.session.journal.bytes)
+        return self.guest.decode_journal(self.session.journal.bytes)
 
     @property
     def user_cycles(self) -> int:
@@ -63,7 +56,7 @@ class Proof(Generic[J]):
     @cached_property
     def journal(self) -> J:
         """What the guest committed, decoded. Raises DecodeError, naming the field, where it is something else."""
-        return _decoded(self.guest, self.info.receipt.journal.bytes)
+        return self.guest.decode_journal(self.info.receipt.journal.bytes)
 
     @property
     def stats(self) -> SessionStats:

@@ -14,7 +14,7 @@ from zkhost.ml.lower import integers
 from zkhost.ml.lower.context import Lowering, handles, one, row_major
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import axes_of, flat_of, reshape_of, slices, split_sizes
-from zkhost.ml.lower.quantize import quant, target_of
+from zkhost.ml.lower.scales import quant, target_of
 from zkhost.ml.lower.values import Const, Curve, Lazy, Quant, Sums, Value
 from zkhost.ml.read.node import Node
 
