@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken as CancelToken
+    from zkhost._cancel import CancelToken as CancelToken
     from zkhost.contract.declare import Contract as Contract
     from zkhost.environment.assumption import Assumption as Assumption
     from zkhost.environment.byte_words import WordPerByteWarning as WordPerByteWarning
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from zkhost.image_id import compute_image_id as compute_image_id
     from zkhost.image_id import program_binary as program_binary
     from zkhost.project.loading import load as load
+    from zkhost.provers.batch import MapResult as MapResult
+    from zkhost.provers.features import Feature as Feature
     from zkhost.provers.interface import Executor as Executor
-    from zkhost.provers.interface import Progress as Progress
-    from zkhost.provers.interface import ProveInfo as ProveInfo
     from zkhost.provers.interface import Prover as Prover
-    from zkhost.provers.interface import ProverInfo as ProverInfo
-    from zkhost.provers.interface import ProverOpts as ProverOpts
-    from zkhost.provers.interface import SessionStats as SessionStats
+    from zkhost.provers.options import ProveInfo as ProveInfo
+    from zkhost.provers.options import Provenance as Provenance
+    from zkhost.provers.options import ProverOpts as ProverOpts
     from zkhost.provers.planning.estimate import Estimate as Estimate
     from zkhost.provers.planning.estimate import estimate as estimate
     from zkhost.provers.select import default_executor as default_executor
@@ -47,13 +47,16 @@ if TYPE_CHECKING:
     from zkhost.session import ExitCode as ExitCode
     from zkhost.session import ExitKind as ExitKind
     from zkhost.session import Journal as Journal
+    from zkhost.session import Phase as Phase
+    from zkhost.session import Progress as Progress
     from zkhost.session import SegmentInfo as SegmentInfo
     from zkhost.session import SessionInfo as SessionInfo
+    from zkhost.session import SessionStats as SessionStats
 
 __all__, __getattr__, __dir__ = exports(
     __name__,
     {
-        "zkhost._shim": "CancelToken",
+        "zkhost._cancel": "CancelToken",
         "zkhost.contract.declare": "Contract",
         "zkhost.environment.assumption": "Assumption",
         "zkhost.environment.byte_words": "WordPerByteWarning",
@@ -63,7 +66,10 @@ __all__, __getattr__, __dir__ = exports(
         "zkhost.guest.proof": "Proof Run",
         "zkhost.image_id": "ImageID ImageIDLike compute_image_id program_binary",
         "zkhost.project.loading": "load",
-        "zkhost.provers.interface": "Executor Progress ProveInfo Prover ProverInfo ProverOpts SessionStats",
+        "zkhost.provers.batch": "MapResult",
+        "zkhost.provers.features": "Feature",
+        "zkhost.provers.interface": "Executor Prover",
+        "zkhost.provers.options": "ProveInfo Provenance ProverOpts",
         "zkhost.provers.planning.estimate": "Estimate estimate",
         "zkhost.provers.select": "default_executor default_prover",
         "zkhost.provers.storage.receipt_cache": "ReceiptCache",
@@ -71,7 +77,7 @@ __all__, __getattr__, __dir__ = exports(
         "zkhost.receipt.file_format": "ReceiptFormat",
         "zkhost.receipt.policy": "VerifyPolicy",
         "zkhost.receipt.receipt": "DevModeWarning Receipt",
-        "zkhost.session": "ExitCode ExitKind Journal SegmentInfo SessionInfo",
+        "zkhost.session": "ExitCode ExitKind Journal Phase Progress SegmentInfo SessionInfo SessionStats",
     },
     packages="codec contract environment errors guest methods ml profile project provers receipt session testing",
 )

@@ -28,8 +28,8 @@ from zkhost.errors import (
     SessionLimitError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF
-from zkhost.provers.bonsai import ApiKey, AsyncBonsaiProver, BonsaiProver, RetryPolicy, Settings
-from zkhost.provers.interface import ProverOpts
+from zkhost.provers import ApiKey, BonsaiProver, RetryPolicy, Settings
+from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 
 pytestmark = pytest.mark.slow
@@ -95,8 +95,8 @@ class TestExecute:
 
     def test_many_at_once(self, cluster: Cluster) -> None:
         async def main() -> list[int]:
-            async with AsyncBonsaiProver(settings(cluster)) as prover:
-                runs = await asyncio.gather(*(prover.execute(factors(n, 7), FACTORS_ELF) for n in range(2, 22)))
+            async with BonsaiProver(settings(cluster)) as prover:
+                runs = await asyncio.gather(*(prover.aexecute(factors(n, 7), FACTORS_ELF) for n in range(2, 22)))
             return [product(run.journal.bytes) for run in runs]
 
         assert asyncio.run(main()) == [7 * n for n in range(2, 22)]
@@ -125,7 +125,7 @@ class TestSimulatedProof:
         code = (
             "import sys\n"
             "from zkhost.environment.executor_env import ExecutorEnv\n"
-            "from zkhost.provers.bonsai import BonsaiProver\n"
+            "from zkhost.provers import BonsaiProver\n"
             "env = ExecutorEnv.builder().write_slice(bytes.fromhex(sys.argv[1])).build()\n"
             "program = open(sys.argv[2], 'rb').read()\n"
             "print(BonsaiProver(url=sys.argv[3], key='any').submit(env, program).id)\n"

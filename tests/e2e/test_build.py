@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.cli.main import cli
 from zkhost.errors import CancelledError, CargoError, DriftError, GuestNotFoundError
 from zkhost.project.builder import BuildOptions, BuiltGuest, build_project

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import GUEST_METHODS
 from tests.e2e.r0vm_cluster import Cluster, find_r0vm
-from zkhost.provers.bonsai import ApiKey, BonsaiProver, Settings
+from zkhost.provers import ApiKey, BonsaiProver, Settings
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
 from zkhost.testing.prover_suite import ProverSuite, ProvingSuite

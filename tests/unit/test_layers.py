@@ -206,14 +206,18 @@ def test_tables_are_not_imported_from_inside() -> None:
 
 
 def test_only_the_shim_opens_the_native_library() -> None:
-    def opens(node: ast.AST) -> bool:
+    def opens(module: str, node: ast.AST) -> bool:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
         if isinstance(node, ast.ImportFrom):
-            names.append(node.module or "")
+            names = [f"{absolute(module, node)}.{name}" for name in names]
         attribute = node.attr if isinstance(node, ast.Attribute) else ""
-        return any("_native" in name.split(".") for name in names) or attribute in ("dlopen", "CDLL", "PyDLL")
+        return any(f"{name}.".startswith("zkhost._native.") for name in names) or attribute in (
+            "dlopen",
+            "CDLL",
+            "PyDLL",
+        )
 
-    openers = {module for module in modules() if any(opens(node) for node in ast.walk(tree(module)))}
+    openers = {module for module in modules() if any(opens(module, node) for node in ast.walk(tree(module)))}
     assert openers - OFFENDERS.keys() == {"zkhost._shim"}
 
 

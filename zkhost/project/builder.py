@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zkhost import _shim
+from zkhost._cancel import CancelToken
 from zkhost.project.discover import GuestPackage, GuestProject
 from zkhost.project.lock import LockedGuest, check_lock, read_lock, write_lock
 from zkhost.project.methods_module import write_methods
@@ -49,7 +50,7 @@ def build_project(
     options: BuildOptions = BuildOptions(),
     *,
     output: Callable[[bytes], object] | None = None,
-    cancel: _shim.CancelToken | None = None,
+    cancel: CancelToken | None = None,
 ) -> list[BuiltGuest]:
     """Builds the guests, and writes the program binaries, the methods module and zkhost.lock.
 
@@ -87,7 +88,7 @@ def build_package(
     options: BuildOptions = BuildOptions(),
     *,
     output: Callable[[bytes], object] | None = None,
-    cancel: _shim.CancelToken | None = None,
+    cancel: CancelToken | None = None,
 ) -> dict[str, Any]:
     """Builds one package; the shim's reply: `package`, `guests`, `versions`, `flags`, `source`, `fresh` and more."""
     bins = [options.guest] if options.guest in package.bins else []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zkhost import _config, _shim
+from zkhost._cancel import CancelToken
 from zkhost.errors import ToolchainError
 
 RZUP_INSTALLER = "https://risczero.com/install"
@@ -49,7 +50,7 @@ def toolchain_info() -> ToolchainInfo:
     )
 
 
-def build_toolchain(output: Callable[[bytes], object], cancel: _shim.CancelToken | None = None) -> Path:
+def build_toolchain(output: Callable[[bytes], object], cancel: CancelToken | None = None) -> Path:
     """Builds std for guests once, into a sysroot of rzup's layout in zkhost's cache; gives its folder."""
     reply = _shim.call("build_toolchain", {}, _shim.Host(writers={2: output}, cancel=cancel))
     return Path(reply["root"])

@@ -7,49 +7,43 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
-    from zkhost.provers.batch import Bulk as Bulk
-    from zkhost.provers.batch import MapResult as MapResult
-    from zkhost.provers.bonsai.aprover import AsyncBonsaiProver as AsyncBonsaiProver
     from zkhost.provers.bonsai.prover import BonsaiProver as BonsaiProver
     from zkhost.provers.bonsai.prover import BonsaiSession as BonsaiSession
     from zkhost.provers.bonsai.retry import RetryPolicy as RetryPolicy
-    from zkhost.provers.bonsai.session import RemoteSession as RemoteSession
+    from zkhost.provers.bonsai.session_store import SessionRecord as SessionRecord
+    from zkhost.provers.bonsai.session_store import SessionStore as SessionStore
     from zkhost.provers.bonsai.settings import ApiKey as ApiKey
     from zkhost.provers.bonsai.settings import Settings as Settings
-    from zkhost.provers.bonsai.store import SessionRecord as SessionRecord
-    from zkhost.provers.bonsai.store import SessionStore as SessionStore
     from zkhost.provers.dask.prover import DaskProver as DaskProver
-    from zkhost.provers.features import Feature as Feature
-    from zkhost.provers.interface import HasProgram as HasProgram
-    from zkhost.provers.interface import OnProgress as OnProgress
-    from zkhost.provers.interface import Program as Program
     from zkhost.provers.ipc import IpcProver as IpcProver
     from zkhost.provers.local import LocalProver as LocalProver
+    from zkhost.provers.program import HasProgram as HasProgram
+    from zkhost.provers.program import HasTypedInput as HasTypedInput
+    from zkhost.provers.program import Program as Program
     from zkhost.provers.select import Choice as Choice
     from zkhost.provers.select import choose_executor as choose_executor
     from zkhost.provers.select import choose_prover as choose_prover
     from zkhost.provers.storage.checkpoint import CheckpointWarning as CheckpointWarning
     from zkhost.provers.storage.receipt_cache import CacheEntry as CacheEntry
     from zkhost.provers.storage.request_key import RequestKey as RequestKey
+    from zkhost.provers.storage.request_key import request_key as request_key
+    from zkhost.session import OnProgress as OnProgress
 
 __all__, __getattr__, __dir__ = exports(
     __name__,
     {
-        "zkhost.provers.batch": "Bulk MapResult",
-        "zkhost.provers.bonsai.aprover": "AsyncBonsaiProver",
         "zkhost.provers.bonsai.prover": "BonsaiProver BonsaiSession",
         "zkhost.provers.bonsai.retry": "RetryPolicy",
-        "zkhost.provers.bonsai.session": "RemoteSession",
+        "zkhost.provers.bonsai.session_store": "SessionRecord SessionStore",
         "zkhost.provers.bonsai.settings": "ApiKey Settings",
-        "zkhost.provers.bonsai.store": "SessionRecord SessionStore",
         "zkhost.provers.dask.prover": "DaskProver",
-        "zkhost.provers.features": "Feature",
-        "zkhost.provers.interface": "HasProgram OnProgress Program",
         "zkhost.provers.ipc": "IpcProver",
         "zkhost.provers.local": "LocalProver",
+        "zkhost.provers.program": "HasProgram HasTypedInput Program",
         "zkhost.provers.select": "Choice choose_executor choose_prover",
         "zkhost.provers.storage.checkpoint": "CheckpointWarning",
         "zkhost.provers.storage.receipt_cache": "CacheEntry",
-        "zkhost.provers.storage.request_key": "RequestKey",
+        "zkhost.provers.storage.request_key": "RequestKey request_key",
+        "zkhost.session": "OnProgress",
     },
 )

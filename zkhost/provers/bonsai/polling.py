@@ -1,4 +1,4 @@
-"""How often a session is looked at."""
+"""How often the status of a session is asked for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SHARE = 0.05
 MOST_PER_S = 200.0
 
 
-class Pace:
-    """The time to the next look, for all sessions a prover watches.
+class Polling:
+    """The time to the next request, for all sessions a prover watches.
 
     A twentieth of the session's age, so that waiting adds 5 % at most; never under 50 ms nor over 5 s; and the more
     sessions are watched, the longer, so that the server gets 200 requests a second at most. `fixed_s` overrides it all.

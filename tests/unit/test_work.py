@@ -1,19 +1,23 @@
-"""From blocking code into asyncio: results, errors, events, cancellation, Ctrl-C, threads, forks."""
+"""Long work: results, errors, events, cancellation, Ctrl-C, threads, forks."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from zkhost import _work
+from zkhost._cancel import CancelToken
 from zkhost.errors import CancelledError
-from zkhost.provers.bonsai import portal
 
 Emit = Callable[[Any], None]
 
@@ -23,13 +27,7 @@ pytestmark = pytest.mark.timeout(60)
 @pytest.fixture(autouse=True)
 def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour to say goodbye: a wait that the work's end does not end is a test that does not end."""
-    monkeypatch.setattr(portal, "_GRACE_S", 3600.0)
-
-
-class Token:
-    """A cancel token."""
-
-    cancelled = False
+    monkeypatch.setattr(_work, "_ASYNC_GRACE_S", 3600.0)
 
 
 async def three(emit: Emit) -> str:
@@ -41,13 +39,13 @@ async def three(emit: Emit) -> str:
 
 def test_result_and_events() -> None:
     events: list[int] = []
-    assert portal.run(three, events.append) == "done"
+    assert _work.run_async(three, events.append) == "done"
     assert events == [0, 1, 2]
 
 
 def test_events_come_in_the_callers_thread() -> None:
     threads: set[int] = set()
-    portal.run(three, lambda _: threads.add(threading.get_ident()))
+    _work.run_async(three, lambda _: threads.add(threading.get_ident()))
     assert threads == {threading.get_ident()}
 
 
@@ -56,7 +54,7 @@ def test_errors_come_through_at_once() -> None:
         raise KeyError("why")
 
     with pytest.raises(KeyError, match="why"):
-        portal.run(fail)
+        _work.run_async(fail)
 
 
 class Endless:
@@ -78,33 +76,33 @@ class Endless:
 
 
 def test_token() -> None:
-    work, token = Endless(), Token()
+    work, token = Endless(), CancelToken()
 
     def cancel(_: object) -> None:
-        token.cancelled = True
+        token.cancel()
 
     with pytest.raises(CancelledError):
-        portal.run(lambda emit: portal.unless(token, work(emit)), cancel)
+        _work.run_async(lambda emit: _work.until(token, work(emit)), cancel)
     assert work.said_goodbye
 
 
 def test_token_used_before() -> None:
-    work, token = Endless(), Token()
-    token.cancelled = True
+    work, token = Endless(), CancelToken()
+    token.cancel()
     with pytest.raises(CancelledError):
-        portal.run(lambda emit: portal.unless(token, work(emit)))
+        _work.run_async(lambda emit: _work.until(token, work(emit)))
     assert not work.said_goodbye
 
 
 def test_token_not_used() -> None:
-    assert portal.run(lambda emit: portal.unless(Token(), three(emit))) == "done"
+    assert _work.run_async(lambda emit: _work.until(CancelToken(), three(emit))) == "done"
 
 
 def test_a_task_with_a_token_is_cancelled_like_any_other() -> None:
     work = Endless()
 
     async def main() -> None:
-        task = asyncio.create_task(portal.unless(Token(), work(lambda _: None)))
+        task = asyncio.create_task(_work.until(CancelToken(), work(lambda _: None)))
         await asyncio.sleep(0.02)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -121,7 +119,7 @@ def test_an_error_in_the_callback_ends_the_work() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        portal.run(work, fail)
+        _work.run_async(work, fail)
     assert work.said_goodbye
 
 
@@ -134,7 +132,7 @@ def test_ctrl_c() -> None:
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        portal.run(work)
+        _work.run_async(work)
     assert work.said_goodbye
 
 
@@ -142,7 +140,7 @@ def test_ctrl_c() -> None:
 def test_ctrl_c_as_the_work_begins(monkeypatch: pytest.MonkeyPatch, begun: bool) -> None:
     """It comes right after the work was handed to the loop, whose side may have begun with it or not."""
     work = Endless()
-    loop = portal._loop(os.getpid())
+    loop = _work.event_loop()
     hand_over = loop.call_soon_threadsafe
     handed: list[object] = []
 
@@ -157,7 +155,7 @@ def test_ctrl_c_as_the_work_begins(monkeypatch: pytest.MonkeyPatch, begun: bool)
 
     monkeypatch.setattr(loop, "call_soon_threadsafe", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        portal.run(work)
+        _work.run_async(work)
     assert work.said_goodbye == work.started.is_set()
     assert not [task for task in asyncio.all_tasks(loop) if not task.done()]
 
@@ -174,7 +172,7 @@ def test_many_threads_at_once() -> None:
         return threading.get_ident()
 
     with ThreadPoolExecutor(50) as pool:
-        threads = set(pool.map(lambda _: portal.run(meet), range(50)))
+        threads = set(pool.map(lambda _: _work.run_async(meet), range(50)))
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
@@ -189,10 +187,10 @@ def test_threads_that_come_first_and_at_once_agree_on_one_loop(monkeypatch: pyte
         all_made.wait()
         return loop
 
-    monkeypatch.setattr(portal, "_loops", {})
+    monkeypatch.setattr(_work, "_loops", {})
     monkeypatch.setattr(asyncio, "new_event_loop", make)
     with ThreadPoolExecutor(4) as pool:
-        loops = set(pool.map(portal._loop, [os.getpid()] * 4))
+        loops = set(pool.map(lambda _: _work.event_loop(), range(4)))
     assert len(made) == 4
     assert len(loops) == 1
     (loop,) = loops
@@ -201,8 +199,98 @@ def test_threads_that_come_first_and_at_once_agree_on_one_loop(monkeypatch: pyte
 
 
 def test_a_forked_child_has_a_loop_of_its_own() -> None:
-    portal.run(three)
+    _work.run_async(three)
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if portal.run(three) == "done" else 1)
+        os._exit(0 if _work.run_async(three) == "done" else 1)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_blocking_work_runs_in_another_thread() -> None:
+    assert _work.run(threading.get_ident, CancelToken()) != threading.get_ident()
+
+
+def test_errors_of_blocking_work_come_through() -> None:
+    def fail() -> None:
+        raise KeyError("why")
+
+    with pytest.raises(KeyError, match="why"):
+        _work.run(fail, CancelToken())
+
+
+def test_cancelling_returns_control_though_the_work_goes_on() -> None:
+    token, over, started = CancelToken(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        over.wait(60)
+
+    def cancel() -> None:
+        started.wait()
+        token.cancel()
+
+    threading.Thread(target=cancel).start()
+    with pytest.raises(CancelledError):
+        _work.run(work, token)
+    over.set()
+
+
+def test_work_that_ends_despite_a_cancellation_has_its_result() -> None:
+    token = CancelToken()
+
+    def work() -> str:
+        token.cancel()
+        return "done"
+
+    assert _work.run(work, token) == "done"
+
+
+def test_a_token_used_before_starts_nothing() -> None:
+    token, begun = CancelToken(), threading.Event()
+    token.cancel()
+    with pytest.raises(CancelledError):
+        _work.run(begun.set, token)
+    assert not begun.is_set()
+
+
+def test_a_token_used_as_the_work_begins_starts_nothing() -> None:
+    """After the caller's look at the token, and before it would wake the wait."""
+
+    class Used(CancelToken):
+        def calling(self, callback: Callable[[], object]) -> Any:
+            self.cancel()
+            return super().calling(callback)
+
+    begun = threading.Event()
+    with pytest.raises(CancelledError):
+        _work.run(begun.set, Used())
+    assert not begun.is_set()
+
+
+def test_cancelling_a_task_cancels_the_token_of_its_thread() -> None:
+    seen: list[bool] = []
+    ended = threading.Event()
+
+    def work(token: CancelToken) -> None:
+        deadline = time.monotonic() + 60
+        while not token.cancelled and time.monotonic() < deadline:
+            time.sleep(0.001)
+        seen.append(token.cancelled)
+        ended.set()
+
+    async def main() -> None:
+        task = asyncio.create_task(_work.arun(work))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert ended.wait(60)
+    assert seen == [True]
+
+
+def test_making_a_token_loads_nothing() -> None:
+    program = "import sys, zkhost; zkhost.CancelToken().cancel(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"cffi", "_cffi_backend", "msgpack", "zkhost._shim", "zkhost._native", "asyncio"} & set(loaded)

@@ -1,4 +1,4 @@
-"""Where requests may go, and which of these places sees the API key.
+"""Where requests may go, and which origin sees the API key.
 
 The API key and the risc0 version go to the API's own origin (scheme, host, port) and nowhere else. Upload and download
 URLs and redirects may name other hosts, which get neither. An `https` API never sends us to plain `http`.
@@ -11,8 +11,8 @@ import httpx
 from zkhost.errors import RemoteAnswerError
 
 
-class Places:
-    """The API's origin, and what it may send us to."""
+class Origins:
+    """The API's origin, and the others that it may send us to."""
 
     def __init__(self, api: str) -> None:
         self._api = httpx.URL(api)
@@ -30,7 +30,7 @@ class Places:
         try:
             url = httpx.URL(text)
         except httpx.InvalidURL:
-            raise RemoteAnswerError("the remote prover gave a URL that is none") from None
+            raise RemoteAnswerError("the remote prover sent a URL that is none") from None
         if self._api.scheme == "https" and url.scheme == "http" and url.host == self._api.host:
             url = url.copy_with(scheme="https", port=self._api.port)
         if url.scheme not in self._schemes or not url.host or url.userinfo:

@@ -1,32 +1,34 @@
-"""The remote prover for asyncio. The blocking one (`prover`) is this one, run in a thread."""
+"""What the remote prover does, in asyncio: `BonsaiProver` runs it for blocking callers and for asyncio."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
+from zkhost import _work
 from zkhost.errors import ConfigError, RemoteAnswerError, RemoteError, UnsupportedError
 from zkhost.image_id import ImageID
 from zkhost.provers.bonsai import results, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id
-from zkhost.provers.bonsai.pace import Pace
-from zkhost.provers.bonsai.portal import Token, unless
-from zkhost.provers.bonsai.session import RemoteSession, within
+from zkhost.provers.bonsai.polling import Polling
+from zkhost.provers.bonsai.remote_session import RemoteSession, within
+from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.settings import Settings
-from zkhost.provers.bonsai.store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.transport import Transport
-from zkhost.provers.interface import Progress, ProveInfo, ProverInfo, ProverOpts, is_as_small
+from zkhost.provers.features import Feature
+from zkhost.provers.options import ProveInfo, Provenance, ProverOpts, is_as_small
 from zkhost.receipt.claim import ReceiptKind
-from zkhost.session import ExitCode
+from zkhost.session import ExitCode, OnProgress, Phase, Progress
 
 if TYPE_CHECKING:
+    from zkhost._cancel import CancelToken
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.image_id import ImageIDLike
-    from zkhost.provers.interface import OnProgress, Program
+    from zkhost.provers.program import Program
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
 
@@ -34,15 +36,13 @@ T = TypeVar("T")
 _DEFAULT_OPTS = ProverOpts()
 
 
-class AsyncBonsaiProver:
+class RemoteProver:
     """Proves on a server that speaks the Bonsai REST API: Bonsai, Bento, an r0vm cluster.
 
-    Use it in `async with`, or close it with `aclose`. Methods raise RemoteErrors for the server, GuestErrors for the
-    guest and VerificationErrors for a receipt that does not prove what was asked; no such receipt is ever returned.
+    May be used from several event loops, each with connections of its own. Methods raise RemoteErrors for the server,
+    GuestErrors for the guest and VerificationErrors for a receipt that does not prove what was asked; no such receipt is
+    ever returned.
     """
-
-    name = "bonsai"
-    lacks = results.LACKS
 
     def __init__(
         self,
@@ -57,35 +57,24 @@ class AsyncBonsaiProver:
         self.settings = settings or Settings.from_env(url, key)
         self.reason = reason
         self.store = store or SessionStore()
-        self._pace = Pace(self.settings.poll_interval_s)
+        self._polling = Polling(self.settings.poll_interval_s)
         self._has_logs = True
-        self._open: tuple[asyncio.AbstractEventLoop, Transport, Client] | None = None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} at {self.settings.url}>"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
+        self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Transport, Client]] = WeakKeyDictionary()
 
     async def aclose(self) -> None:
-        """Close all connections. Sessions on the server go on."""
-        opened, self._open = self._open, None
+        """Close all connections of the running event loop. Sessions on the server go on."""
+        opened = self._open.pop(asyncio.get_running_loop(), None)
         if opened is not None:
-            await opened[1].aclose()
+            await opened[0].aclose()
 
     @property
     def client(self) -> Client:
         """The API itself, for the running event loop."""
         loop = asyncio.get_running_loop()
-        if self._open is None or self._open[0] is not loop:
+        if loop not in self._open:
             transport = Transport(self.settings, results.risc0_version())
-            self._open = loop, transport, Client(transport)
-        return self._open[2]
+            self._open[loop] = transport, Client(transport)
+        return self._open[loop][1]
 
     async def prove(
         self,
@@ -94,13 +83,15 @@ class AsyncBonsaiProver:
         opts: ProverOpts = _DEFAULT_OPTS,
         *,
         on_progress: OnProgress | None = None,
-        cancel: Token | None = None,
+        cancel: CancelToken | None = None,
     ) -> ProveInfo:
         """Prove a run: upload, start a session, wait, download, verify.
 
         The server decides on succinct receipts; GROTH16 adds its snark stage. Cancelling stops the session.
         """
-        return await unless(cancel, self._own(env, program, opts, on_progress, execute_only=False, finish=self._proved))
+        return await _work.until(
+            cancel, self._own(env, program, opts, on_progress, execute_only=False, finish=self._proved)
+        )
 
     async def execute(
         self,
@@ -108,33 +99,37 @@ class AsyncBonsaiProver:
         program: Program,
         *,
         on_progress: OnProgress | None = None,
-        cancel: Token | None = None,
+        cancel: CancelToken | None = None,
     ) -> SessionInfo:
         """Run without a proof: an execute-only session. Its journal is what the server says, nothing more."""
         work = self._own(env, program, _DEFAULT_OPTS, on_progress, execute_only=True, finish=self._executed)
-        return await unless(cancel, work)
+        return await _work.until(cancel, work)
 
     async def submit(
         self, env: ExecutorEnv, program: Program, opts: ProverOpts = _DEFAULT_OPTS, *, execute_only: bool = False
     ) -> RemoteSession:
         """Upload what is needed and start a session; it is written to the store before this returns."""
-        job = await asyncio.to_thread(results.job, env, program)
+        request = await asyncio.to_thread(results.session_input, env, program)
         client = self.client
         input_id, _, *assumptions = await _together(
-            client.upload_input(job.input),
-            client.upload_image(job.image_id, job.program),
-            *(client.upload_receipt(receipt) for receipt in job.assumptions),
+            client.upload_input(request.input),
+            client.upload_image(request.image_id, request.program),
+            *(client.upload_receipt(receipt) for receipt in request.assumptions),
         )
         session_id = await client.create_session(
-            job.image_id, input_id, assumptions, execute_only=execute_only, exec_cycle_limit=job.limit_in_millions
+            request.image_id,
+            input_id,
+            assumptions,
+            execute_only=execute_only,
+            exec_cycle_limit=request.limit_in_millions,
         )
         record = SessionRecord(
             session_id,
             self.settings.url,
-            job.image_id,
+            request.image_id,
             receipt_kind=opts.receipt_kind.value,
             prove_guest_errors=opts.prove_guest_errors,
-            session_limit=job.session_limit,
+            session_limit=request.session_limit,
         )
         self.store.save(record)
         return self._session(record)
@@ -145,7 +140,7 @@ class AsyncBonsaiProver:
         """A session that was started before, here or elsewhere, without asking the server.
 
         What its receipt must be comes from the store, or from `image_id` and `opts`. Raises ConfigError where neither
-        says the image ID, or they differ.
+        names the image ID, or they differ.
         """
         record = self.store.load(session_id)
         given = None if image_id is None else str(ImageID(image_id))
@@ -172,7 +167,7 @@ class AsyncBonsaiProver:
         image_id: ImageIDLike | None = None,
         opts: ProverOpts | None = None,
         on_progress: OnProgress | None = None,
-        cancel: Token | None = None,
+        cancel: CancelToken | None = None,
     ) -> ProveInfo:
         """Wait for a session that was started before, its snark stage included, and verify its receipt.
 
@@ -183,7 +178,7 @@ class AsyncBonsaiProver:
         )
 
     async def wait(
-        self, session: RemoteSession, *, on_progress: OnProgress | None = None, cancel: Token | None = None
+        self, session: RemoteSession, *, on_progress: OnProgress | None = None, cancel: CancelToken | None = None
     ) -> ProveInfo:
         """Wait for a session and verify its receipt. Cancelling ends the wait, not the session."""
 
@@ -191,15 +186,15 @@ class AsyncBonsaiProver:
             async with within(self.settings.deadline_s, lambda: session):
                 return await self._receive(session, on_progress)
 
-        return await unless(cancel, work())
+        return await _work.until(cancel, work())
 
-    async def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: Token | None = None) -> Receipt:
+    def compress(self, receipt: Receipt, opts: ProverOpts) -> Receipt:
         """The receipt, where it is as small as asked for. The API compresses no receipt it did not make."""
         if is_as_small(receipt, opts.receipt_kind):
             return receipt
         raise UnsupportedError(
             "the Bonsai API does not compress receipts it did not make",
-            asked=f"compress to {opts.receipt_kind.value}",
+            asked=Feature.COMPRESS,
             hint="give receipt_kind when proving, or compress with the local prover",
         )
 
@@ -212,7 +207,7 @@ class AsyncBonsaiProver:
         return await self.client.quotas()
 
     def _session(self, record: SessionRecord) -> RemoteSession:
-        return RemoteSession(self.client, self.settings, self._pace, self.store, record)
+        return RemoteSession(lambda: self.client, self.settings, self._polling, self.store, record)
 
     async def _own(
         self,
@@ -224,11 +219,11 @@ class AsyncBonsaiProver:
         execute_only: bool,
         finish: Callable[[RemoteSession, ExecutorEnv, OnProgress | None], Awaitable[T]],
     ) -> T:
-        """A session that is this call's own: whoever cancels the call stops the session. A deadline lets it run on."""
+        """A session that is this call's own: cancelling the call stops the session. A deadline lets it run on."""
         session: RemoteSession | None = None
         try:
             async with within(self.settings.deadline_s, lambda: session):
-                _tell(on_progress, "upload")
+                _report(on_progress, Phase.UPLOAD)
                 session = await self.submit(env, program, opts, execute_only=execute_only)
                 return await finish(session, env, on_progress)
         except asyncio.CancelledError:
@@ -239,19 +234,19 @@ class AsyncBonsaiProver:
     async def _receive(self, session: RemoteSession, on_progress: OnProgress | None) -> ProveInfo:
         """Wait, download, verify."""
         started = asyncio.get_running_loop().time()
-        tell = results.teller(on_progress)
-        status = await session.finish(tell)
+        on_stage = results.stage_callback(on_progress)
+        status = await session.finish(on_stage)
         if session.record.receipt_kind == ReceiptKind.GROTH16:
-            data = await session.snark(tell)
+            data = await session.snark(on_stage)
         else:
-            _tell(on_progress, "download")
+            _report(on_progress, Phase.DOWNLOAD)
             data = await session.receipt(status)
-        _tell(on_progress, "verify")
+        _report(on_progress, Phase.VERIFY)
         receipt = await asyncio.to_thread(results.verified, data, session.record)
         return ProveInfo(
             receipt=receipt,
             stats=results.session_stats(status.stats),
-            prover=ProverInfo(self.name, self.settings.url, results.risc0_version(), self.reason),
+            prover=Provenance("bonsai", self.settings.url, results.risc0_version(), self.reason),
             elapsed_s=asyncio.get_running_loop().time() - started,
         )
 
@@ -263,7 +258,7 @@ class AsyncBonsaiProver:
     async def _executed(self, session: RemoteSession, env: ExecutorEnv, on_progress: OnProgress | None) -> SessionInfo:
         """Wait, fetch the journal."""
         started = asyncio.get_running_loop().time()
-        status = await session.finish(results.teller(on_progress))
+        status = await session.finish(results.stage_callback(on_progress))
         await self._show_output(session, env)
         # First the receipt: r0vm proves what it is asked to execute, and panics when asked for the journal.
         receipt = await session.receipt_if_any()
@@ -286,7 +281,7 @@ class AsyncBonsaiProver:
                 await asyncio.to_thread(results.show_output, env, logs)
 
 
-def _tell(on_progress: OnProgress | None, phase: str) -> None:
+def _report(on_progress: OnProgress | None, phase: Phase) -> None:
     if on_progress is not None:
         on_progress(Progress(phase))
 

@@ -18,9 +18,9 @@ from zkhost.errors import (
 )
 from zkhost.provers.bonsai import outcome, wire
 from zkhost.provers.bonsai.client import Client
-from zkhost.provers.bonsai.pace import Pace
+from zkhost.provers.bonsai.polling import Polling
+from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.settings import Settings
-from zkhost.provers.bonsai.store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.wire import Status
 
 A = TypeVar("A", wire.SessionStatus, wire.SnarkStatus)
@@ -42,18 +42,27 @@ OnStage = Callable[[Stage], object]
 
 
 class RemoteSession:
-    """A session on the server, for asyncio. Its `id` is all one has to keep."""
+    """A session on the server, for asyncio. `client` returns the API for the running event loop."""
 
     def __init__(
-        self, client: Client, settings: Settings, pace: Pace, store: SessionStore, record: SessionRecord
+        self,
+        client: Callable[[], Client],
+        settings: Settings,
+        polling: Polling,
+        store: SessionStore,
+        record: SessionRecord,
     ) -> None:
-        self._client = client
+        self._client_of_loop = client
         self._settings = settings
-        self._pace = pace
+        self._polling = polling
         self._store = store
         self.record = record
         self._asked: tuple[wire.SessionStatus, float, float] | None = None
         """The last status of r0vm, when we first had one, and when to ask again."""
+
+    @property
+    def _client(self) -> Client:
+        return self._client_of_loop()
 
     @property
     def id(self) -> str:
@@ -136,7 +145,7 @@ class RemoteSession:
         """Look until it no longer runs."""
         clock = asyncio.get_running_loop().time
         started = clock()
-        with self._pace.watching():
+        with self._polling.watching():
             while True:
                 answer = await look()
                 age_s = clock() - started
@@ -145,7 +154,7 @@ class RemoteSession:
                 if on_stage is not None:
                     text = answer.state if isinstance(answer, wire.SessionStatus) else None
                     on_stage(Stage(name, wire.State.parse(text) if text else None, age_s))
-                await asyncio.sleep(self._pace.next_s(age_s))
+                await asyncio.sleep(self._polling.next_s(age_s))
 
     async def _look(self) -> wire.SessionStatus:
         """The status; from r0vm, the one it gave before until there is a receipt or it is time to ask again.

@@ -1,4 +1,4 @@
-//! What a run leaves: its outcome, and the pieces that are proved one by one.
+//! What a run leaves: its outcome, and the jobs to prove: segments and keccak batches.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -43,11 +43,11 @@ pub struct SegmentInfo {
     pub paging_cycles: Option<u64>,
 }
 
-/// A piece to prove has been made; in a directory, its file is complete.
+/// A job has been made; in a directory, its file is complete.
 #[derive(Serialize)]
 pub struct Made {
     pub phase: &'static str,
-    pub piece: (&'static str, usize),
+    pub job: (&'static str, usize),
     pub segments: usize,
     pub user_cycles: u64,
 }
@@ -81,7 +81,7 @@ impl CoprocessorCallback for Keccaks<'_> {
         sizes.push(request.po2);
         self.host.progress(&Made {
             phase: "execute",
-            piece: ("keccak", sizes.len() - 1),
+            job: ("keccak", sizes.len() - 1),
             segments: 0,
             user_cycles: 0,
         })?;

@@ -1,4 +1,4 @@
-"""What is uploaded."""
+"""The bytes of an upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs on the workers. They need zkhost, of the same risc0 version, and nothing else."""
+"""The tasks that run on the workers. These need zkhost, of the same risc0 version, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def work(operation: str, inputs: Sequence[bytes]) -> bytes:
-    """One job: prove a segment or a keccak batch, prove and lift a segment, join two receipts. Bincode in and out."""
+def run_task(operation: str, inputs: Sequence[bytes]) -> bytes:
+    """Run one task: prove a segment or a keccak batch, prove and lift a segment, join two receipts. Bincode in and out."""
     from zkhost import _shim
 
     if operation == "lifted":
@@ -26,8 +26,8 @@ def work(operation: str, inputs: Sequence[bytes]) -> bytes:
     return receipt
 
 
-def check(operation: str, receipt: bytes) -> None:
-    """Verifies what a worker answered, on the client. A keccak batch is verified only as part of the whole receipt."""
+def verify_answer(operation: str, receipt: bytes) -> None:
+    """Verify what a worker answered, on the client. A keccak batch is verified only as part of the whole receipt."""
     from zkhost import _shim
 
     if operation == "segment":
