@@ -14,7 +14,7 @@ from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.profile.model import Profile
+    from zkhost.profile.cost_tree import Profile
 
 _EPILOG = notes(
     """
@@ -107,7 +107,7 @@ def _profile(
     target: Path, guest_name: str | None, env: ExecutorEnv, pprof_path: Path
 ) -> tuple[Profile, Exception | None]:
     from zkhost.guest.program_file import is_program
-    from zkhost.profile.program import load_program
+    from zkhost.profile.profiled_program import load_program
     from zkhost.profile.run import profile_run
     from zkhost.profile.store import load_profile
 

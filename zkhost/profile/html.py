@@ -8,7 +8,7 @@ import html
 import json
 from importlib.resources import files
 
-from zkhost.profile.model import Profile
+from zkhost.profile.cost_tree import Profile
 from zkhost.profile.store import profile_to_plain
 
 # In the order they are read: each uses names of those before it.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from zkhost.errors import GuestError, ProfileError
 from zkhost.image_id import compute_image_id
-from zkhost.profile.build import build_profile
-from zkhost.profile.model import Profile, RunFigures, SegmentCost
+from zkhost.profile.cost_tree import Profile, RunFigures, SegmentCost
 from zkhost.profile.pprof import read_pprof
+from zkhost.profile.tree_builder import build_profile
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from zkhost.errors import ProfileError
-from zkhost.profile.build import build_profile
-from zkhost.profile.model import Cycles, Node, Profile, RunFigures, SegmentCost, Source
-from zkhost.profile.names import crate_of
+from zkhost.profile.cost_tree import Cycles, Node, Profile, RunFigures, SegmentCost, Source
 from zkhost.profile.pprof import read_pprof
+from zkhost.profile.symbol_names import crate_of
+from zkhost.profile.tree_builder import build_profile
 
 _FORMAT, _VERSION = "zkhost-profile", 1
 

@@ -11,8 +11,8 @@ from tests.unit.profile.samples import sample_profile, write_pprof
 from zkhost.errors import ProfileError
 from zkhost.profile import Cycles, build_profile, load_profile, profile_from_plain, profile_to_plain, read_pprof
 from zkhost.profile.compare import compare_profiles
-from zkhost.profile.names import crate_of, tidy
 from zkhost.profile.pprof import Frame, Sample
+from zkhost.profile.symbol_names import crate_of, tidy
 
 
 def _by_name(profile):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from zkhost.profile.names import crate_of
+from zkhost.profile.symbol_names import crate_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zkhost.profile.model import Cycles, Node, Profile, RunFigures, Source
-from zkhost.profile.names import tidy
+from zkhost.profile.cost_tree import Cycles, Node, Profile, RunFigures, Source
 from zkhost.profile.pprof import Pprof, Sample
+from zkhost.profile.symbol_names import tidy
 
 PAGE_IN, PAGE_OUT = "[PageIn]", "[PageOut]"
 
