@@ -67,6 +67,7 @@ operations! {
     "build_info" => info::build_info,
     "toolchain_info" => guests::toolchain_info,
     "build_guests" => guests::build_guests,
+    "describe_guests" => guests::describe_guests,
     "build_tests" => guests::build_tests,
     "build_toolchain" => guests::build_toolchain,
     "image_id" => program::image_id,

@@ -26,7 +26,11 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class ToolchainInfo:
-    """A toolchain that can build guests: where it comes from (named, rzup, zkhost, debian), its folder and versions."""
+    """A toolchain that can build guests: where it comes from (named, rzup, zkhost, debian), its folder and versions.
+
+    `git_cargo` fetches git dependencies: its own cargo, or another where its own is Debian's, which cannot; None where
+    none here can.
+    """
 
     origin: str
     root: Path
@@ -34,6 +38,8 @@ class ToolchainInfo:
     linker: str
     build_std: bool
     flags: tuple[str, ...]
+    cargo: Path
+    git_cargo: Path | None
 
 
 def toolchain_info() -> ToolchainInfo:
@@ -47,6 +53,8 @@ def toolchain_info() -> ToolchainInfo:
         linker=versions["linker"],
         build_std=found["build_std"],
         flags=tuple(reply["flags"]),
+        cargo=Path(found["cargo"]),
+        git_cargo=None if reply["git_cargo"] is None else Path(reply["git_cargo"]),
     )
 
 
