@@ -48,7 +48,10 @@ OFFENDERS: dict[str, str] = {
     "zkhost.ml.check -> zkhost.ml.model": "ml",
     "zkhost.ml.show -> zkhost.ml.model": "ml",
     "zkhost.ml.model -> zkhost.ml": "ml",
+    "zkhost.project.docker -> zkhost.project.builder": "project",
     "declare": "contract",
+    "plan": "project",
+    "settings": "project",
     "model": "contract",
     "prover": "provers",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
+    from zkhost.profile.tree_builder import build_profile as build_profile
     from zkhost.profile.cost_tree import Cycles as Cycles
     from zkhost.profile.cost_tree import FunctionCost as FunctionCost
     from zkhost.profile.cost_tree import Node as Node
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from zkhost.profile.store import load_profile as load_profile
     from zkhost.profile.store import profile_from_plain as profile_from_plain
     from zkhost.profile.store import profile_to_plain as profile_to_plain
-    from zkhost.profile.tree_builder import build_profile as build_profile
 
 __all__, __getattr__, __dir__ = exports(
     __name__,
