@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from zkhost._files import DamagedFileError, read_frame, write_frame
 from zkhost.errors import CacheError, ReceiptError, UnsuccessfulExitError
+from zkhost.image_id import ImageID
 from zkhost.provers.options import ProveInfo, Provenance, ProverOpts
 from zkhost.provers.storage.request_key import RequestKey, request_key
 from zkhost.receipt.receipt import Receipt
@@ -46,7 +47,7 @@ class CacheEntry:
     """What the cache knows of one receipt. Size in bytes, times in seconds since 1970."""
 
     key: str
-    image_id: str
+    image_id: ImageID
     kind: str
     risc0_version: str
     size: int
@@ -169,7 +170,7 @@ class ReceiptCache:
             rows = index.execute(
                 "SELECT key, image_id, kind, risc0_version, size, stored, used, hits FROM receipts ORDER BY used DESC"
             )
-            return [CacheEntry(*row) for row in rows]
+            return [CacheEntry(key, ImageID(image_id), *rest) for key, image_id, *rest in rows]
 
     def find(self, prefix: str) -> list[str]:
         """The keys that begin with these hex digits."""
