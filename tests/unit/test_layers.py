@@ -44,15 +44,15 @@ MAY_REPEAT = {"__init__"}
 """Basenames that may occur twice. Commands of `cli` may bear the name of what they call, too."""
 
 OFFENDERS: dict[str, str] = {
-    "zkhost.codec.native": "codec",
+    "zkhost.project.docker -> zkhost.project.builder": "project",
+    "zkhost.codec.reference.rules -> zkhost.codec.reference.encoder": "codec",
+    "zkhost.codec.reference.rules -> zkhost.codec.reference.decoder": "codec",
     "zkhost.ml.check -> zkhost.ml.model": "ml",
     "zkhost.ml.show -> zkhost.ml.model": "ml",
     "zkhost.ml.model -> zkhost.ml": "ml",
-    "zkhost.project.docker -> zkhost.project.builder": "project",
-    "declare": "contract",
+    "model": "contract",
     "plan": "project",
     "settings": "project",
-    "model": "contract",
     "prover": "provers",
 }
 """Known offences, each with its owner. Empty is the only good state."""

@@ -11,6 +11,7 @@ import click
 
 from zkhost.cli._guest_io import build_env, guest_options
 from zkhost.cli._help import notes
+from zkhost.cli._journal import given_contract
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _EPILOG = notes(
     """
-    zkhost profile . --input input.bin
+    zkhost profile . --value '{"a": 17, "b": 23}'
     zkhost profile methods/multiply.bin --input input.bin --out before
     zkhost profile . --input input.bin --compare before/profile.json
     zkhost profile run.pb                         # draw a pprof file written by r0vm
@@ -51,6 +52,8 @@ def profile(
     *,
     program: Path,
     guest_name: str | None,
+    contract_file: Path | None,
+    value: str | None,
     out: Path,
     base_path: Path | None,
     fold_inlined: bool,
@@ -73,7 +76,9 @@ def profile(
 
     base = load_profile(base_path) if base_path else None
     out.mkdir(parents=True, exist_ok=True)
-    found, error = _profile(program, guest_name, build_env(**given), out / "profile.pb")
+    declared = contract_file or (program if value is not None and program.is_dir() else None)
+    env = build_env(given_contract(declared, guest_name), value=value, **given)
+    found, error = _profile(program, guest_name, env, out / "profile.pb")
 
     page = out / "profile.html"
     page.write_text(render_html(found, base, str(base_path)), "utf-8")
