@@ -20,7 +20,7 @@
     ├── ModelError                     something is wrong with a model, or with what it was given
     │   ├── ModelFormatError           not a model file, a truncated one, or one that contradicts itself
     │   ├── UnsupportedModelError      an operator, attribute or form that is not taken, named with its node
-    │   ├── ModelInputError            an input array of another name, dtype or shape
+    │   ├── ModelInputError (ValueError)  an input array of another name, dtype or shape
     │   ├── InferenceError             the model has no result on this input
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
     ├── GuestError                     the guest, or what it was given, made the run end badly
