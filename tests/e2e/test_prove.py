@@ -14,20 +14,19 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
-from zkhost.codec import U64
-from zkhost.environment.executor_env import Assumption, ExecutorEnv
-from zkhost.provers.interface import Progress, ProveInfo, ProverOpts
+from zkhost._cancel import CancelToken
+from zkhost.codec import U32, U64
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
+from zkhost.image_id import ImageID, compute_image_id
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProveInfo, ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import DevModeWarning, Receipt
+from zkhost.session import ExitCode, Progress
 
 pytestmark = pytest.mark.prove
-
-
-def image_id(program: bytes) -> bytes:
-    found: bytes = _shim.call("image_id", {"program": program})["image_id"]
-    return found
 
 
 def factors_env() -> ExecutorEnv:
@@ -35,7 +34,7 @@ def factors_env() -> ExecutorEnv:
 
 
 def test_the_hello_world(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
-    proof.receipt.verify(image_id(guests["factors"]))
+    proof.receipt.verify(compute_image_id(guests["factors"]))
     assert int.from_bytes(proof.receipt.journal.bytes, "little") == 391
     assert proof.receipt.kind is ReceiptKind.COMPOSITE
     assert proof.stats.segments == 1
@@ -46,7 +45,7 @@ def test_on_r0vm_with_several_segments_and_progress(guests: Mapping[str, bytes])
     seen: list[Progress] = []
     env = ExecutorEnv.builder().write(20_000, U64).segment_limit_po2(16).build()
     info = IpcProver().prove(env, guests["burn"], on_progress=seen.append)
-    info.receipt.verify(image_id(guests["burn"]))
+    info.receipt.verify(compute_image_id(guests["burn"]))
     assert info.receipt.journal.decode(U64) == 2000
     assert info.prover.name == "ipc"
     assert info.stats.segments > 1
@@ -56,24 +55,41 @@ def test_on_r0vm_with_several_segments_and_progress(guests: Mapping[str, bytes])
     assert proving[1].remaining_s is not None
 
 
+def relying_on(*claims: tuple[ImageID, bytes], code: int = 0) -> ExecutorEnvBuilder:
+    """What the guest `compose` is given to verify these runs and end with that exit code."""
+    builder = ExecutorEnv.builder().write([code, len(claims)], tuple[U32, U32])
+    for program, journal in claims:
+        builder.write_slice(program).write_frame(journal)
+    return builder
+
+
 def test_composition(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
-    """A guest that verifies another's receipt, proved together with it; without the receipt there is no proof."""
+    """A guest that verifies another's receipt, twice, proved together with it."""
     program, journal = guests["compose"], proof.receipt.journal.bytes
-    builder = ExecutorEnv.builder().write_slice(image_id(guests["factors"])).write_frame(journal)
-    with pytest.raises(errors.GuestFaultError, match="assumption"):
-        LocalProver().execute(builder.build(), program)
-
-    claim = proof.receipt.claim_digest
-    assert claim is not None
-    unproved = ExecutorEnv.builder().write_slice(image_id(guests["factors"])).write_frame(journal)
-    session = LocalProver().execute(unproved.add_assumption(Assumption(claim)).build(), program)
-    assert session.exit_code.ok
-
-    info = LocalProver().prove(builder.add_assumption(proof.receipt).build(), program)
-    info.receipt.verify(image_id(program))
-    assert info.receipt.journal.bytes == journal
-    assert info.receipt.facts["assumption_receipts"] == ["composite"]
+    claim = compute_image_id(guests["factors"]), journal
+    info = LocalProver().prove(relying_on(claim, claim).add_assumption(proof.receipt).build(), program)
+    info.receipt.verify(compute_image_id(program))
+    assert info.receipt.journal.bytes == journal * 2
+    assert info.receipt.assumption_kinds == ["composite"] * 2
     assert Receipt.from_bytes(info.receipt.to_bytes("borsh"), "borsh") == info.receipt
+
+
+def test_a_conditional_proof_of_a_failing_run(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
+    """With a receipt and a bare claim in another order than they are used, and an exit code."""
+    program, journal = guests["compose"], proof.receipt.journal.bytes
+    proved = compute_image_id(guests["factors"]), journal
+    other = compute_image_id(guests["echo"]), b"never proved"
+    executed = LocalProver().execute(ExecutorEnv.builder().write_slice(other[1]).build(), guests["echo"])
+    assert executed.claim is not None
+    bare = Assumption(executed.claim)
+    env = relying_on(other, proved, code=1).add_assumption(proof.receipt).add_assumption(bare).build()
+    info = LocalProver().prove(env, program, ProverOpts(prove_guest_errors=True))
+    claim = info.receipt.claim
+    assert claim is not None
+    assert claim.exit_code == ExitCode.halted(1)
+    assert info.receipt.assumption_kinds == ["composite"]
+    with pytest.raises(errors.VerificationError):
+        info.receipt.verify(compute_image_id(program))
 
 
 def test_a_failing_guest_is_proved_only_if_asked(guests: Mapping[str, bytes]) -> None:
@@ -86,7 +102,7 @@ def test_a_failing_guest_is_proved_only_if_asked(guests: Mapping[str, bytes]) ->
     assert claim is not None
     assert (claim.exit_code.kind, claim.exit_code.code) == ("Halted", 3)
     with pytest.raises(errors.UnsuccessfulExitError):
-        info.receipt.verify(image_id(guests["exit"]))
+        info.receipt.verify(compute_image_id(guests["exit"]))
 
 
 @pytest.mark.parametrize("kind", [ReceiptKind.SUCCINCT, ReceiptKind.GROTH16])
@@ -95,7 +111,7 @@ def test_smaller_receipts(proof: ProveInfo, guests: Mapping[str, bytes], kind: R
     if _shim.build_info()["recursion"]:
         if kind is ReceiptKind.SUCCINCT:
             smaller = LocalProver().compress(proof.receipt, ProverOpts(kind))
-            smaller.verify(image_id(guests["factors"]))
+            smaller.verify(compute_image_id(guests["factors"]))
             assert smaller.kind is kind
         return
     begun: list[Progress] = []
@@ -117,10 +133,10 @@ def test_dev_mode_fails_closed(guests: Mapping[str, bytes], where: str, monkeypa
         info = prover.prove(factors_env(), guests["factors"])
     assert info.receipt.kind is ReceiptKind.FAKE
     with pytest.warns(DevModeWarning):
-        info.receipt.verify(image_id(guests["factors"]))
+        info.receipt.verify(compute_image_id(guests["factors"]))
     monkeypatch.delenv("RISC0_DEV_MODE")
     with pytest.raises(errors.FakeReceiptError):
-        info.receipt.verify(image_id(guests["factors"]))
+        info.receipt.verify(compute_image_id(guests["factors"]))
 
 
 @pytest.mark.parametrize("where", ["local", "ipc"])
@@ -131,7 +147,7 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     prover = LocalProver() if where == "local" else IpcProver()
-    token = _shim.CancelToken()
+    token = CancelToken()
     cancelled_at: list[float] = []
 
     def on_progress(now: Progress) -> None:
@@ -149,7 +165,7 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
 
 PROVE = """
 import sys
-from zkhost.codec import U64
+from zkhost.codec import U32, U64
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.local import LocalProver
 env = ExecutorEnv.builder().write_slice(bytes([17] + [0] * 7 + [23] + [0] * 7)).build()

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from zkhost import _notebook
-from zkhost.provers.interface import ProveInfo, ProverInfo, SessionStats
-from zkhost.session import ExitCode, Journal, SegmentInfo, SessionInfo
+from zkhost.provers.options import ProveInfo, Provenance
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
+from zkhost.session import ExitCode, Journal, SegmentInfo, SessionInfo, SessionStats
 
 
 class Page(HTMLParser):
@@ -34,7 +35,7 @@ class Page(HTMLParser):
 
 def session(segments: int = 3) -> SessionInfo:
     return SessionInfo(
-        exit_code=ExitCode("Halted", 0),
+        exit_code=ExitCode.halted(),
         journal=Journal(bytes(range(40))),
         user_cycles=4242,
         total_cycles=32768,
@@ -49,7 +50,7 @@ def session(segments: int = 3) -> SessionInfo:
 class FakeReceipt:
     """As much of a receipt as is shown."""
 
-    kind: str = "composite"
+    kind: ReceiptKind = ReceiptKind.COMPOSITE
     journal: Journal = field(default_factory=lambda: Journal(b"<script>"))
     claim: Any = None
     claim_digest: bytes = bytes(32)
@@ -70,7 +71,7 @@ def test_printed_they_are_one_line() -> None:
     took = "4,242 user cycles in 1,000 segments, 0.02 s"
     assert repr(session(1000)) == f"<SessionInfo Halted(0), Journal(40 bytes: {bytes(range(16)).hex()}...), {took}>"
     receipt: Any = FakeReceipt()
-    prover = ProverInfo("ipc", "r0vm", "3.0.6", "RISC0_PROVER=ipc")
+    prover = Provenance("ipc", "r0vm", "3.0.6", "RISC0_PROVER=ipc")
     info = ProveInfo(receipt, SessionStats(1, 4242, 32768, None, None), prover, 14.83)
     assert repr(info) == f"<ProveInfo {receipt!r}, 4,242 user cycles in 1 segment, 14.83 s by ipc>"
 
@@ -82,7 +83,7 @@ def test_a_thousand_segments_stay_a_small_page() -> None:
 
 
 def test_a_proof_names_its_prover_and_escapes_what_it_shows() -> None:
-    prover = ProverInfo("ipc", "r0vm <here>", "3.0.6", "RISC0_PROVER=ipc & so on")
+    prover = Provenance("ipc", "r0vm <here>", "3.0.6", "RISC0_PROVER=ipc & so on")
     receipt: Any = FakeReceipt()
     html = ProveInfo(receipt, SessionStats(1, 4242, 32768, None, None), prover, 14.83)._repr_html_()
     page = Page(html)
@@ -92,7 +93,9 @@ def test_a_proof_names_its_prover_and_escapes_what_it_shows() -> None:
 
 
 def test_a_fake_receipt_says_that_it_proves_nothing() -> None:
-    fake: Any = FakeReceipt(kind="fake")
-    assert "proves nothing" in Page(_notebook.receipt(fake)).text
+    fake: Any = FakeReceipt(kind=ReceiptKind.FAKE)
+    assert "proves nothing" in Page(Receipt._repr_html_(fake)).text
     real: Any = FakeReceipt()
-    assert "call verify(image_id)" in Page(_notebook.receipt(real)).text
+    page = Page(Receipt._repr_html_(real)).text
+    assert "call verify(image_id)" in page
+    assert "proves nothing" not in page

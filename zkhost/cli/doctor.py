@@ -130,16 +130,18 @@ def _toolchain() -> Finding:
     from zkhost.project.toolchain import toolchain_info
 
     found = toolchain_info()
-    return Finding("guest toolchain", True, f"{found.origin}'s in {found.root}, rustc {found.rustc}")
+    git = ""
+    if found.git_cargo is None:
+        git = "; Debian's cargo cannot fetch git dependencies: install rustup's too (https://rustup.rs)"
+    elif found.git_cargo != found.cargo:
+        git = f"; git dependencies are fetched by {found.git_cargo}"
+    return Finding("guest toolchain", True, f"{found.origin}'s in {found.root}, rustc {found.rustc}{git}")
 
 
 def _bundled() -> Finding:
     from zkhost import methods
-    from zkhost.receipt.image_id import image_id_hex
 
-    return Finding(
-        "bundled guests", True, f"factors, sha256, echo; factors is {image_id_hex(methods.FACTORS_ID)[:16]}..."
-    )
+    return Finding("bundled guests", True, f"factors, sha256, echo; factors is {str(methods.FACTORS_ID)[:16]}...")
 
 
 # The third: whether proving needs it.

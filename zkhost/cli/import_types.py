@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from zkhost.contract.from_rust.check import Verdict
     from zkhost.contract.from_rust.python_module import PythonModule
 
-LEFT_OUT, NOTHING_FOUND, NOT_PROVED = 1, 3, 4
-
 _EPILOG = notes(
     """
     zkhost import-types core > contract.py                # a crate: its mods and its path dependencies are followed
@@ -27,9 +25,7 @@ _EPILOG = notes(
     """,
     {
         0: "every serde type asked for is in the result; with --check: and agrees with Rust",
-        LEFT_OUT: "an error, or a type was left out; the rest is printed",
-        NOTHING_FOUND: "no serde type was found",
-        NOT_PROVED: "with --check: nothing was left out, but a type differs from Rust, or could not be compared",
+        1: "an error; a type was left out, or with --check differs or could not be compared; or there was none",
     },
 )
 
@@ -44,7 +40,7 @@ _EPILOG = notes(
 )
 @click.option("--check", is_flag=True, help="Compile the Rust types by cargo and compare random values with them.")
 @click.option("--json", "as_json", is_flag=True, help="Print source, notes and verdicts as JSON.")
-def import_types(  # noqa: PLR0917
+def import_types(
     paths: tuple[Path, ...],
     types: tuple[str, ...],
     only: tuple[str, ...],
@@ -75,11 +71,8 @@ def import_types(  # noqa: PLR0917
         _show(made, verdicts)
     if not imported.found:
         click.echo("no serde type was found", err=True)
-        sys.exit(NOTHING_FOUND)
-    if made.imported.left_out:
-        sys.exit(LEFT_OUT)
-    if any(verdict.outcome != "agrees" for verdict in verdicts):
-        sys.exit(NOT_PROVED)
+    if not imported.found or made.imported.left_out or any(verdict.outcome != "agrees" for verdict in verdicts):
+        sys.exit(1)
 
 
 def _declared(options: tuple[str, ...]) -> dict[str, str]:

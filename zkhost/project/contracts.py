@@ -13,8 +13,8 @@ from typing import Any
 
 from zkhost.contract.declaration import Contract
 from zkhost.contract.fingerprint import check_contract
-from zkhost.contract.to_rust.module_printer import module_source
 from zkhost.contract.to_rust.contract_module import contract_module, contract_text_of
+from zkhost.contract.to_rust.module_printer import module_source
 from zkhost.errors import ContractError
 from zkhost.project.crate import add_guest_crate
 from zkhost.project.discover import GuestPackage, find_project

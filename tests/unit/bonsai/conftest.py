@@ -6,9 +6,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from fake_bonsai import FakeBonsai, quick
 
-from zkhost.provers.bonsai.settings import Settings
+from tests.unit.bonsai.fake_bonsai import FakeBonsai, quick
+from zkhost.provers.bonsai.remote_settings import Settings
 
 
 @pytest.fixture

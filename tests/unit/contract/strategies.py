@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from hypothesis import strategies as st
 
@@ -37,7 +38,7 @@ def rust_types(names: tuple[tuple[str, int], ...] = (), params: tuple[str, ...] 
     simple = st.sampled_from([*PRIMITIVES, *params]).map(Named)
 
     def larger(inner: st.SearchStrategy[RustType]) -> st.SearchStrategy[RustType]:
-        users = [st.tuples(*[inner] * count).map(lambda args, name=name: Named(name, args)) for name, count in names]
+        users = [st.tuples(*[inner] * count).map(partial(Named, name)) for name, count in names]
         return st.one_of(
             inner.map(lambda t: Named("Vec", (t,))),
             inner.map(lambda t: Named("Option", (t,))),
@@ -70,6 +71,10 @@ def used(item: Item) -> tuple[str, ...]:
     return tuple(param for param in item.params if param in names)
 
 
+def numbered(number: int, name: str) -> str:
+    return f"{name}{number}"
+
+
 @st.composite
 def modules(draw: st.DrawFn) -> Module:
     """A module of up to six items, each of which may use those before it."""
@@ -84,7 +89,7 @@ def modules(draw: st.DrawFn) -> Module:
             params = used(struct)
             items.append(replace(struct, params=params))
         else:
-            own_names = variant_names.map(lambda chosen, number=number: f"{chosen}{number}")
+            own_names = variant_names.map(partial(numbered, number))
             variants = st.lists(st.builds(Variant, own_names, held, docs), min_size=1, max_size=5)
             chosen = draw(variants.filter(lambda vs: len({v.name for v in vs}) == len(vs)))
             enum = Enum(name, tuple(chosen), params, doc)

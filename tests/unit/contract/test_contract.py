@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import pytest
 from click.testing import CliRunner
 
+from zkhost import Contract
 from zkhost.cli._guest_io import read_program
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
-from zkhost.contract import Contract
 from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
 from zkhost.contract.to_rust.contract_module import contract_module, contract_text_of
 from zkhost.contract.to_rust.module_printer import module_source
@@ -89,7 +89,7 @@ def test_a_contract_has_one_text_whatever_else_the_project_declares() -> None:
         first: Output
         other: Input
 
-    contracts = {"one": Contract(Input, Output), "two": Contract(Second, Output)}
+    contracts: dict[str, Contract[Any, Any]] = {"one": Contract(Input, Output), "two": Contract(Second, Output)}
     module = contract_module(contracts)
     assert [contract_text(module, guest) for guest in module.guests] == [
         contract_text_of(c) for c in contracts.values()
@@ -196,7 +196,7 @@ def project(tmp_path: Path) -> Path:
 def write_contract(folder: Path, declaration: str) -> None:
     (folder / "contract.py").write_text(
         '"""Two numbers."""\n'
-        "from dataclasses import dataclass\nfrom zkhost.codec import U64\nfrom zkhost.contract import Contract\n"
+        "from dataclasses import dataclass\nfrom zkhost.codec import U64\nfrom zkhost import Contract\n"
         f"@dataclass\nclass Input:\n    a: U64\n{declaration}\n"
     )
 
@@ -278,9 +278,9 @@ def test_a_guest_gets_the_crates_that_its_contract_needs(project: Path) -> None:
     manifest.write_text(manifest.read_text() + 'serde = "1.0.200"  # kept\n')
     [written] = codegen(project)
     assert written.added == ("zkhost-guest",)
-    assert (project / "methods/zkhost-guest/src/lib.rs").is_file()
+    assert not (project / "methods/zkhost-guest").exists(), "a dependency, not a copy"
     dependencies = tomllib.loads(manifest.read_text())["dependencies"]
-    assert dependencies == {"risc0-zkvm": "3", "serde": "1.0.200", "zkhost-guest": {"path": "../zkhost-guest"}}
+    assert dependencies == {"risc0-zkvm": "3", "serde": "1.0.200", "zkhost-guest": "0.1"}
     assert "# kept" in manifest.read_text()
     write_contract(project, "CONTRACT = Contract(Input, Input)")
     assert codegen(project)[0].added == ()

@@ -225,7 +225,10 @@ ITEMS_REFUSED = {
         "macro_rules! m { ($n:ident) => { #[derive(Serialize)] struct $n; } } m!(X);",
         "types that a macro declares",
     ),
-    "what stands in a macro": ("sol! { #[derive(Serialize, Deserialize)] struct X { uint8 a; } }", "that a macro declares"),
+    "what stands in a macro": (
+        "sol! { #[derive(Serialize, Deserialize)] struct X { uint8 a; } }",
+        "that a macro declares",
+    ),
     "a float as a key": (
         "#[derive(Serialize, Deserialize)] struct X { a: std::collections::BTreeMap<f64, u8> }",
         "it has no codec",
@@ -317,7 +320,7 @@ ITEMS_GIVEN = {
         ["struct", "X", [["a", ["seq", ["u8"]]], ["b", ["u32"]]]],
     ),
     "only read": (
-        '#[derive(Deserialize)] struct X<\'a> { a: &\'a [u8], #[serde(serialize_with = "f", skip_serializing)] b: u8 }',
+        "#[derive(Deserialize)] struct X<'a> { a: &'a [u8], #[serde(serialize_with = \"f\", skip_serializing)] b: u8 }",
         ["struct", "X", [["a", ["bytes"]], ["b", ["u8"]]]],
     ),
     "self": (
@@ -437,7 +440,9 @@ def test_several_files_without_a_crate_are_modules_beside_each_other(tmp_path: P
 
 
 def test_rust_elsewhere_in_the_file_does_not_matter(tmp_path: Path) -> None:
-    made = read(tmp_path, f"{SERDE}fn odd() {{ let x = @@; }}\n{DERIVE}pub struct Fine(pub u8);\nstruct Plain {{ x: @ }}\n")
+    made = read(
+        tmp_path, f"{SERDE}fn odd() {{ let x = @@; }}\n{DERIVE}pub struct Fine(pub u8);\nstruct Plain {{ x: @ }}\n"
+    )
     assert reasons(made) == {}
     assert shape(made, "Fine") == ["newtype", "Fine", ["u8"]]
 
@@ -483,7 +488,9 @@ def test_only_what_is_asked_for(tmp_path: Path) -> None:
 
 def test_what_a_type_uses_has_its_traits(tmp_path: Path) -> None:
     """Where it does not, something that is not seen implements them."""
-    made = read(tmp_path, f"{SERDE}#[derive(nanoserde::Serialize, Deserialize)] struct X(u8);\n{DERIVE}struct User(X);\n")
+    made = read(
+        tmp_path, f"{SERDE}#[derive(nanoserde::Serialize, Deserialize)] struct X(u8);\n{DERIVE}struct User(X);\n"
+    )
     assert reasons(made) == {"User": "4: X has no Serialize that is seen here"}
     assert shape(made, "X") == ["newtype", "X", ["u8"]]
 
@@ -496,5 +503,7 @@ def test_an_alias_of_its_own_name_is_no_loop(tmp_path: Path) -> None:
 
 
 def test_a_hand_written_type_is_left_out_by_name(tmp_path: Path) -> None:
-    made = read(tmp_path, f"{SERDE}pub struct P(u8);\nimpl Serialize for P {{}}\nimpl<'de> Deserialize<'de> for P {{}}\n")
+    made = read(
+        tmp_path, f"{SERDE}pub struct P(u8);\nimpl Serialize for P {{}}\nimpl<'de> Deserialize<'de> for P {{}}\n"
+    )
     assert reasons(made) == {"P": "2: Serialize and Deserialize of P is written by hand: what it writes is not known"}

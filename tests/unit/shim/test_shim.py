@@ -14,6 +14,8 @@ import msgpack
 import pytest
 
 from zkhost import _shim, errors
+from zkhost._cancel import CancelToken
+from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 
 
@@ -85,13 +87,13 @@ def test_an_error_in_a_handler_comes_back_as_the_cause(guests: Mapping[str, byte
 
     env = ExecutorEnv.builder().write_slice(b"\x05\0\0\0").stdout(Broken()).stderr(Broken()).build()
     with pytest.raises(errors.HostIOError) as caught:
-        _shim.call("execute", {"env": env.request(), "program": guests["panic"]}, env.host())
+        _shim.call("execute", {"env": serving.request(env), "program": guests["panic"]}, serving.host(env))
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert "disk full" in str(caught.value.__cause__)
 
 
 def test_cancelling_before_a_call() -> None:
-    token = _shim.CancelToken()
+    token = CancelToken()
     token.cancel()
     with pytest.raises(errors.CancelledError):
         _shim.call("build_info", {}, _shim.Host(cancel=token))
@@ -99,7 +101,7 @@ def test_cancelling_before_a_call() -> None:
 
 def test_cancelling_from_another_thread_gives_control_back(guests: Mapping[str, bytes]) -> None:
     """While the guest's input is still being waited for."""
-    token, over = _shim.CancelToken(), threading.Event()
+    token, over = CancelToken(), threading.Event()
     given: list[bytes] = []
 
     class Slow:
@@ -111,32 +113,9 @@ def test_cancelling_from_another_thread_gives_control_back(guests: Mapping[str, 
 
     env = ExecutorEnv.builder().stdin(Slow()).build()
     with pytest.raises(errors.CancelledError):
-        _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host(cancel=token))
+        _shim.call("execute", {"env": serving.request(env), "program": guests["echo"]}, serving.host(env, cancel=token))
     assert given == []
     over.set()
-
-
-def test_cancelling_as_the_call_begins(guests: Mapping[str, bytes]) -> None:
-    """After the look at the token, and before the call can be woken by it: nothing is started."""
-    token = _shim.CancelToken()
-    asked: list[int] = []
-
-    class Waiting(set[threading.Event]):
-        def add(self, wake: threading.Event) -> None:
-            token.cancel()
-            super().add(wake)
-
-    class Reader:
-        def read(self, size: int) -> bytes:
-            asked.append(size)
-            return b""
-
-    token._waiting = Waiting()
-    env = ExecutorEnv.builder().stdin(Reader()).build()
-    with pytest.raises(errors.CancelledError):
-        _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host(cancel=token))
-    assert asked == []
-    assert not token._waiting
 
 
 def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:
@@ -144,7 +123,7 @@ def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:
 
     def work(number: int) -> None:
         env = ExecutorEnv.builder().write_slice(str(number).encode()).build()
-        reply = _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host())
+        reply = _shim.call("execute", {"env": serving.request(env), "program": guests["echo"]}, serving.host(env))
         journals[number] = reply["journal"]
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(50)]
@@ -157,6 +136,7 @@ def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:
 
 CTRL_C = """
 import sys, time
+from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost import _shim
 class Slow:
@@ -165,7 +145,7 @@ class Slow:
         time.sleep(600)
         return b""
 env = ExecutorEnv.builder().stdin(Slow()).build()
-_shim.call("execute", {"env": env.request(), "program": sys.stdin.buffer.read()}, env.host())
+_shim.call("execute", {"env": serving.request(env), "program": sys.stdin.buffer.read()}, serving.host(env))
 """
 
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost.contract.from_rust.attributes import Attributes, Meta
-from zkhost.contract.from_rust.cfg import all_hold
+from zkhost.contract.from_rust.cfg import Features, all_hold
 from zkhost.contract.from_rust.syntax_tree import line_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-    from zkhost.contract.from_rust.source_crate import SourceCrate
 
 
 @dataclass(eq=False)
@@ -80,7 +78,7 @@ class MacroCall:
 class Module:
     """A module and what stands in it."""
 
-    crate: SourceCrate
+    crate: Crate
     name: str
     parent: Module | None
     file: Path
@@ -113,3 +111,31 @@ class Dependency:
     package: str
     folder: Path | None = None
     features: frozenset[str] = frozenset()
+
+
+class Crate:
+    """A crate: its module tree, dependencies and features, and what was met on the way.
+
+    `name` is that of a library, empty for a program; `root_file` None: its modules are files beside each other.
+    """
+
+    def __init__(
+        self, name: str, root_file: Path | None, manifest: Path | None, folder: Path,
+        dependencies: dict[str, Dependency], features: Features,
+    ) -> None:  # fmt: skip
+        self.name, self.root_file, self.manifest = name, root_file, manifest
+        self.dependencies, self.features = dependencies, features
+        self.impls: list[Impl] = []
+        self.macros: dict[str, str] = {}
+        self.macro_calls: list[MacroCall] = []
+        self.files: dict[Path, Module] = {}
+        self.problems: list[tuple[Path, int, str]] = []
+        self.root = Module(self, name, None, root_file or folder, folder)
+
+    def modules(self) -> Iterator[Module]:
+        """All modules, parents first."""
+        todo = [self.root]
+        while todo:
+            here = todo.pop()
+            yield here
+            todo.extend(reversed(list(here.children())))

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zkhost.contract.from_rust.declarations import Definition, Module, Use
-from zkhost.contract.from_rust.source_crate import SourceCrate
+from zkhost.contract.from_rust.declarations import Crate, Definition, Module, Use
 
 STD = frozenset({"std", "core", "alloc"})
 
@@ -56,7 +55,7 @@ Target = Definition | Module | Foreign | Primitive | Ambiguous
 class Names:
     """Finds what paths mean. `load` reads the crate in a folder, for dependencies whose source is at hand."""
 
-    def __init__(self, load: Callable[[Path], SourceCrate | None], canonical: Callable[[Foreign], Foreign]) -> None:
+    def __init__(self, load: Callable[[Path], Crate | None], canonical: Callable[[Foreign], Foreign]) -> None:
         self._load = load
         self._canonical = canonical
 

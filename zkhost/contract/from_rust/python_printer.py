@@ -11,6 +11,7 @@ from zkhost.contract.naming import camel_case
 
 _PLAIN = {"bool": "bool", "String": "str", "ByteBuf": "SerdeBytes", "char": "Char"}
 _NUMBERS = frozenset("u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64".split())
+_LINE = 120
 _FROM_CODEC = frozenset("Char HashMap HashSet Len SerdeBytes Some enum newtype tuple_struct".split())
 _RESERVED = frozenset(
     """Annotated Generic TypeVar annotations bool bytes dataclass dict float frozenset int list object py_enum set str
@@ -74,7 +75,7 @@ class PythonSource:
                for module in self._imported.values()}  # fmt: skip
         other = {**({"zkhost.codec": codec} if codec else {}), **{m: names for m, names in own.items() if names}}
         lines += [""] if other else []
-        lines += [f"from {module} import {', '.join(names)}" for module, names in sorted(other.items())]
+        lines += [_import(module, names) for module, names in sorted(other.items())]
         return "\n".join(lines)
 
     def _item(self, item: Item) -> list[str]:
@@ -200,6 +201,11 @@ class PythonSource:
     def _use(self, name: str) -> str:
         self._used.add(name)
         return name
+
+
+def _import(module: str, names: Sequence[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    return line if len(line) <= _LINE else f"from {module} import (\n" + "".join(f"    {n},\n" for n in names) + ")"
 
 
 def _import_order(name: str) -> tuple[int, str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zkhost.contract.from_rust.conversions import written_as
 from zkhost.contract.from_rust.crate_search import CrateSearch
-from zkhost.contract.from_rust.declarations import Definition
+from zkhost.contract.from_rust.declarations import Crate, Definition
 from zkhost.contract.from_rust.declared_types import DeclaredTypes
 from zkhost.contract.from_rust.item_reader import ItemReader
 from zkhost.contract.from_rust.known_types import canonical
@@ -18,7 +18,6 @@ from zkhost.contract.from_rust.pruning import prune
 from zkhost.contract.from_rust.refusal import RefusalError
 from zkhost.contract.from_rust.scope import Scope, parameters
 from zkhost.contract.from_rust.serde_traits import SerdeTraits, Traits
-from zkhost.contract.from_rust.source_crate import SourceCrate
 from zkhost.contract.from_rust.type_reader import TypeReader
 from zkhost.contract.item_model import Item, Module, Named, RustType, field_types, walk
 from zkhost.contract.naming import camel_case
@@ -117,7 +116,7 @@ class _Import:
         self.types = TypeReader(self.names, self)
         self._taken = set(self.declared.imports)
 
-    def ask(self, crates: Sequence[SourceCrate], files: frozenset[Path], only: frozenset[str]) -> None:
+    def ask(self, crates: Sequence[Crate], files: frozenset[Path], only: frozenset[str]) -> None:
         """Names all types asked for, in the order of their sources."""
         definitions = [
             d for c in crates for m in c.modules() for d in sorted(m.all_definitions(), key=lambda d: (d.file, d.line))
@@ -150,7 +149,7 @@ class _Import:
         except RefusalError as error:
             self._leave_out(definition, error)
 
-    def _problems(self, crate: SourceCrate, files: frozenset[Path]) -> None:
+    def _problems(self, crate: Crate, files: frozenset[Path]) -> None:
         for file, line, message in crate.problems:
             self._note(file, line, "?" if "not Rust" in message else "mod", message, left_out="not Rust" in message)
         for call in crate.macro_calls:

@@ -9,9 +9,8 @@ from typing import Literal
 
 from zkhost.contract.from_rust.attributes import Meta
 from zkhost.contract.from_rust.cfg import all_hold
-from zkhost.contract.from_rust.declarations import Definition, Module
+from zkhost.contract.from_rust.declarations import Crate, Definition, Module
 from zkhost.contract.from_rust.name_resolution import Foreign, Names
-from zkhost.contract.from_rust.source_crate import SourceCrate
 from zkhost.contract.from_rust.syntax_tree import path_segments
 
 How = Literal["derive", "repr", "text", "hand", "unknown"]
@@ -109,7 +108,7 @@ class SerdeTraits:
             return None if any(set(g.path) & _OTHER_DERIVES for g in globs) else _DERIVES[path]
         return None
 
-    def _read_impls(self, crate: SourceCrate) -> None:
+    def _read_impls(self, crate: Crate) -> None:
         for block in crate.impls:
             if block.trait is None:
                 continue

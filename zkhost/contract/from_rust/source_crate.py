@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost.contract.from_rust.attributes import Attributes, with_attributes
 from zkhost.contract.from_rust.cfg import Features, all_hold
-from zkhost.contract.from_rust.declarations import Definition, Dependency, Impl, MacroCall, Module, Use
+from zkhost.contract.from_rust.declarations import Crate, Definition, Dependency, Impl, MacroCall, Module, Use
 from zkhost.contract.from_rust.syntax_tree import line_of, name_of, parse, string_value, text_of
 from zkhost.contract.from_rust.use_paths import imported
 
@@ -27,7 +27,7 @@ _DECLARED = {
 }
 
 
-class SourceCrate:
+class SourceCrate(Crate):
     """One crate: its module tree, dependencies and features. Files are read when it is made."""
 
     def __init__(
@@ -40,16 +40,8 @@ class SourceCrate:
         manifest: Path | None = None,
         members: Sequence[Path] = (),
     ) -> None:
-        self.name, self.root_file, self.manifest = name, root, manifest
-        self.dependencies = dependencies or {}
-        self.features = features or Features()
-        self.impls: list[Impl] = []
-        self.macros: dict[str, str] = {}
-        self.macro_calls: list[MacroCall] = []
-        self.files: dict[Path, Module] = {}
-        self.problems: list[tuple[Path, int, str]] = []
         folder = root.parent if root else members[0].parent
-        self.root = Module(self, name, None, root or folder, folder)
+        super().__init__(name, root, manifest, folder, dependencies or {}, features or Features())
         if root:
             self._read_file(root, self.root)
         for file in members:
@@ -57,14 +49,6 @@ class SourceCrate:
             self._read_file(file, child)
             assert child.body is not None
             self._declare(Definition("mod", file.stem, self.root, file, child.body, Attributes(), child))
-
-    def modules(self) -> Iterator[Module]:
-        """All modules, parents first."""
-        todo = [self.root]
-        while todo:
-            here = todo.pop()
-            yield here
-            todo.extend(reversed(list(here.children())))
 
     def _declare(self, definition: Definition) -> None:
         module = definition.module

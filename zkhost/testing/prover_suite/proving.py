@@ -7,12 +7,14 @@ import time
 
 import pytest
 
-from zkhost import _shim
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import CancelledError, GuestExitError, GuestPanicError
-from zkhost.provers.interface import Progress, ProveInfo, Prover, ProverOpts
+from zkhost.image_id import compute_image_id
+from zkhost.provers.interface import Prover
+from zkhost.provers.options import ProveInfo, ProverOpts
 from zkhost.receipt.receipt import Receipt
+from zkhost.session import Phase, Progress
 from zkhost.testing.prover_suite.common import Guests, Suite, u32
 from zkhost.testing.prover_suite.load import factors
 
@@ -32,7 +34,7 @@ class ProvingSuite(Suite):
         return _proofs[type(self)]
 
     def test_the_receipt_verifies(self, proof: ProveInfo, guests: Guests) -> None:
-        image_id = _shim.call("image_id", {"program": guests["factors"]})["image_id"]
+        image_id = compute_image_id(guests["factors"])
         proof.receipt.verify(image_id, allow_fake=False)
         assert int.from_bytes(proof.receipt.journal.bytes, "little") == 391
         Receipt.from_bytes(proof.receipt.to_bytes()).verify(image_id, allow_fake=False)
@@ -61,7 +63,7 @@ class ProvingSuite(Suite):
             token.cancel()
 
         def on_progress(now: Progress) -> None:
-            if now.phase == "prove":
+            if now.phase is Phase.PROVE:
                 threading.Timer(1, cancel).start()
 
         with pytest.raises(CancelledError):

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from zkhost.contract.from_rust.check.manifest import loose_manifest, package_manifest
-from zkhost.contract.from_rust.declarations import Module
+from zkhost.contract.from_rust.check.scratch_manifest import loose_manifest, package_manifest
+from zkhost.contract.from_rust.declarations import Crate, Module
 from zkhost.contract.from_rust.name_resolution import PRELUDE
 from zkhost.contract.from_rust.rust_import import Origin
 from zkhost.contract.from_rust.scope import parameters
-from zkhost.contract.from_rust.source_crate import SourceCrate
 from zkhost.contract.from_rust.syntax_tree import line_of
 from zkhost.contract.from_rust.use_paths import imported
 
@@ -41,7 +40,7 @@ class Subject:
 class ScratchCrate:
     """Writes the copy of one crate into `folder`. What cannot be compiled here is taken out of it by `remove`."""
 
-    crate: SourceCrate
+    crate: Crate
     subjects: Sequence[Subject]
     folder: Path
     _inserted: dict[tuple[Path, int], int | None] = field(default_factory=dict)

@@ -15,10 +15,9 @@ from typing import Any, Literal
 from zkhost.codec import codec, describe, from_plain, to_plain
 from zkhost.contract.from_rust.check.sample_values import SampleValues, kinds
 from zkhost.contract.from_rust.check.scratch_crate import ScratchCrate, Subject
-from zkhost.contract.from_rust.declarations import Definition
+from zkhost.contract.from_rust.declarations import Crate, Definition
 from zkhost.contract.from_rust.python_module import PythonModule
 from zkhost.contract.from_rust.rust_import import Origin
-from zkhost.contract.from_rust.source_crate import SourceCrate
 from zkhost.contract.from_rust.syntax_tree import preorder, text_of
 from zkhost.contract.item_model import Item, Named
 from zkhost.errors import CodecError, ContractError
@@ -55,7 +54,7 @@ def check_types(
     """
     subjects = _subjects(made)
     verdicts: dict[int, Verdict] = {}
-    by_crate: dict[int, tuple[SourceCrate, list[Subject]]] = {}
+    by_crate: dict[int, tuple[Crate, list[Subject]]] = {}
     for subject in subjects:
         definition = subject.origin.definition
         if subject.origin.traits.de is None and _holds_references(definition):
@@ -124,7 +123,7 @@ def _build(
 def _cargo(
     folder: Path, features: Sequence[str] | None, target: Path
 ) -> tuple[Path | None, list[tuple[list[tuple[Path, int]], str]]]:
-    command = [os.environ.get("CARGO", "cargo"), "build", "--quiet", "--message-format=json", "--bin", "zkhost-check"]
+    command = ["cargo", "build", "--quiet", "--message-format=json", "--bin", "zkhost-check"]
     command += [f"--features={','.join(features)}"] if features else []
     environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "--cap-lints=allow"}
     try:
