@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
-    from zkhost.profile.tree_builder import build_profile as build_profile
     from zkhost.profile.cost_tree import Cycles as Cycles
     from zkhost.profile.cost_tree import FunctionCost as FunctionCost
     from zkhost.profile.cost_tree import Node as Node
@@ -22,14 +21,15 @@ if TYPE_CHECKING:
     from zkhost.profile.store import load_profile as load_profile
     from zkhost.profile.store import profile_from_plain as profile_from_plain
     from zkhost.profile.store import profile_to_plain as profile_to_plain
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.profile.tree_builder": "build_profile",
-        "zkhost.profile.cost_tree": "Cycles FunctionCost Node Profile RunFigures SegmentCost Source",
-        "zkhost.profile.pprof": "Pprof read_pprof",
-        "zkhost.profile.run": "ProfiledRun profile_run",
-        "zkhost.profile.store": "load_profile profile_from_plain profile_to_plain",
-    },
-)
+    from zkhost.profile.tree_builder import build_profile as build_profile
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.profile.tree_builder": "build_profile",
+            "zkhost.profile.cost_tree": "Cycles FunctionCost Node Profile RunFigures SegmentCost Source",
+            "zkhost.profile.pprof": "Pprof read_pprof",
+            "zkhost.profile.run": "ProfiledRun profile_run",
+            "zkhost.profile.store": "load_profile profile_from_plain profile_to_plain",
+        },
+    )
