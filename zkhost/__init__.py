@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from zkhost.receipt.policy import VerifyPolicy as VerifyPolicy
     from zkhost.receipt.receipt import DevModeWarning as DevModeWarning
     from zkhost.receipt.receipt import Receipt as Receipt
+    from zkhost.session import EcallCount as EcallCount
     from zkhost.session import ExitCode as ExitCode
     from zkhost.session import ExitKind as ExitKind
     from zkhost.session import Journal as Journal
@@ -90,7 +91,7 @@ else:
             "zkhost.receipt.file_format": "ReceiptFormat",
             "zkhost.receipt.policy": "VerifyPolicy",
             "zkhost.receipt.receipt": "DevModeWarning Receipt",
-            "zkhost.session": "ExitCode ExitKind Journal Phase Progress SegmentInfo SessionInfo SessionStats",
+            "zkhost.session": "EcallCount ExitCode ExitKind Journal Phase Progress SegmentInfo SessionInfo SessionStats",
         },
         packages="codec contract environment errors guest methods ml profile project provers receipt session testing",
     )

@@ -408,6 +408,10 @@ class FaultReason(enum.StrEnum):
 
     SEGMENT_LIMIT = "segment_limit"
     """What one instruction needs does not fit a segment of `segment_limit_po2`."""
+    MISSING_ASSUMPTION = "missing_assumption"
+    """The guest verifies another run (`env::verify`), and the environment has no assumption for it."""
+    UNSERVED = "unserved"
+    """The guest asks for a file descriptor, a channel or a system call that nothing serves."""
     MACHINE = "machine"
     """The guest did what the machine forbids."""
 

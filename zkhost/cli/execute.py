@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from zkhost.cli._guest_io import cycles_line, guest_and_env, guest_options
 from zkhost.cli._help import notes
 from zkhost.cli._journal import journal_json, journal_lines
+
+if TYPE_CHECKING:
+    from zkhost.session import EcallCount
 
 _EPILOG = notes(
     """
@@ -60,6 +65,8 @@ def execute(
             "paging_cycles": session.paging_cycles,
             "reserved_cycles": session.reserved_cycles,
             "segments": [{"index": s.index, "po2": s.po2, "cycles": s.cycles} for s in session.segments],
+            "ecalls": _plain(session.ecalls),
+            "syscalls": session.syscalls,
             "elapsed_s": session.elapsed_s,
         }
         click.echo(json.dumps(result, indent=2))
@@ -69,3 +76,7 @@ def execute(
         )
         click.echo(journal_lines(session.journal.bytes, contract))
     sys.exit(0 if session.exit_code.ok else 1)
+
+
+def _plain(counts: Mapping[str, EcallCount] | None) -> dict[str, dict[str, int]] | None:
+    return None if counts is None else {name: dataclasses.asdict(each) for name, each in counts.items()}

@@ -18,20 +18,24 @@ J = TypeVar("J")
 J_co = TypeVar("J_co", covariant=True)
 
 
-class ProvedGuest(Protocol[J_co]):
-    """What a run and a proof need of their Guest."""
+class ProvedProgram(Protocol[J_co]):
+    """The guest of a run or a proof, as zkhost.Guest is."""
+
+    program: bytes
+    name: str
 
     @property
-    def name(self) -> str: ...
-    @property
-    def image_id(self) -> ImageID: ...
-    def decode_journal(self, data: bytes, /) -> J_co: ...
+    def image_id(self) -> ImageID:
+        """What a receipt is verified against."""
+
+    def decode_journal(self, data: bytes) -> J_co:
+        """A journal as a value. Raises DecodeError, naming the field."""
 
 
 class Run(Generic[J]):
     """A run without a proof: what a guest would commit, and what that takes."""
 
-    def __init__(self, guest: ProvedGuest[J], session: SessionInfo) -> None:
+    def __init__(self, guest: ProvedProgram[J], session: SessionInfo) -> None:
         self.guest = guest
         self.session = session
 
@@ -56,7 +60,7 @@ class Run(Generic[J]):
 class Proof(Generic[J]):
     """A proof that a guest committed this journal. Call `verify` before believing a proof from elsewhere."""
 
-    def __init__(self, guest: ProvedGuest[J], info: ProveInfo) -> None:
+    def __init__(self, guest: ProvedProgram[J], info: ProveInfo) -> None:
         self.guest = guest
         self.info = info
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
-    from zkhost.provers.bonsai.prover import BonsaiProver as BonsaiProver
-    from zkhost.provers.bonsai.prover import BonsaiSession as BonsaiSession
+    from zkhost.provers.arguments import HasProgram as HasProgram
+    from zkhost.provers.arguments import HasTypedInput as HasTypedInput
+    from zkhost.provers.arguments import Program as Program
+    from zkhost.provers.bonsai.bonsai_prover import BonsaiProver as BonsaiProver
+    from zkhost.provers.bonsai.bonsai_prover import BonsaiSession as BonsaiSession
+    from zkhost.provers.bonsai.remote_settings import ApiKey as ApiKey
+    from zkhost.provers.bonsai.remote_settings import Settings as Settings
     from zkhost.provers.bonsai.retry import RetryPolicy as RetryPolicy
     from zkhost.provers.bonsai.session_store import SessionRecord as SessionRecord
     from zkhost.provers.bonsai.session_store import SessionStore as SessionStore
-    from zkhost.provers.bonsai.settings import ApiKey as ApiKey
-    from zkhost.provers.bonsai.settings import Settings as Settings
-    from zkhost.provers.dask.prover import DaskProver as DaskProver
+    from zkhost.provers.dask.dask_prover import DaskProver as DaskProver
     from zkhost.provers.ipc import IpcProver as IpcProver
     from zkhost.provers.local import LocalProver as LocalProver
-    from zkhost.provers.program import HasProgram as HasProgram
-    from zkhost.provers.program import HasTypedInput as HasTypedInput
-    from zkhost.provers.program import Program as Program
     from zkhost.provers.select import Choice as Choice
     from zkhost.provers.select import choose_executor as choose_executor
     from zkhost.provers.select import choose_prover as choose_prover
@@ -32,14 +32,14 @@ else:
     __all__, __getattr__, __dir__ = exports(
         __name__,
         {
-            "zkhost.provers.bonsai.prover": "BonsaiProver BonsaiSession",
+            "zkhost.provers.bonsai.bonsai_prover": "BonsaiProver BonsaiSession",
             "zkhost.provers.bonsai.retry": "RetryPolicy",
             "zkhost.provers.bonsai.session_store": "SessionRecord SessionStore",
-            "zkhost.provers.bonsai.settings": "ApiKey Settings",
-            "zkhost.provers.dask.prover": "DaskProver",
+            "zkhost.provers.bonsai.remote_settings": "ApiKey Settings",
+            "zkhost.provers.dask.dask_prover": "DaskProver",
             "zkhost.provers.ipc": "IpcProver",
             "zkhost.provers.local": "LocalProver",
-            "zkhost.provers.program": "HasProgram HasTypedInput Program",
+            "zkhost.provers.arguments": "HasProgram HasTypedInput Program",
             "zkhost.provers.select": "Choice choose_executor choose_prover",
             "zkhost.provers.storage.checkpoint": "CheckpointWarning",
             "zkhost.provers.storage.receipt_cache": "CacheEntry",
