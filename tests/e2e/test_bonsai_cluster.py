@@ -28,7 +28,7 @@ from zkhost.errors import (
     SessionLimitError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF
-from zkhost.provers.bonsai import ApiKey, BonsaiProver, RetryPolicy, Settings
+from zkhost.provers import ApiKey, BonsaiProver, RetryPolicy, Settings
 from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 
@@ -125,7 +125,7 @@ class TestSimulatedProof:
         code = (
             "import sys\n"
             "from zkhost.environment.executor_env import ExecutorEnv\n"
-            "from zkhost.provers.bonsai import BonsaiProver\n"
+            "from zkhost.provers import BonsaiProver\n"
             "env = ExecutorEnv.builder().write_slice(bytes.fromhex(sys.argv[1])).build()\n"
             "program = open(sys.argv[2], 'rb').read()\n"
             "print(BonsaiProver(url=sys.argv[3], key='any').submit(env, program).id)\n"

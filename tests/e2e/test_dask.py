@@ -28,7 +28,7 @@ from zkhost.errors import (
     ProverUnavailableError,
     RecursionUnavailableError,
 )
-from zkhost.provers.dask import DaskProver
+from zkhost.provers import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
 from zkhost.provers.dask.spread import OnJob, Spread
