@@ -86,7 +86,10 @@ def build_project(
     """
     output = output or _nowhere
     jobs = plan_build(project, options.guest, options.features)
-    container = Container(project, jobs, options, output) if options.docker else None
+    container = None
+    if options.docker:
+        locked = options.locked or options.check
+        container = Container(project, jobs, locked=locked, force=options.force, output=output)
     reports: list[tuple[Job, dict[str, Any]]] = []
     ids: dict[str, str] = {}
     for job in jobs:
