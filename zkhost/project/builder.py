@@ -20,6 +20,13 @@ from zkhost.project.shipped import guest_crates_folder
 
 Output = Callable[[bytes], object]
 
+_WITHOUT_EFFECT = {
+    "RISC0_BUILD_DEBUG": "guests are built in release mode; `zkhost profile` builds them with debug information",
+    "RISC0_GUEST_LOGFILE": "cargo's output goes to standard error",
+    "RISC0_RUST_SRC": "std comes with the toolchain, and ZKHOST_GUEST_TOOLCHAIN names another one",
+    "RISC0_SKIP_BUILD": "`zkhost build` builds what has changed",
+}
+
 
 @dataclass(frozen=True)
 class BuiltGuest:
@@ -59,12 +66,9 @@ def options_of_risc0(options: BuildOptions, say: Callable[[str], object]) -> Bui
 
     `say` takes a line about each that is set and has no effect here.
     """
-    if _config.get("RISC0_RUST_SRC"):
-        say("RISC0_RUST_SRC has no effect: std comes with the toolchain; ZKHOST_GUEST_TOOLCHAIN names another one")
-    if _config.get("RISC0_BUILD_DEBUG") == "1":
-        say(
-            "RISC0_BUILD_DEBUG has no effect: guests are built in release mode, and by `zkhost profile` with debug information"
-        )
+    for name, why in _WITHOUT_EFFECT.items():
+        if _config.get(name):
+            say(f"{name} has no effect: {why}")
     return replace(
         options,
         locked=options.locked or _config.get("RISC0_BUILD_LOCKED") is not None,

@@ -149,11 +149,10 @@ def _by_layout(folder: Path, settings: ProjectSettings) -> GuestProject | None:
 
 
 def _methods_crates(folder: Path, manifest: Manifest) -> list[Manifest]:
-    """The methods crates of a folder: itself if it is one, and else methods/ and those of its workspace."""
-    if manifest.methods:
-        return [manifest]
-    found = (read_manifest(each) for each in (folder / "methods", *manifest.members()))
-    return list({crate.folder: crate for crate in found if crate.methods}.values())
+    """The methods crates of a folder: itself, methods/, and the members of its workspace."""
+    members = [read_manifest(each) for each in manifest.members()]
+    beside = [] if manifest.methods else [read_manifest(folder / "methods")]
+    return list({crate.folder: crate for crate in (manifest, *beside, *members) if crate.methods}.values())
 
 
 def _guests_of(workspace: Manifest) -> Iterator[GuestPackage]:

@@ -133,11 +133,7 @@ pub(crate) fn source_digest(
 }
 
 /// The files of the project that a build reads: manifests, lock file, sources, and what those include.
-pub(crate) fn sources(
-    project: &Project,
-    target: &Path,
-    excluded: &[PathBuf],
-) -> BTreeSet<PathBuf> {
+pub(crate) fn sources(project: &Project, target: &Path, excluded: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut paths = BTreeSet::from([project.workspace.join("Cargo.lock")]);
     paths.insert(project.workspace.join("Cargo.toml"));
     for package in &project.local {

@@ -127,7 +127,11 @@ mod tests {
                 paths.output(part).unwrap();
             }
             paths.finish().unwrap();
-            assert_eq!(String::from_utf8(shown.0).unwrap(), expected, "in parts of {size}");
+            assert_eq!(
+                String::from_utf8(shown.0).unwrap(),
+                expected,
+                "in parts of {size}"
+            );
         }
     }
 }
