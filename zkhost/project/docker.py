@@ -1,4 +1,4 @@
-"""Builds guests in RISC Zero's own container image, for image IDs that anybody can make again.
+"""Builds of guests in RISC Zero's own container image, whose image IDs can be reproduced on any machine.
 
 The Dockerfiles are written whether or not an engine runs here, so that they can be built elsewhere.
 """
@@ -77,7 +77,8 @@ class Container:
         self._say(" ".join(command))
         if subprocess.run(command, check=False).returncode != 0:
             raise BuildError(
-                f"{Path(self._engine).name} could not build {recipe.dockerfile}", hint="its own output, above, says why"
+                f"{Path(self._engine).name} could not build {recipe.dockerfile}",
+                hint="the reason is in its own output, above",
             )
         return {
             "package": described["package"],
@@ -96,7 +97,9 @@ class Container:
 def _guest(out: Path, name: str) -> dict[str, Any]:
     elf, program = out / name, out / f"{name}.bin"
     if not elf.is_file():
-        raise BuildError(f"the container left no program {name} in {out}", hint="its own output, above, says why")
+        raise BuildError(
+            f"the container left no program {name} in {out}", hint="the reason is in its own output, above"
+        )
     reply = _shim.call("program_binary", {"elf": elf.read_bytes()})
     program.write_bytes(reply["program"])
     image_id = bytes(reply["image_id"]).hex()

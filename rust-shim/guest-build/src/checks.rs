@@ -1,4 +1,4 @@
-//! What zkhost does not build, told by name before anything is compiled.
+//! What zkhost refuses to build, by name and before anything is compiled.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Whether the last build still holds, told from files and variables alone, without asking cargo or rustc.
+//! Whether the last build still holds, judged by files and variables alone, without asking cargo or rustc.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
