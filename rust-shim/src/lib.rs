@@ -286,14 +286,5 @@ pub unsafe extern "C" fn zkhost_codec(
 ) -> *mut std::ffi::c_void {
     keep_freed_memory();
     // SAFETY: by this function's contract.
-    unsafe {
-        native_codec::functions(
-            functions,
-            objects,
-            description,
-            packed,
-            reference,
-            large,
-        )
-    }
+    unsafe { native_codec::functions(functions, objects, description, packed, reference, large) }
 }
