@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from zkhost.executor_env import ExecutorEnv
-from zkhost.provers.base import ProveInfo
+from zkhost.environment.executor_env import ExecutorEnv
+from zkhost.provers.interface import ProveInfo
 from zkhost.provers.local import LocalProver
 from zkhost.testing.prover_suite import build_guests
 

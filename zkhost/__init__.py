@@ -10,59 +10,59 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken as CancelToken
-    from zkhost.cache import ReceiptCache as ReceiptCache
-    from zkhost.claim import ReceiptKind as ReceiptKind
     from zkhost.contract.declare import Contract as Contract
+    from zkhost.environment.executor_env import Assumption as Assumption
+    from zkhost.environment.executor_env import ExecutorEnv as ExecutorEnv
     from zkhost.errors import ZkhostError as ZkhostError
-    from zkhost.estimates import Estimate as Estimate
-    from zkhost.estimates import estimate as estimate
-    from zkhost.executor_env import Assumption as Assumption
-    from zkhost.executor_env import ExecutorEnv as ExecutorEnv
-    from zkhost.image_id import ImageID as ImageID
-    from zkhost.image_id import image_id_hex as image_id_hex
-    from zkhost.image_id import parse_image_id as parse_image_id
-    from zkhost.loading import load as load
-    from zkhost.policy import VerifyPolicy as VerifyPolicy
-    from zkhost.program import Guest as Guest
-    from zkhost.provers.base import Executor as Executor
-    from zkhost.provers.base import Progress as Progress
-    from zkhost.provers.base import ProveInfo as ProveInfo
-    from zkhost.provers.base import Prover as Prover
-    from zkhost.provers.base import ProverInfo as ProverInfo
-    from zkhost.provers.base import ProverOpts as ProverOpts
+    from zkhost.guest.guest import Guest as Guest
+    from zkhost.project.loading import load as load
+    from zkhost.provers.interface import Executor as Executor
+    from zkhost.provers.interface import Progress as Progress
+    from zkhost.provers.interface import ProveInfo as ProveInfo
+    from zkhost.provers.interface import Prover as Prover
+    from zkhost.provers.interface import ProverInfo as ProverInfo
+    from zkhost.provers.interface import ProverOpts as ProverOpts
+    from zkhost.provers.planning.estimate import Estimate as Estimate
+    from zkhost.provers.planning.estimate import estimate as estimate
     from zkhost.provers.select import default_executor as default_executor
     from zkhost.provers.select import default_prover as default_prover
-    from zkhost.receipt import Receipt as Receipt
+    from zkhost.provers.storage.receipt_cache import ReceiptCache as ReceiptCache
+    from zkhost.receipt.claim import ReceiptKind as ReceiptKind
+    from zkhost.receipt.image_id import ImageID as ImageID
+    from zkhost.receipt.image_id import image_id_hex as image_id_hex
+    from zkhost.receipt.image_id import parse_image_id as parse_image_id
+    from zkhost.receipt.policy import VerifyPolicy as VerifyPolicy
+    from zkhost.receipt.receipt import Receipt as Receipt
     from zkhost.session import Journal as Journal
     from zkhost.session import SessionInfo as SessionInfo
 
 _WHERE: dict[str, str] = {
-    "Assumption": "zkhost.executor_env",
+    "Assumption": "zkhost.environment.executor_env",
     "CancelToken": "zkhost._shim",
     "Contract": "zkhost.contract.declare",
-    "Estimate": "zkhost.estimates",
-    "Executor": "zkhost.provers.base",
-    "ExecutorEnv": "zkhost.executor_env",
-    "Guest": "zkhost.program",
-    "ImageID": "zkhost.image_id",
+    "Estimate": "zkhost.provers.planning.estimate",
+    "Executor": "zkhost.provers.interface",
+    "ExecutorEnv": "zkhost.environment.executor_env",
+    "Guest": "zkhost.guest.guest",
+    "ImageID": "zkhost.receipt.image_id",
     "Journal": "zkhost.session",
-    "Progress": "zkhost.provers.base",
-    "ProveInfo": "zkhost.provers.base",
-    "Prover": "zkhost.provers.base",
-    "ProverInfo": "zkhost.provers.base",
-    "ProverOpts": "zkhost.provers.base",
-    "Receipt": "zkhost.receipt",
-    "ReceiptCache": "zkhost.cache",
-    "ReceiptKind": "zkhost.claim",
+    "Progress": "zkhost.provers.interface",
+    "ProveInfo": "zkhost.provers.interface",
+    "Prover": "zkhost.provers.interface",
+    "ProverInfo": "zkhost.provers.interface",
+    "ProverOpts": "zkhost.provers.interface",
+    "Receipt": "zkhost.receipt.receipt",
+    "ReceiptCache": "zkhost.provers.storage.receipt_cache",
+    "ReceiptKind": "zkhost.receipt.claim",
     "SessionInfo": "zkhost.session",
-    "VerifyPolicy": "zkhost.policy",
+    "VerifyPolicy": "zkhost.receipt.policy",
     "ZkhostError": "zkhost.errors",
     "default_executor": "zkhost.provers.select",
     "default_prover": "zkhost.provers.select",
-    "estimate": "zkhost.estimates",
-    "image_id_hex": "zkhost.image_id",
-    "load": "zkhost.loading",
-    "parse_image_id": "zkhost.image_id",
+    "estimate": "zkhost.provers.planning.estimate",
+    "image_id_hex": "zkhost.receipt.image_id",
+    "load": "zkhost.project.loading",
+    "parse_image_id": "zkhost.receipt.image_id",
 }
 
 __all__ = [

@@ -17,6 +17,12 @@
     │       └── ContractDriftError     the guest was built with other types than the host has
     ├── ScaffoldError                  bad project name, existing folder, missing template
     ├── ProfileError                   a profile that cannot be read, or that a run did not write
+    ├── ModelError                     something is wrong with a model, or with what it was given
+    │   ├── ModelFormatError           not a model file, a truncated one, or one that contradicts itself
+    │   ├── UnsupportedModelError      an operator, attribute or form that is not taken, named with its node
+    │   ├── ModelInputError            an input array of another name, dtype or shape
+    │   ├── InferenceError             the model has no result on this input
+    │   └── ModelMismatchError         two computations of the model differ: the first layer and element
     ├── GuestError                     the guest, or what it was given, made the run end badly
     │   ├── InvalidProgramError        not a program binary this risc0 runs
     │   ├── GuestPanicError            the guest panicked
@@ -168,6 +174,45 @@ class ScaffoldError(ZkhostError):
 
 class ProfileError(ZkhostError):
     """A profile cannot be read, or the run that should have written it did not."""
+
+
+class ModelError(ZkhostError):
+    """Something is wrong with a model, or with what it was given.
+
+    Where it is about one operator: `node` its name in the file, `operator` with its domain, `opset` of that domain,
+    `expected` what would be taken. Empty, or 0, elsewhere.
+    """
+
+    node: str = ""
+    operator: str = ""
+    opset: int = 0
+    expected: str = ""
+
+
+class ModelFormatError(ModelError):
+    """Not a model file, a truncated one, or one that contradicts itself."""
+
+
+class UnsupportedModelError(ModelError):
+    """An operator, attribute, shape or form that is not taken."""
+
+
+class ModelInputError(ModelError, ValueError):
+    """An input array has another name, dtype or shape than the model's input."""
+
+
+class InferenceError(ModelError):
+    """The model has no result on this input: a sum leaves int32, an index is outside its table, a NaN is quantised."""
+
+
+class ModelMismatchError(ModelError):
+    """Two computations of the model differ: `node`, `tensor`, `index` (flat), `left` and `right` there, `differing`."""
+
+    tensor: str = ""
+    index: int = 0
+    left: float = 0
+    right: float = 0
+    differing: int = 0
 
 
 class GuestError(ZkhostError):

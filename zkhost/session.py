@@ -111,9 +111,9 @@ class SessionInfo:
         return f"<SessionInfo {self.exit_code}, {self.journal!r}, {took}>"
 
     def _repr_html_(self) -> str:
-        from zkhost import _html
+        from zkhost import _notebook
 
-        return _html.session(self)
+        return _notebook.session(self)
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> SessionInfo:

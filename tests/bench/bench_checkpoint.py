@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from zkhost import _shim
-from zkhost.checkpoint import Piece, SegmentStore
-from zkhost.executor_env import ExecutorEnv
-from zkhost.provers import _kept, _segments
-from zkhost.provers._bench import LocalBench
-from zkhost.provers._isolated import IsolatedBench
-from zkhost.provers.base import ProveInfo, ProverOpts
+from zkhost.environment.executor_env import ExecutorEnv
+from zkhost.provers.engine import resumable, segments
+from zkhost.provers.engine.isolated import IsolatedBench
+from zkhost.provers.engine.workbench import LocalBench
+from zkhost.provers.interface import ProveInfo, ProverOpts
 from zkhost.provers.local import LocalProver
+from zkhost.provers.storage.checkpoint import Piece, SegmentStore
 
 
 class Recorder(LocalBench):
@@ -64,9 +64,9 @@ def prove(bench: LocalBench, env: ExecutorEnv, program: bytes, checkpoint: Path)
     opts = ProverOpts()
 
     def work(env: ExecutorEnv, store: SegmentStore) -> Any:
-        return _segments.Run(bench, env, program, opts, store).prove()
+        return segments.Run(bench, env, program, opts, store).prove()
 
-    return _kept.prove(work, LocalProver().info, env, program, opts, checkpoint=checkpoint)
+    return resumable.prove(work, LocalProver().info, env, program, opts, checkpoint=checkpoint)
 
 
 def drive(args: argparse.Namespace) -> None:

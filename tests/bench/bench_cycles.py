@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from zkhost.codec import F32, I32, U8, U32, U64, Array, SerdeBytes, WireFormat, encode
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.local import LocalProver
 
 ROOT = Path(__file__).parents[2]

@@ -28,13 +28,13 @@ import dask
 from distributed import Client, LocalCluster
 
 from zkhost._shim import CancelToken
-from zkhost.checkpoint import SegmentStore
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.dask import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
 from zkhost.provers.dask.spread import OnPiece, Spread
 from zkhost.provers.local import LocalProver
+from zkhost.provers.storage.checkpoint import SegmentStore
 
 
 def asleep(operation: str, inputs: Sequence[bytes]) -> bytes:

@@ -20,9 +20,9 @@ from pathlib import Path
 def child(program: str, po2: int) -> None:
     """Proves the biggest segment of a run whose segments are at most 2**po2."""
     from zkhost._shim import CancelToken
-    from zkhost.checkpoint import SegmentStore
-    from zkhost.executor_env import ExecutorEnv
-    from zkhost.provers._bench import LocalBench
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.engine.workbench import LocalBench
+    from zkhost.provers.storage.checkpoint import SegmentStore
 
     cycles = max(1000, 2**po2 - 26_000)
     builder = ExecutorEnv.builder().write_slice(cycles.to_bytes(8, "little")).segment_limit_po2(max(po2, 14))

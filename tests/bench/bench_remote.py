@@ -31,12 +31,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 from r0vm_cluster import Cluster, find_r0vm
 
 from zkhost import _shim
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import FakeReceiptError
-from zkhost.executor_env import ExecutorEnv
 from zkhost.methods import FACTORS_ELF
-from zkhost.provers.base import Progress
 from zkhost.provers.bonsai import ApiKey, AsyncBonsaiProver, BonsaiProver, Settings
 from zkhost.provers.bonsai.pace import Pace
+from zkhost.provers.interface import Progress
 
 AIM_MB = 150
 

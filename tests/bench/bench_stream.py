@@ -22,9 +22,9 @@ from typing import Any
 
 def child(program: str, cycles: int) -> None:
     """One run with zkhost: every segment is written, hashed and noted, as for a proof."""
-    from zkhost.checkpoint import SegmentStore
-    from zkhost.executor_env import ExecutorEnv
-    from zkhost.provers._bench import LocalBench
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.engine.workbench import LocalBench
+    from zkhost.provers.storage.checkpoint import SegmentStore
 
     env = ExecutorEnv.builder().write_slice(cycles.to_bytes(8, "little")).build()
     with SegmentStore.temporary() as store:

@@ -19,7 +19,7 @@ import pytest
 from r0vm_cluster import Cluster, find_r0vm
 
 from zkhost import _shim
-from zkhost.claim import ReceiptKind
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     DeadlineError,
     FakeReceiptError,
@@ -27,10 +27,10 @@ from zkhost.errors import (
     RemoteUnavailableError,
     SessionLimitError,
 )
-from zkhost.executor_env import ExecutorEnv
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF
-from zkhost.provers.base import ProverOpts
 from zkhost.provers.bonsai import ApiKey, AsyncBonsaiProver, BonsaiProver, RetryPolicy, Settings
+from zkhost.provers.interface import ProverOpts
+from zkhost.receipt.claim import ReceiptKind
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +124,7 @@ class TestSimulatedProof:
         """A process starts a session and is gone; the id it printed is enough here."""
         code = (
             "import sys\n"
-            "from zkhost.executor_env import ExecutorEnv\n"
+            "from zkhost.environment.executor_env import ExecutorEnv\n"
             "from zkhost.provers.bonsai import BonsaiProver\n"
             "env = ExecutorEnv.builder().write_slice(bytes.fromhex(sys.argv[1])).build()\n"
             "program = open(sys.argv[2], 'rb').read()\n"

@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from zkhost._shim import CancelToken
 from zkhost.cli.main import cli
 from zkhost.errors import CancelledError, CargoError, DriftError, GuestNotFoundError
-from zkhost.guest.build import BuildOptions, BuiltGuest, build_project
-from zkhost.guest.discover import find_project
+from zkhost.project.builder import BuildOptions, BuiltGuest, build_project
+from zkhost.project.discover import find_project
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 from zkhost.cli.main import cli
 from zkhost.errors import GuestPanicError
-from zkhost.provers import _kept
-from zkhost.provers.base import ProveInfo, ProverOpts
+from zkhost.provers.engine import resumable
+from zkhost.provers.interface import ProveInfo, ProverOpts
 from zkhost.provers.local import LocalProver
-from zkhost.receipt import Receipt
+from zkhost.receipt.receipt import Receipt
 
 OPTS = ProverOpts()
 
@@ -29,11 +29,11 @@ def test_map_resumes_from_the_cache(guests: Mapping[str, bytes], proof: ProveInf
     program = guests["factors"]
     inputs = [factors(17, 23), b"too short", factors(3, 5)]
     cache = tmp_path / "cache"
-    known = _kept.open_cache(cache)
-    from zkhost.executor_env import ExecutorEnv
+    known = resumable.open_cache(cache)
+    from zkhost.environment.executor_env import ExecutorEnv
 
     env = ExecutorEnv.builder().write_slice(inputs[0]).build()
-    known.put(_kept.request_key(env, program, OPTS), proof.receipt, proof.stats)
+    known.put(resumable.request_key(env, program, OPTS), proof.receipt, proof.stats)
 
     first = list(LocalProver().map(program, inputs, cache=cache))
     assert [result.info.prover.name if result.info else None for result in first] == ["cache", None, "local"]
@@ -81,7 +81,7 @@ def test_a_bad_line_is_named(line: str, said: str, tmp_path: Path) -> None:
     import click
 
     from zkhost.cli._inputs import read_inputs
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
 
     (tmp_path / "in.jsonl").write_text("{}\n" + line)
     with pytest.raises(click.ClickException, match=r"line 2: .*" + said):

@@ -13,14 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from zkhost import _shim
-from zkhost.cache import ReceiptCache
 from zkhost.cli.main import cli
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import FakeReceiptError, ImageIDMismatchError
-from zkhost.executor_env import ExecutorEnv
-from zkhost.provers import _kept
-from zkhost.provers.base import ProveInfo, ProverInfo, ProverOpts, SessionStats
+from zkhost.provers.engine import resumable
+from zkhost.provers.interface import ProveInfo, ProverInfo, ProverOpts, SessionStats
 from zkhost.provers.local import LocalProver
-from zkhost.receipt import Receipt
+from zkhost.provers.storage.receipt_cache import ReceiptCache
+from zkhost.receipt.receipt import Receipt
 
 RECEIPT = Path(__file__).parents[1] / "unit" / "receipt" / "factors.bincode"
 STATS = SessionStats(1, 2, 3, 4, 5)
@@ -30,7 +30,7 @@ OPTS = ProverOpts()
 @pytest.fixture
 def kept(tmp_path: Path) -> tuple[ReceiptCache, Any]:
     """A cache with a real receipt, and its key."""
-    from zkhost.request_key import RequestKey
+    from zkhost.provers.storage.request_key import RequestKey
 
     receipt = Receipt.load(RECEIPT)
     assert receipt.claim is not None
@@ -58,7 +58,7 @@ def test_a_real_receipt_is_kept_and_verified_at_each_hit(kept: tuple[ReceiptCach
 
 
 def test_another_programs_receipt_is_not_kept(tmp_path: Path) -> None:
-    from zkhost.request_key import RequestKey
+    from zkhost.provers.storage.request_key import RequestKey
 
     key = RequestKey.of({}, image_id=bytes(32), receipt_kind="composite", risc0_version="3.0.6")
     with pytest.raises(ImageIDMismatchError):
@@ -104,7 +104,7 @@ def test_dev_mode_neither_fills_nor_uses_a_cache(
 def test_the_second_time_costs_nothing(guests: Mapping[str, bytes], proof: ProveInfo, tmp_path: Path) -> None:
     cache = ReceiptCache(tmp_path)
     env = ExecutorEnv.builder().write_slice((17).to_bytes(8, "little") + (23).to_bytes(8, "little")).build()
-    cache.put(_kept.request_key(env, guests["factors"], OPTS), proof.receipt, proof.stats)
+    cache.put(resumable.request_key(env, guests["factors"], OPTS), proof.receipt, proof.stats)
     start = time.monotonic()
     info = LocalProver().prove(env, guests["factors"], cache=cache)
     assert time.monotonic() - start < proof.elapsed_s / 2

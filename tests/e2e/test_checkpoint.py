@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from zkhost._shim import CancelToken
-from zkhost.checkpoint import CheckpointWarning, SegmentStore
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import OutOfMemoryError, WorkerLostError
-from zkhost.executor_env import ExecutorEnv
-from zkhost.image_id import image_id_bytes
-from zkhost.provers import _kept, _segments
-from zkhost.provers._bench import LocalBench
-from zkhost.provers._isolated import IsolatedBench
-from zkhost.provers.base import Progress, ProverOpts
+from zkhost.provers.engine import resumable, segments
+from zkhost.provers.engine.isolated import IsolatedBench
+from zkhost.provers.engine.workbench import LocalBench
+from zkhost.provers.interface import Progress, ProverOpts
 from zkhost.provers.local import LocalProver
+from zkhost.provers.storage.checkpoint import CheckpointWarning, SegmentStore
+from zkhost.receipt.image_id import image_id_bytes
 
 ROOT = Path(__file__).parents[2]
 # Seven small segments.
@@ -32,7 +32,7 @@ ENV = ExecutorEnv.builder().write_slice((1000).to_bytes(8, "little")).segment_li
 PROVE = """
 import sys
 from pathlib import Path
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.local import LocalProver
 
 env = ExecutorEnv.builder().write_slice((1000).to_bytes(8, "little")).segment_limit_po2(14).build()
@@ -103,7 +103,7 @@ def test_a_child_without_memory_is_known_as_such(guests: Mapping[str, bytes]) ->
 
 @pytest.mark.slow
 def test_a_child_that_keeps_dying_is_given_up(guests: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkhost.provers._isolated._START", "import os; os.kill(os.getpid(), 11)")
+    monkeypatch.setattr("zkhost.provers.engine.isolated._START", "import os; os.kill(os.getpid(), 11)")
     with SegmentStore.temporary() as store, IsolatedBench() as bench:
         _pieces(store, ENV, guests["burn"])
         with pytest.raises(WorkerLostError, match="died 3 times: it ended with signal SIGSEGV"):
@@ -132,10 +132,10 @@ def test_out_of_memory_takes_smaller_segments_down_to_the_smallest(guests: Mappi
     env = ExecutorEnv.builder().write_slice((100_000).to_bytes(8, "little")).segment_limit_po2(18).build()
 
     def work(env: ExecutorEnv, store: SegmentStore) -> Any:
-        return _segments.Run(bench, env, guests["burn"], ProverOpts(), store).prove()
+        return segments.Run(bench, env, guests["burn"], ProverOpts(), store).prove()
 
     def prove() -> None:
-        _kept.prove(work, LocalProver().info, env, guests["burn"], ProverOpts(), checkpoint=tmp_path / "c")
+        resumable.prove(work, LocalProver().info, env, guests["burn"], ProverOpts(), checkpoint=tmp_path / "c")
 
     with (
         pytest.warns(CheckpointWarning, match="out of memory") as told,

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from r0vm_cluster import find_r0vm, free_port
 
-from zkhost.cluster import Plan
-from zkhost.cluster_units import commands, compose, systemd
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ReceiptError
-from zkhost.executor_env import ExecutorEnv
 from zkhost.provers.bonsai import BonsaiProver
+from zkhost.provers.cluster.plan import Plan
+from zkhost.provers.cluster.units import commands, compose, systemd
 
 ROOT = Path(__file__).parents[2]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

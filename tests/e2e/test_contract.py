@@ -17,11 +17,11 @@ import zkhost
 from zkhost.codec import U32, U64
 from zkhost.contract import Contract
 from zkhost.contract.fingerprint import find_contracts
-from zkhost.contract.project import load_contracts
 from zkhost.contract.rust_of import text_of
 from zkhost.errors import CancelledError, ContractDriftError, EncodeError, GuestNotFoundError, GuestPanicError
-from zkhost.guest.build import build_project
-from zkhost.guest.discover import find_project
+from zkhost.project.builder import build_project
+from zkhost.project.contracts import load_contracts
+from zkhost.project.discover import find_project
 from zkhost.testing import strategy
 
 PROJECT = Path(__file__).with_name("contract_project")
@@ -162,7 +162,7 @@ def dev_mode(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("dev_mode")
-@pytest.mark.filterwarnings("ignore::zkhost.receipt.DevModeWarning")
+@pytest.mark.filterwarnings("ignore::zkhost.receipt.receipt.DevModeWarning")
 def test_a_proof_of_dev_mode_is_typed_and_refused_where_it_must_be() -> None:
     async def prove() -> Any:
         return await (await guest("sum").aprove([4, 5])).averify()

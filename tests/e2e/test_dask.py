@@ -20,7 +20,7 @@ from distributed import Client, LocalCluster
 
 from zkhost import _shim
 from zkhost._shim import CancelToken
-from zkhost.checkpoint import SegmentStore
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     CancelledError,
     ConfigError,
@@ -28,13 +28,13 @@ from zkhost.errors import (
     ProverUnavailableError,
     RecursionUnavailableError,
 )
-from zkhost.executor_env import ExecutorEnv
-from zkhost.provers.base import ProverOpts
 from zkhost.provers.dask import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
 from zkhost.provers.dask.spread import OnPiece, Spread
+from zkhost.provers.interface import ProverOpts
 from zkhost.provers.select import default_prover
+from zkhost.provers.storage.checkpoint import SegmentStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 cloudpickle.register_pickle_by_value(sys.modules[__name__])

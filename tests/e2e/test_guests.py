@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.property.schemas import typed_values
 from zkhost.codec import U32, U64, encode
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import GuestPanicError
-from zkhost.executor_env import ExecutorEnv
 from zkhost.provers.local import LocalProver
 from zkhost.testing import EchoGuest, TypedGuest, check_value
 

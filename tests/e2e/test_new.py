@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zkhost.scaffold import list_templates
+from zkhost.project.scaffold import list_templates
 
 ROOT = Path(__file__).parents[2]
 ZKHOST = [sys.executable, "-c", "from zkhost.cli.main import main; main()"]

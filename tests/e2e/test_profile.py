@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from zkhost.cli.main import cli
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.profile import load_profile
 from zkhost.profile.run import profile_run
 from zkhost.provers.local import LocalProver

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
-from zkhost.claim import ReceiptKind
 from zkhost.codec import U64
-from zkhost.executor_env import Assumption, ExecutorEnv
-from zkhost.provers.base import Progress, ProveInfo, ProverOpts
+from zkhost.environment.executor_env import Assumption, ExecutorEnv
+from zkhost.provers.interface import Progress, ProveInfo, ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
-from zkhost.receipt import DevModeWarning, Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import DevModeWarning, Receipt
 
 pytestmark = pytest.mark.prove
 
@@ -150,7 +150,7 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
 PROVE = """
 import sys
 from zkhost.codec import U64
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.local import LocalProver
 env = ExecutorEnv.builder().write_slice(bytes([17] + [0] * 7 + [23] + [0] * 7)).build()
 program = sys.stdin.buffer.read()

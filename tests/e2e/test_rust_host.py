@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from zkhost.claim import ReceiptKind
 from zkhost.methods import FACTORS_ID, FACTORS_PATH
-from zkhost.provers.base import ProveInfo
-from zkhost.receipt import Receipt
+from zkhost.provers.interface import ProveInfo
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
 
 ROOT = Path(__file__).parents[2]
 BUILD = '. tools/env.sh && cargo build --release --locked --quiet -p zkhost-bench-host && echo "$CARGO_TARGET_DIR"'

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from zkhost.estimates import Estimate, Option
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.planning.estimate import Estimate, Option
 
 
 def show_estimate(binary: bytes, env: ExecutorEnv, *, as_json: bool) -> None:
     """Executes, and prints the estimate as JSON or in words."""
-    from zkhost.estimates import estimate
+    from zkhost.provers.planning.estimate import estimate
 
     found = estimate(binary, env)
     if as_json:

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from zkhost.contract.declare import Contract
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,12 +46,12 @@ def read_guest(target: Path, guest_name: str | None = None) -> tuple[bytes, Cont
 
     Raises ContractDriftError for one that was built before the project's contract changed.
     """
-    from zkhost.guest.binary import read_program_file
+    from zkhost.guest.program_file import read_program_file
 
     if not target.is_dir():
         return read_program_file(target), None
-    from zkhost.contract.project import built_contract
-    from zkhost.guest.programs import find_program
+    from zkhost.project.contracts import built_contract
+    from zkhost.project.programs import find_program
 
     guest, file, root = find_program(target, guest_name)
     program = read_program_file(file)
@@ -72,7 +72,7 @@ def build_env(
     **_: object,
 ) -> ExecutorEnv:
     """The guest's environment from the options. Its stdout goes to this command's stderr: stdout is for results."""
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
 
     builder = ExecutorEnv.builder().args(list(args)).stdout(sys.stderr.buffer)
     if input_file:

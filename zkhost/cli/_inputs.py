@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from zkhost.bulk import MapResult
-    from zkhost.executor_env import ExecutorEnv
-    from zkhost.provers.base import ProverOpts
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.batch import MapResult
+    from zkhost.provers.interface import ProverOpts
 
 _FIELDS = {"text", "hex", "base64", "file", "args", "env"}
 

@@ -25,7 +25,7 @@ def given_contract(file: Path | None, guest_name: str | None) -> Contract[Any, A
     """The contract that --contract names."""
     if file is None:
         return None
-    from zkhost.contract.project import find_guests_contract
+    from zkhost.project.contracts import find_guests_contract
 
     return find_guests_contract(file, guest_name)
 

@@ -55,9 +55,9 @@ def build(
     The project's contract.py, if it declares one, is written into the guest first, as `zkhost codegen` does; with
     --check it must have been.
     """
-    from zkhost.contract.project import update_contract
-    from zkhost.guest.build import BuildOptions, build_project
-    from zkhost.guest.discover import find_project
+    from zkhost.project.builder import BuildOptions, build_project
+    from zkhost.project.contracts import update_contract
+    from zkhost.project.discover import find_project
 
     started = time.perf_counter()
     project = find_project(path)
@@ -89,9 +89,9 @@ def build(
 
 
 def _docker(path: Path, guest: str | None, features: tuple[str, ...], as_json: bool) -> None:
-    from zkhost.guest.discover import find_project
-    from zkhost.guest.docker import docker_build, find_engine, write_dockerfile
-    from zkhost.guest.methods import write_methods
+    from zkhost.project.discover import find_project
+    from zkhost.project.docker import docker_build, find_engine, write_dockerfile
+    from zkhost.project.methods_module import write_methods
 
     project = find_project(path)
     packages = project.packages if guest is None else project.owners(guest)

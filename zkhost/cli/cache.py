@@ -42,7 +42,7 @@ def cache() -> None:
 @_JSON
 def ls(folder: Path, as_json: bool) -> None:
     """List the receipts, the last used first: key, image ID, kind, size, last use."""
-    from zkhost.cache import ReceiptCache
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
 
     entries = ReceiptCache(folder).entries()
     if as_json:
@@ -72,7 +72,7 @@ def ls(folder: Path, as_json: bool) -> None:
 @_JSON
 def rm(folder: Path, keys: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Remove receipts by their keys, or the first digits of them, as `ls` shows."""
-    from zkhost.cache import ReceiptCache
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
 
     if bool(keys) == everything:
         raise click.UsageError("name keys, or --all")
@@ -101,7 +101,7 @@ def rm(folder: Path, keys: tuple[str, ...], everything: bool, as_json: bool) -> 
 @_JSON
 def verify(folder: Path, remove: bool, as_json: bool) -> None:
     """Verify every receipt, each for the program it was proved for."""
-    from zkhost.cache import ReceiptCache
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
 
     store, wrong, count = ReceiptCache(folder), [], 0
     for entry, fault in store.check():

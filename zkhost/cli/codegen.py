@@ -30,7 +30,7 @@ def codegen(path: Path, check: bool, as_json: bool) -> None:
     PATH is the project's folder or the contract file; without it, contract.py is looked for here and in the folders
     above. Each guest package gets src/contract.rs, and in its Cargo.toml the crates that this needs. `zkhost build` does the same when the contract changed.
     """
-    from zkhost.contract.project import codegen as write
+    from zkhost.project.contracts import codegen as write
 
     written = write(path, check=check)
     if as_json:

@@ -127,7 +127,7 @@ def _r0vm() -> Finding:
 
 
 def _toolchain() -> Finding:
-    from zkhost.guest.toolchain import toolchain_info
+    from zkhost.project.toolchain import toolchain_info
 
     found = toolchain_info()
     return Finding("guest toolchain", True, f"{found.origin}'s in {found.root}, rustc {found.rustc}")
@@ -135,7 +135,7 @@ def _toolchain() -> Finding:
 
 def _bundled() -> Finding:
     from zkhost import methods
-    from zkhost.image_id import image_id_hex
+    from zkhost.receipt.image_id import image_id_hex
 
     return Finding(
         "bundled guests", True, f"factors, sha256, echo; factors is {image_id_hex(methods.FACTORS_ID)[:16]}..."

@@ -13,7 +13,7 @@ from zkhost.cli._help import notes
 from zkhost.cli._journal import contract_option, given_contract, journal_json, journal_lines
 
 if TYPE_CHECKING:
-    from zkhost.receipt import Receipt
+    from zkhost.receipt.receipt import Receipt
 
 
 @click.command(
@@ -35,8 +35,8 @@ def inspect(*, file: Path, contract_file: Path | None, guest_name: str | None, a
 
     A receipt may be in any of its formats; an ELF of a guest is shown as the program binary made of it.
     """
-    from zkhost.guest.binary import is_program
-    from zkhost.receipt import Receipt
+    from zkhost.guest.program_file import is_program
+    from zkhost.receipt.receipt import Receipt
 
     if is_program(file):
         _show(_program_facts(file), as_json)
@@ -66,7 +66,7 @@ def inspect(*, file: Path, contract_file: Path | None, guest_name: str | None, a
 def image_id(*, program: Path, guest_name: str | None, as_json: bool) -> None:
     """Print the image ID of a program binary, a guest's ELF, or a project's built guest: 64 hex digits."""
     from zkhost import _shim
-    from zkhost.image_id import parse_image_id
+    from zkhost.receipt.image_id import parse_image_id
 
     found: bytes = _shim.call("image_id", {"program": read_program(program, guest_name)})["image_id"]
     if as_json:

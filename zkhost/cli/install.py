@@ -12,7 +12,7 @@ import click
 from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
-    from zkhost.guest.toolchain import ToolchainInfo
+    from zkhost.project.toolchain import ToolchainInfo
 
 
 @click.command(
@@ -37,7 +37,7 @@ def install(source: str | None, dry_run: bool, as_json: bool) -> None:
     asks for no password). Says what it does before it does it. Nothing is removed.
     """
     from zkhost.errors import ToolchainError
-    from zkhost.guest.toolchain import plan_install, run_steps, toolchain_info
+    from zkhost.project.toolchain import plan_install, run_steps, toolchain_info
 
     try:
         found = toolchain_info()
@@ -91,7 +91,7 @@ def build_toolchain(as_json: bool) -> None:
     Needs a toolchain with the source of std, as Debian's. Builds of guests use the sysroot from then on; their image
     IDs are others than with std built from source in each project, so zkhost.lock records which it was.
     """
-    from zkhost.guest import toolchain
+    from zkhost.project import toolchain
 
     started = time.perf_counter()
     root = toolchain.build_toolchain(lambda data: (sys.stderr.buffer.write(data), sys.stderr.flush()))

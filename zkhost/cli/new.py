@@ -57,7 +57,7 @@ def new(
 
     Nothing is written unless all of it can be.
     """
-    from zkhost.scaffold import NewProject, list_templates, make_project
+    from zkhost.project.scaffold import NewProject, list_templates, make_project
 
     if list_all:
         templates = list_templates()

@@ -13,7 +13,7 @@ from zkhost.cli._guest_io import build_env, guest_options
 from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.profile import Profile
 
 _EPILOG = notes(
@@ -106,7 +106,7 @@ def _show(output: bytes) -> None:
 def _profile(
     target: Path, guest_name: str | None, env: ExecutorEnv, pprof_path: Path
 ) -> tuple[Profile, Exception | None]:
-    from zkhost.guest.binary import is_program
+    from zkhost.guest.program_file import is_program
     from zkhost.profile.program import load_program
     from zkhost.profile.run import profile_run
     from zkhost.profile.store import load_profile

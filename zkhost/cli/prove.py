@@ -93,11 +93,11 @@ def prove(
     Which prover does it is chosen by the environment, as `zkhost doctor` explains. Ctrl-C stops at once.
     With --inputs a JSON line is printed for each proof, in the order of the lines.
     """
-    from zkhost.claim import ReceiptKind
     from zkhost.cli._progress import progress_bar
-    from zkhost.image_id import image_id_hex
-    from zkhost.provers.base import ProverOpts
+    from zkhost.provers.interface import ProverOpts
     from zkhost.provers.select import default_prover
+    from zkhost.receipt.claim import ReceiptKind
+    from zkhost.receipt.image_id import image_id_hex
 
     (binary, contract), env = read_guest(program, guest_name), build_env(**given)
     if only_estimate:

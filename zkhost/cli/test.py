@@ -14,7 +14,7 @@ from zkhost.cli._help import notes
 from zkhost.cli._progress import cargo_width
 
 if TYPE_CHECKING:
-    from zkhost.guest.test_runner import TestProgram, TestResult
+    from zkhost.project.test_runner import TestProgram, TestResult
 
 _EPILOG = notes(
     """
@@ -55,7 +55,7 @@ def test(
     for it. Tests are compiled in release mode, as what is proved is. Each runs by itself: the cycles are the test's own
     and the harness's, which a line at the end gives.
     """
-    from zkhost.guest.test_runner import TestRunner, build_tests
+    from zkhost.project.test_runner import TestRunner, build_tests
 
     started = time.monotonic()
     chosen = tuple(name for name in (features or "").replace(",", " ").split() if name)
@@ -91,7 +91,7 @@ def test(
 def _packages(path: Path) -> list[Path]:
     """The guest packages of a project; a folder with a Cargo package of any kind is that package."""
     from zkhost.errors import GuestNotFoundError
-    from zkhost.guest.discover import find_project
+    from zkhost.project.discover import find_project
 
     manifest = path / "Cargo.toml"
     if manifest.is_file() and "[package]" in manifest.read_text("utf-8") and not (path / "guest").is_dir():

@@ -14,7 +14,7 @@ from zkhost.cli._journal import contract_option, given_contract, journal_json, j
 
 if TYPE_CHECKING:
     from zkhost.contract.declare import Contract
-    from zkhost.receipt import Receipt
+    from zkhost.receipt.receipt import Receipt
 
 _EPILOG = notes(
     """
@@ -57,8 +57,8 @@ def verify(
     The image ID must come from your own build or a record you trust, never from whoever sent the receipt. The journal
     of a project's guest is shown decoded too.
     """
-    from zkhost.image_id import image_id_hex
-    from zkhost.receipt import Receipt
+    from zkhost.receipt.image_id import image_id_hex
+    from zkhost.receipt.receipt import Receipt
 
     if (image_id is None) == (program is None):
         raise click.UsageError("say which program it should prove: either --image-id or --program")

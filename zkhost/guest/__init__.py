@@ -1,1 +1,1 @@
-"""A project's guests: finding them, building them, the methods module, the lock file, and the toolchain."""
+"""A built guest as its user sees it: typed execute and prove."""

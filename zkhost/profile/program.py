@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zkhost.errors import ProfileError
-from zkhost.guest.binary import read_program_file
+from zkhost.guest.program_file import read_program_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def load_program(
 def _build(folder: Path, guest: str | None, output: Callable[[bytes], object]) -> NamedProgram:
     """A guest of the project in this folder (or above it), built with debug information."""
     from zkhost import _shim
-    from zkhost.guest.discover import find_project
+    from zkhost.project.discover import find_project
 
     project = find_project(folder)
     bins = sorted(name for package in project.packages for name in package.bins)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost.errors import GuestError, ProfileError
-from zkhost.image_id import image_id_hex
 from zkhost.profile.build import build_profile
 from zkhost.profile.model import Profile, Run, SegmentCost
 from zkhost.profile.pprof import read_pprof
+from zkhost.receipt.image_id import image_id_hex
 
 if TYPE_CHECKING:
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.session import SessionInfo
 
 

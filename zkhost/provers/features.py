@@ -11,11 +11,11 @@ import enum
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from zkhost.environment.executor_env import STDERR, STDIN, STDOUT
 from zkhost.errors import UnsupportedError
-from zkhost.executor_env import STDERR, STDIN, STDOUT
 
 if TYPE_CHECKING:
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
 
 
 class Feature(enum.StrEnum):

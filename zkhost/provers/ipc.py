@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
-from zkhost.claim import ReceiptKind
-from zkhost.provers import _segments
-from zkhost.provers._bench_prover import BenchProver
-from zkhost.provers._segments import Run
-from zkhost.provers.base import (
+from zkhost.provers.engine import segments
+from zkhost.provers.engine.segments import Run
+from zkhost.provers.engine.workbench_prover import BenchProver
+from zkhost.provers.interface import (
     OnProgress,
     Program,
     ProveInfo,
@@ -20,14 +19,15 @@ from zkhost.provers.base import (
     program_bytes,
 )
 from zkhost.provers.r0vm import R0vm, find, version_of
-from zkhost.receipt import Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
 from zkhost.session import SessionInfo
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken, Host
-    from zkhost.cache import ReceiptCache
-    from zkhost.checkpoint import Piece, SegmentStore
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.storage.checkpoint import Piece, SegmentStore
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
 
 _DEFAULT_OPTS = ProverOpts()
 PATIENCE_S = 60.0
@@ -93,7 +93,7 @@ class IpcProver(BenchProver):
         cache: ReceiptCache | Path | str | None = None,
     ) -> ProveInfo:
         """Run a guest and prove the run, segment by segment. Result, `checkpoint` and `cache`: as LocalProver."""
-        from zkhost.provers import _kept  # not for who only executes
+        from zkhost.provers.engine import resumable  # not needed to execute
 
         binary = program_bytes(program)
 
@@ -101,10 +101,10 @@ class IpcProver(BenchProver):
             token = cancel or _shim.CancelToken()
             return Run(self._bench, env, binary, opts, store, on_progress, token, calibrate=self.name).prove()
 
-        return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
+        return resumable.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
 
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
         """The same claim in a receipt of `opts.receipt_kind`; a no-op where it is as small already."""
         if not is_as_small(receipt, opts.receipt_kind) and not self._bench.has_recursion():
-            raise _segments.no_recursion(f"a {opts.receipt_kind} receipt")
+            raise segments.no_recursion(f"a {opts.receipt_kind} receipt")
         return super().compress(receipt, opts, cancel=cancel)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from zkhost import _shim
 from zkhost.errors import ProverUnavailableError
-from zkhost.provers import _segments
-from zkhost.provers._bench import LocalBench
-from zkhost.provers._bench_prover import BenchProver
-from zkhost.provers.base import (
+from zkhost.provers.engine import segments
+from zkhost.provers.engine.workbench import LocalBench
+from zkhost.provers.engine.workbench_prover import BenchProver
+from zkhost.provers.interface import (
     OnProgress,
     Program,
     ProveInfo,
@@ -20,14 +20,14 @@ from zkhost.provers.base import (
     ProverOpts,
     program_bytes,
 )
-from zkhost.receipt import Receipt
+from zkhost.receipt.receipt import Receipt
 from zkhost.session import SessionInfo
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken
-    from zkhost.cache import ReceiptCache
-    from zkhost.checkpoint import SegmentStore
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.storage.checkpoint import SegmentStore
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
 
 _DEFAULT_OPTS = ProverOpts()
 
@@ -73,8 +73,8 @@ class LocalProver(BenchProver):
         proves only what is missing. Segments are then proved in a child process: if it runs out of memory, the run
         starts again with smaller segments. cache: receipts of earlier requests, verified again when they are used.
         """
-        from zkhost.provers import _kept  # not for who only executes
-        from zkhost.provers._isolated import IsolatedBench
+        from zkhost.provers.engine import resumable  # not needed to execute
+        from zkhost.provers.engine.isolated import IsolatedBench
 
         binary = program_bytes(program)
         with contextlib.ExitStack() as stack:
@@ -82,6 +82,6 @@ class LocalProver(BenchProver):
 
             def work(env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:
                 token = cancel or _shim.CancelToken()
-                return _segments.Run(bench, env, binary, opts, store, on_progress, token, calibrate=self.name).prove()
+                return segments.Run(bench, env, binary, opts, store, on_progress, token, calibrate=self.name).prove()
 
-            return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
+            return resumable.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)

@@ -9,7 +9,7 @@ from zkhost import _config
 from zkhost.errors import ConfigError
 
 if TYPE_CHECKING:
-    from zkhost.provers.base import Executor, Prover
+    from zkhost.provers.interface import Executor, Prover
 
 PROVERS, EXECUTORS = ("local", "ipc", "bonsai"), ("local", "ipc")
 

@@ -10,7 +10,7 @@ from zkhost.errors import GuestError
 from zkhost.testing.mismatch import MismatchError, align
 
 if TYPE_CHECKING:
-    from zkhost.provers.base import Executor, Program
+    from zkhost.provers.interface import Executor, Program
 
 __all__ = ["Case", "EchoGuest", "Oracle", "Refused", "RustOracle", "SerdeOracle", "TypedGuest"]
 
@@ -128,7 +128,7 @@ class EchoGuest:
 
     def compare(self, case: Case) -> None:
         """The journal must be the case's words."""
-        from zkhost.executor_env import ExecutorEnv
+        from zkhost.environment.executor_env import ExecutorEnv
         from zkhost.provers.select import default_executor
 
         executor = self._executor or default_executor()

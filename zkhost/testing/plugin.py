@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from zkhost.executor_env import ExecutorEnv
-    from zkhost.provers.base import Program, ProveInfo
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.interface import Program, ProveInfo
     from zkhost.session import SessionInfo
 
 BASELINES = "cycles.json"
@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def environment(inputs: tuple[Any, ...]) -> ExecutorEnv:
     """One ready ExecutorEnv, or one that holds each input in turn: bytes as they are, values in the standard format."""
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
 
     if len(inputs) == 1 and isinstance(inputs[0], ExecutorEnv):
         return inputs[0]

@@ -23,7 +23,7 @@ from fake_bonsai import KEY, FakeBonsai, quick
 
 from zkhost import _shim
 from zkhost._shim import CancelToken
-from zkhost.claim import ReceiptKind
+from zkhost.environment.executor_env import Assumption, ExecutorEnv
 from zkhost.errors import (
     CancelledError,
     ConfigError,
@@ -36,13 +36,13 @@ from zkhost.errors import (
     RemoteAnswerError,
     UnsupportedError,
 )
-from zkhost.executor_env import Assumption, ExecutorEnv
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers.base import Executor, Progress, Prover, ProverOpts
 from zkhost.provers.bonsai import AsyncBonsaiProver, BonsaiProver, SessionStore, Settings
+from zkhost.provers.interface import Executor, Progress, Prover, ProverOpts
 from zkhost.provers.local import LocalProver
 from zkhost.provers.select import default_prover
-from zkhost.receipt import Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
 
 FACTORS_INPUT = (17).to_bytes(8, "little") + (23).to_bytes(8, "little")
 ENV = ExecutorEnv.builder().write_slice(FACTORS_INPUT).build()

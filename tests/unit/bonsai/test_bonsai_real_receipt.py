@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner, Result
 from fake_bonsai import FakeBonsai
 
-from zkhost.claim import ReceiptKind
 from zkhost.cli.main import cli
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, JournalMismatchError, ReceiptError, RemoteAnswerError
-from zkhost.executor_env import ExecutorEnv
-from zkhost.image_id import image_id_hex
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers.base import ProverOpts
 from zkhost.provers.bonsai import BonsaiProver, Settings
+from zkhost.provers.interface import ProverOpts
 from zkhost.provers.local import LocalProver
-from zkhost.receipt import Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.image_id import image_id_hex
+from zkhost.receipt.receipt import Receipt
 
 pytestmark = pytest.mark.prove
 

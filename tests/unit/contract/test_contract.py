@@ -17,13 +17,13 @@ from zkhost.cli._guest_io import read_program
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
 from zkhost.contract import Contract
 from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
-from zkhost.contract.project import built_contract, codegen, load_contracts, update_contract
 from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of, text_of
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ContractDriftError, ContractError, SchemaError
-from zkhost.executor_env import ExecutorEnv
+from zkhost.guest.guest import Guest
 from zkhost.methods import FACTORS_PATH
-from zkhost.program import Guest
+from zkhost.project.contracts import built_contract, codegen, load_contracts, update_contract
 
 ROOT = Path(__file__).parents[3]
 SNAPSHOT = ROOT / "tests/e2e/contract_project"

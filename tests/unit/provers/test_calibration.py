@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zkhost.provers import calibration
-from zkhost.provers.calibration import Calibration
+from zkhost.provers.planning import calibration
+from zkhost.provers.planning.calibration import Calibration
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from zkhost import _shim
-from zkhost.claim import ReceiptKind
 from zkhost.errors import FakeReceiptError, RecursionUnavailableError
-from zkhost.provers.base import ProverOpts
+from zkhost.provers.interface import ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
-from zkhost.receipt import Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
 
 RECEIPT = Path(__file__).parents[1] / "receipt" / "factors.bincode"
 
@@ -58,7 +58,7 @@ def test_what_needs_the_recursion_programs_is_refused(prover: Any) -> None:
 
 
 def test_a_fake_receipt_is_refused(prover: Any, guests: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
 
     env = ExecutorEnv.builder().write_slice(b"x").build()
     with pytest.warns(UserWarning, match="fake"):

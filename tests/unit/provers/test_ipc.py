@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
 from zkhost.provers.r0vm import find

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zkhost.receipt import Receipt
+from zkhost.receipt.receipt import Receipt
 
 FACTORS = Path(__file__).parent / "factors.bincode"
 

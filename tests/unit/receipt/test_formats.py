@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zkhost import _shim, _zkr, errors
-from zkhost.receipt import FORMATS, Receipt
+from zkhost import _shim, errors
+from zkhost.receipt.receipt import FORMATS, Receipt, zkr
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -86,7 +86,7 @@ def test_huge_length_words_are_errors(receipt: Receipt, format: str, word: int) 
 
 def test_a_zkr_header_describes_and_is_not_believed(receipt: Receipt, image_id: bytes) -> None:
     data = receipt.to_bytes("zkr")
-    header = _zkr.read_header(data)
+    header = zkr.read_header(data)
     assert header["risc0_version"] == _shim.build_info()["risc0_version"]
     assert (header["kind"], header["image_id"]) == ("composite", image_id.hex())
     for lie in (
@@ -106,7 +106,7 @@ def test_a_zkr_header_describes_and_is_not_believed(receipt: Receipt, image_id: 
 def test_a_zkr_of_another_risc0_says_so(receipt: Receipt) -> None:
     payload = receipt.to_bytes()[:-40]
     header = b'{"risc0_version":"9.9.9","kind":"composite","size":%d}' % len(payload)
-    data = _zkr.MAGIC + len(header).to_bytes(4, "little") + header + payload
+    data = zkr.MAGIC + len(header).to_bytes(4, "little") + header + payload
     with pytest.raises(errors.VerifierVersionError, match=r"9\.9\.9") as caught:
         Receipt.from_bytes(data, "zkr")
     assert caught.value.got == "9.9.9"

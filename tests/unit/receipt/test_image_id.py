@@ -13,7 +13,7 @@ import pytest
 
 from zkhost import _shim
 from zkhost.errors import ConfigError, InvalidProgramError
-from zkhost.image_id import image_id_bytes, image_id_hex, parse_image_id
+from zkhost.receipt.image_id import image_id_bytes, image_id_hex, parse_image_id
 
 WORDS = (0x11223344, 1, 2, 3, 4, 5, 6, 0xFFFFFFFF)
 

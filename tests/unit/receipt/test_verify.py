@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from zkhost import _shim, errors
-from zkhost.claim import ReceiptKind
-from zkhost.policy import VerifyPolicy
-from zkhost.receipt import DevModeWarning, Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.policy import VerifyPolicy
+from zkhost.receipt.receipt import DevModeWarning, Receipt
 
 
 def changed(receipt: Receipt, change: Callable[[dict[str, Any]], object]) -> Receipt:

@@ -14,7 +14,7 @@ import msgpack
 import pytest
 
 from zkhost import _shim, errors
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 
 
 def test_every_kind_has_its_class() -> None:
@@ -157,7 +157,7 @@ def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:
 
 CTRL_C = """
 import sys, time
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost import _shim
 class Slow:
     def read(self, size):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zkhost.executor_env import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.testing.plugin import environment
 
 pytest_plugins = ["pytester"]

@@ -8,10 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from zkhost.claim import ReceiptKind
 from zkhost.errors import ConfigError, RemoteAnswerError, RemoteError, UnsupportedError
-from zkhost.image_id import image_id_hex
-from zkhost.provers.base import Progress, ProveInfo, ProverInfo, ProverOpts, is_as_small
 from zkhost.provers.bonsai import results, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id
@@ -21,13 +18,16 @@ from zkhost.provers.bonsai.session import RemoteSession, within
 from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.transport import Transport
+from zkhost.provers.interface import Progress, ProveInfo, ProverInfo, ProverOpts, is_as_small
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.image_id import image_id_hex
 from zkhost.session import ExitCode
 
 if TYPE_CHECKING:
-    from zkhost.executor_env import ExecutorEnv
-    from zkhost.image_id import ImageIDLike
-    from zkhost.provers.base import OnProgress, Program
-    from zkhost.receipt import Receipt
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.interface import OnProgress, Program
+    from zkhost.receipt.image_id import ImageIDLike
+    from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
 
 T = TypeVar("T")

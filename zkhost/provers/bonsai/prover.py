@@ -7,20 +7,20 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from zkhost.bulk import Bulk
-from zkhost.provers.base import ProveInfo, ProverOpts
+from zkhost.provers.batch import Bulk
 from zkhost.provers.bonsai import portal, results, wire
 from zkhost.provers.bonsai.aprover import AsyncBonsaiProver
 from zkhost.provers.bonsai.portal import Token
 from zkhost.provers.bonsai.session import RemoteSession
 from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.store import SessionStore
+from zkhost.provers.interface import ProveInfo, ProverOpts
 
 if TYPE_CHECKING:
-    from zkhost.executor_env import ExecutorEnv
-    from zkhost.image_id import ImageIDLike
-    from zkhost.provers.base import OnProgress, Program
-    from zkhost.receipt import Receipt
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.interface import OnProgress, Program
+    from zkhost.receipt.image_id import ImageIDLike
+    from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
 
 _DEFAULT_OPTS = ProverOpts()

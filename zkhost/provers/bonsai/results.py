@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zkhost import _shim
-from zkhost.claim import ReceiptKind
+from zkhost.environment.executor_env import STDIN, STDOUT, Assumption, Reader
 from zkhost.errors import (
     FakeReceiptError,
     GuestExitError,
@@ -20,8 +20,12 @@ from zkhost.errors import (
     VerificationError,
     VerifierVersionError,
 )
-from zkhost.executor_env import STDIN, STDOUT, Assumption, Reader
-from zkhost.provers.base import (
+from zkhost.provers.bonsai import wire
+from zkhost.provers.bonsai.body import Body
+from zkhost.provers.bonsai.session import OnStage, Stage
+from zkhost.provers.bonsai.store import SessionRecord
+from zkhost.provers.features import Feature, refuse
+from zkhost.provers.interface import (
     OnProgress,
     Progress,
     SessionStats,
@@ -29,17 +33,13 @@ from zkhost.provers.base import (
     program_bytes,
     require_success,
 )
-from zkhost.provers.bonsai import wire
-from zkhost.provers.bonsai.body import Body
-from zkhost.provers.bonsai.session import OnStage, Stage
-from zkhost.provers.bonsai.store import SessionRecord
-from zkhost.provers.features import Feature, refuse
-from zkhost.receipt import Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
 from zkhost.session import ExitCode, Journal, SessionInfo
 
 if TYPE_CHECKING:
-    from zkhost.executor_env import ExecutorEnv
-    from zkhost.provers.base import Program
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.interface import Program
 
 _MILLION = 1_000_000
 _IN_MEMORY_BYTES = 16 << 20
@@ -227,7 +227,7 @@ def _read(stream: Reader) -> bytes:
 
 def _guest_exit(receipt: Receipt) -> Exception:
     """The error for a run that was proved but did not end well."""
-    from zkhost.provers.base import ProverOpts
+    from zkhost.provers.interface import ProverOpts
 
     try:
         if receipt.claim is not None:

@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkhost import _config, _shim
-from zkhost.claim import ReceiptKind
 from zkhost.errors import (
     ConfigError,
     ProverUnavailableError,
     RecursionUnavailableError,
     ServerVersionError,
 )
-from zkhost.provers import _kept, _segments
-from zkhost.provers._bench import LocalBench
-from zkhost.provers._bench_prover import BenchProver
-from zkhost.provers._meter import Meter
-from zkhost.provers.base import (
+from zkhost.provers.dask import work as worker
+from zkhost.provers.dask.farm import Farm, FarmStats
+from zkhost.provers.dask.pool import DaskPool
+from zkhost.provers.dask.spread import OnPiece, Spread
+from zkhost.provers.engine import resumable, segments
+from zkhost.provers.engine.meter import Meter
+from zkhost.provers.engine.workbench import LocalBench
+from zkhost.provers.engine.workbench_prover import BenchProver
+from zkhost.provers.interface import (
     OnProgress,
     Program,
     ProveInfo,
@@ -31,18 +34,15 @@ from zkhost.provers.base import (
     program_bytes,
     require_success,
 )
-from zkhost.provers.dask import work as worker
-from zkhost.provers.dask.farm import Farm, FarmStats
-from zkhost.provers.dask.pool import DaskPool
-from zkhost.provers.dask.spread import OnPiece, Spread
-from zkhost.receipt import Receipt
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
 from zkhost.session import SessionInfo
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken
-    from zkhost.cache import ReceiptCache
-    from zkhost.checkpoint import SegmentStore
-    from zkhost.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.storage.checkpoint import SegmentStore
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class DaskProver(BenchProver):
         token = cancel or _shim.CancelToken()
 
         def work(env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:
-            run = _segments.Run(self._bench, env, binary, opts, store, on_progress, token)
+            run = segments.Run(self._bench, env, binary, opts, store, on_progress, token)
             fake = opts.receipt_kind is ReceiptKind.FAKE or _config.dev_mode()
             if fake:
                 return run.prove()
@@ -123,7 +123,7 @@ class DaskProver(BenchProver):
             self._await(proof.spread(), token)
             return proof.finish()
 
-        return _kept.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
+        return resumable.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
 
     async def workers(self) -> Mapping[str, dict[str, Any]]:
         """What each worker can do, by address. Raises ServerVersionError where one has another risc0 version."""
@@ -153,7 +153,7 @@ class DaskProver(BenchProver):
 @dataclass
 class _Proof:
     prover: DaskProver
-    run: _segments.Run
+    run: segments.Run
     meter: Meter
 
     def __post_init__(self) -> None:
@@ -175,7 +175,7 @@ class _Proof:
         facts = await self.prover.workers()
         lacking = [address for address, fact in facts.items() if not fact["recursion"]]
         if self.work.succinct and lacking:
-            error = _segments.no_recursion(f"a {self.run.opts.receipt_kind} receipt")
+            error = segments.no_recursion(f"a {self.run.opts.receipt_kind} receipt")
             raise RecursionUnavailableError(f"{error.message} (worker {lacking[0]})", hint=error.hint)
         await self.work.run(self._execute, self.run.cancel)
 
@@ -213,7 +213,7 @@ class _Proof:
             self.meter.tell("compress", len(store.pieces), len(store.pieces))
             data = run.bench.compress(data, ReceiptKind.GROTH16, run.cancel)
         receipt = Receipt(data)
-        _segments.verify_made(receipt, session)
+        segments.verify_made(receipt, session)
         store.finish(data)
         return receipt, session
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from zkhost.checkpoint import Piece, SegmentStore
 from zkhost.errors import CancelledError, ProverError, ProverUnavailableError, ZkhostError
 from zkhost.provers.dask.farm import Farm, Job
 from zkhost.provers.dask.tree import JoinTree, Node
+from zkhost.provers.storage.checkpoint import Piece, SegmentStore
 
 _LOOK_S = 0.1  # how soon a cancellation is seen
 

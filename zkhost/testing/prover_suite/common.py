@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ConfigError, UnsupportedError
-from zkhost.executor_env import ExecutorEnv
 from zkhost.provers import features
-from zkhost.provers.base import Executor
+from zkhost.provers.interface import Executor
 from zkhost.session import SessionInfo
 
 __all__ = ["Guests", "Level", "Suite", "build_guests", "run", "u32"]

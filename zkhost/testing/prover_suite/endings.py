@@ -8,11 +8,11 @@ import time
 import pytest
 
 from zkhost._shim import CancelToken
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import CancelledError, GuestPanicError, InvalidProgramError, SessionLimitError
-from zkhost.executor_env import ExecutorEnv
 from zkhost.provers import features
-from zkhost.provers.base import Executor, Progress
 from zkhost.provers.features import Feature
+from zkhost.provers.interface import Executor, Progress
 from zkhost.testing.prover_suite.common import Guests, Suite, u32
 
 LONG_RUN_CYCLES = 300_000_000

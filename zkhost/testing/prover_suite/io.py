@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from zkhost.environment.executor_env import MAX_SLICE_ANSWER, ExecutorEnv
 from zkhost.errors import GuestPanicError, HostIOError
-from zkhost.executor_env import MAX_SLICE_ANSWER, ExecutorEnv
 from zkhost.provers import features
-from zkhost.provers.base import Executor
 from zkhost.provers.features import Feature
+from zkhost.provers.interface import Executor
 from zkhost.testing.prover_suite.common import Guests, Suite, run, u32
 
 CHANNEL = "slice_io::zkhost_test::SYS_DOUBLE"

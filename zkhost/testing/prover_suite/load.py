@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from zkhost._shim import CancelToken
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import CancelledError, GuestPanicError
-from zkhost.executor_env import ExecutorEnv
-from zkhost.provers.base import Executor
+from zkhost.provers.interface import Executor
 from zkhost.testing.prover_suite.common import Guests, Level, Suite, u32
 
 MIB = 1 << 20

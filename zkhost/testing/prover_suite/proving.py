@@ -9,10 +9,10 @@ import pytest
 
 from zkhost import _shim
 from zkhost._shim import CancelToken
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import CancelledError, GuestExitError, GuestPanicError
-from zkhost.executor_env import ExecutorEnv
-from zkhost.provers.base import Progress, ProveInfo, Prover, ProverOpts
-from zkhost.receipt import Receipt
+from zkhost.provers.interface import Progress, ProveInfo, Prover, ProverOpts
+from zkhost.receipt.receipt import Receipt
 from zkhost.testing.prover_suite.common import Guests, Suite, u32
 from zkhost.testing.prover_suite.load import factors
 

@@ -1,0 +1,1 @@
+"""What a guest runs in: input, arguments, variables, descriptors, assumptions and limits."""

@@ -1,0 +1,266 @@
+"""Builds what a guest is given, checking each part when it is set."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
+
+from zkhost.environment.executor_env import (
+    JOURNAL,
+    STDERR,
+    STDIN,
+    STDOUT,
+    Assumption,
+    ExecutorEnv,
+    Reader,
+    SliceHandler,
+    TraceHandler,
+    Writer,
+)
+from zkhost.errors import ConfigError
+from zkhost.receipt.image_id import ImageIDLike, image_id_bytes
+
+if TYPE_CHECKING:
+    from zkhost.codec import WireFormat
+    from zkhost.receipt.receipt import Receipt
+
+SEGMENT_PO2 = (13, 22)
+"""The range of segment_limit_po2: what the executor takes and the verifier accepts."""
+KECCAK_PO2 = (14, 18)
+"""The range of keccak_max_po2."""
+
+_U32, _U64 = 2**32, 2**64
+_SYSCALL_PREFIX = "risc0_zkvm_platform::"
+
+
+MANY_BYTES = 4096
+"""So many bytes of one value, a word each, are worth a WordPerByteWarning."""
+
+
+class WordPerByteWarning(UserWarning):
+    """A value's bytes go to the guest as a word each, which costs it a hundred cycles a byte and more."""
+
+
+class ExecutorEnvBuilder:
+    """Collects what a guest is given. Limits are checked when set; a bad one raises ConfigError, naming it.
+
+    `format` is the wire format of what `write` is given no other for.
+    """
+
+    def __init__(self, format: WireFormat | str = "standard") -> None:
+        self._format = format
+        self._input: list[bytes] = []
+        self._set: dict[str, Any] = {}
+        self._args: list[str] = []
+        self._vars: dict[str, str] = {}
+        self._readers: dict[int, Reader] = {}
+        self._writers: dict[int, Writer] = {}
+        self._slice_io: dict[str, SliceHandler] = {}
+        self._trace: list[TraceHandler] = []
+        self._assumptions: list[Receipt | Assumption] = []
+
+    def write(self, value: Any, type: Any = None, format: WireFormat | str | None = None) -> Self:
+        """Append a value, encoded as `type` (default: the value's own class), in the builder's format or another.
+
+        The guest reads the standard format with `env::read` or `zkhost_guest::read`, the packed one with
+        `zkhost_guest::packed::read`. More than 4 KiB of bytes in the standard format, where each takes a word, are a
+        WordPerByteWarning. Raises EncodeError, naming the field, for a value that does not fit its type.
+        """
+        from zkhost.codec import WireFormat, codec
+
+        annotation = value.__class__ if type is None else type
+        compiled = codec(annotation, format or self._format)
+        written = compiled.encode(value)
+        if compiled.format is WireFormat.STANDARD and len(written) > 4 * MANY_BYTES:
+            packed = codec(annotation, WireFormat.PACKED).encode(value)
+            _warn_of_bytes((len(written) - len(packed)) // 3)
+        self._input.append(written)
+        return self
+
+    def write_slice(self, data: Any) -> Self:
+        """Append raw bytes (any buffer: bytes, array, numpy array), which the guest reads with `env::read_slice`."""
+        self._input.append(_raw(data))
+        return self
+
+    def write_frame(self, payload: Any) -> Self:
+        """Append a length (u32) and the payload's bytes, which the guest reads with `env::read_frame`."""
+        data = _raw(payload)
+        if len(data) >= _U32:
+            raise ConfigError(f"a frame of {len(data)} bytes is too long: its length is a u32")
+        self._input += [len(data).to_bytes(4, "little"), data]
+        return self
+
+    def args(self, args: Sequence[str]) -> Self:
+        """Append command line arguments."""
+        if isinstance(args, str):
+            raise ConfigError(f"Expected a list of arguments but got args={args!r} (type=str)")
+        self._args += [_text("argument", arg) for arg in args]
+        return self
+
+    def env_var(self, name: str, value: str) -> Self:
+        """Set one environment variable of the guest."""
+        if not name:
+            raise ConfigError("an environment variable needs a name")
+        self._vars[_text("environment variable", name)] = _text(f"environment variable {name}", value)
+        return self
+
+    def env_vars(self, variables: Mapping[str, str]) -> Self:
+        """Set environment variables of the guest."""
+        for name, value in variables.items():
+            self.env_var(name, value)
+        return self
+
+    def stdin(self, reader: Reader) -> Self:
+        """Serve the guest's standard input from a binary stream, in place of write's."""
+        return self.read_fd(STDIN, reader)
+
+    def stdout(self, writer: Writer) -> Self:
+        """Take the guest's standard output (default: sys.stdout)."""
+        return self.write_fd(STDOUT, writer)
+
+    def stderr(self, writer: Writer) -> Self:
+        """Take the guest's standard error (default: sys.stderr)."""
+        return self.write_fd(STDERR, writer)
+
+    def read_fd(self, fd: int, reader: Reader) -> Self:
+        """Serve file descriptor `fd` from a binary stream."""
+        self._readers[_number("file descriptor", fd, 0, _U32 - 1)] = _with_method(reader, "read")
+        return self
+
+    def write_fd(self, fd: int, writer: Writer) -> Self:
+        """Take what the guest writes to `fd`. 3 is the journal and cannot be taken."""
+        if fd == JOURNAL:
+            raise ConfigError("file descriptor 3 is the journal", hint="read it from the session or the receipt")
+        self._writers[_number("file descriptor", fd, 0, _U32 - 1)] = _with_method(writer, "write")
+        return self
+
+    def slice_io(self, channel: str, handler: SliceHandler) -> Self:
+        """Answer the guest's `env::send_recv_slice` on a channel: handler(bytes) -> bytes.
+
+        An answer has at most 1024 bytes (MAX_SLICE_ANSWER); a longer one ends the run with HostIOError.
+        """
+        if not channel or "\0" in channel or channel.startswith(_SYSCALL_PREFIX):
+            raise ConfigError(f"{channel!r} is not a name for a channel: it is empty, has a NUL, or is a system call's")
+        if not callable(handler):
+            raise ConfigError(f"Expected a function but got handler={handler!r} (type={type(handler).__name__})")
+        self._slice_io[_text("channel", channel)] = handler
+        return self
+
+    def segment_limit_po2(self, po2: int) -> Self:
+        """At most 2**po2 rows a segment, from 13 to 22 (default 20). Memory to prove is linear in it, 10 GB at 20."""
+        self._set["segment_limit_po2"] = _number("segment_limit_po2", po2, *SEGMENT_PO2)
+        return self
+
+    def session_limit(self, cycles: int | None) -> Self:
+        """Stop a guest that needs more user cycles; None for no limit."""
+        self._set["session_limit"] = None if cycles is None else _number("session_limit", cycles, 1, _U64 - 1)
+        return self
+
+    def keccak_max_po2(self, po2: int) -> Self:
+        """At most 2**po2 rows a keccak proof, from 14 to 18."""
+        self._set["keccak_max_po2"] = _number("keccak_max_po2", po2, *KECCAK_PO2)
+        return self
+
+    def segment_path(self, path: str | os.PathLike[str]) -> Self:
+        """Keep the segments in this folder, one `<n>.bincode` each, as risc0 writes them. It is made if need be."""
+        folder = Path(path)
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"segment_path {folder} is not a folder")
+        self._set["segment_path"] = folder
+        return self
+
+    def pprof_out(self, path: str | os.PathLike[str]) -> Self:
+        """Profile the guest and write a pprof file there."""
+        file = Path(path)
+        if not file.parent.is_dir():
+            raise ConfigError(f"pprof_out {file}: there is no folder {file.parent}")
+        self._set["pprof_out"] = file
+        return self
+
+    def input_digest(self, digest: ImageIDLike) -> Self:
+        """Set the claim's input digest: 64 hex digits, 32 bytes or eight words."""
+        self._set["input_digest"] = image_id_bytes(digest)
+        return self
+
+    def add_assumption(self, assumption: Receipt | Assumption) -> Self:
+        """What the guest may assume (`env::verify`): a receipt that proves it, or a bare claim."""
+        if not isinstance(assumption, Assumption) and not hasattr(assumption, "to_bytes"):
+            raise ConfigError(f"Expected a Receipt or an Assumption but got {assumption!r}")
+        self._assumptions.append(assumption)
+        return self
+
+    def trace_callback(self, handler: TraceHandler) -> Self:
+        """Take the executor's trace in batches: lists of [0, cycle, pc, instruction], [1, register, value],
+        [2, address, bytes], [3, cycles] (page in) and [4, cycles] (page out). It makes a run slower by far.
+        """
+        self._trace.append(handler)
+        return self
+
+    def build(self) -> ExecutorEnv:
+        """The environment. The builder can go on being used."""
+        if self._input and STDIN in self._readers:
+            raise ConfigError(
+                "standard input is given twice: written values and a stream",
+                hint="use write, write_slice and write_frame, or stdin, not both",
+            )
+        return ExecutorEnv(
+            input=b"".join(self._input),
+            args=tuple(self._args),
+            env_vars=MappingProxyType(dict(self._vars)),
+            readers=MappingProxyType(dict(self._readers)),
+            writers=MappingProxyType(dict(self._writers)),
+            slice_io=MappingProxyType(dict(self._slice_io)),
+            trace=tuple(self._trace),
+            assumptions=tuple(self._assumptions),
+            **self._set,
+        )
+
+
+def _warn_of_bytes(count: int) -> None:
+    """What `count` bytes cost that take a word each and, packed, would take a quarter of one; docs/cycles.md has the figures."""
+    if count > MANY_BYTES:
+        warnings.warn(
+            f"{count:,} bytes go to the guest as a word each, for which env::read takes some {113 * count:,} cycles "
+            f"(zkhost_guest::read: {4 * count:,}); with format='packed' and zkhost_guest::packed::read in the guest, as "
+            f"serde bytes, or with write_slice they take {count // 7:,}: see docs/cycles.md",
+            WordPerByteWarning,
+            stacklevel=3,
+        )
+
+
+def _raw(data: Any) -> bytes:
+    if isinstance(data, str):
+        raise ConfigError(f"Expected bytes but got a str ({data[:20]!r})", hint='encode it: text.encode("utf-8")')
+    try:
+        return bytes(data) if isinstance(data, bytes) else memoryview(data).cast("B").tobytes()
+    except TypeError as exc:
+        message = f"Expected bytes, an array or another contiguous buffer but got {type(data).__name__}"
+        raise ConfigError(message) from exc
+
+
+def _number(name: str, value: int, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(
+            f"Expected {name} from {low} to {high} but got {name}={value!r} (type={type(value).__name__})"
+        )
+    return value
+
+
+def _text(what: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"Expected {what} to be a str but got {value!r} (type={type(value).__name__})")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{what} {value!r} is not Unicode text: it has lone surrogates") from None
+    return value
+
+
+def _with_method(stream: Any, method: str) -> Any:
+    if not callable(getattr(stream, method, None)):
+        raise ConfigError(f"Expected a binary stream with {method}() but got {stream!r} (type={type(stream).__name__})")
+    return stream

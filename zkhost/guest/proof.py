@@ -1,0 +1,98 @@
+"""What a Guest's execute and prove give: a run without a proof, and a proof, both with the journal decoded."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+
+from zkhost import _notebook
+
+if TYPE_CHECKING:
+    from zkhost.guest.guest import Guest
+    from zkhost.provers.interface import ProveInfo, ProverInfo, SessionStats
+    from zkhost.receipt.policy import VerifyPolicy
+    from zkhost.receipt.receipt import Receipt
+    from zkhost.session import SessionInfo
+
+J = TypeVar("J")
+
+
+def _decoded(guest: Guest[Any, J], data: bytes) -> J:
+    """The journal as the contract declares it; bytes where it declares none."""
+    if guest.contract is None or guest.contract.journal is None:
+        return cast(J, data)
+    return guest.contract.journal_codec.decode(data)
+
+
+class Run(Generic[J]):
+    """A run without a proof: what a guest would commit, and what that takes."""
+
+    def __init__(self, guest: Guest[Any, J], session: SessionInfo) -> None:
+        self.guest = guest
+        self.session = session
+
+    @cached_property
+    def journal(self) -> J:
+        """What the guest committed. Not proved. Raises DecodeError, naming the field, where it is something else."""
+        return _decoded(self.guest, self.session.journal.bytes)
+
+    @property
+    def user_cycles(self) -> int:
+        """The guest's own instructions."""
+        return self.session.user_cycles
+
+    def __repr__(self) -> str:
+        parts = f"{self.session.user_cycles:,} user cycles, {len(self.session.segments)} segment(s)"
+        return f"<Run of {self.guest.name}: {self.session.exit_code}, {parts}>"
+
+    def _repr_html_(self) -> str:
+        return _notebook.session(self.session, title=f"Run of {self.guest.name}, not proved")
+
+
+class Proof(Generic[J]):
+    """A proof that a guest committed this journal. Call `verify` before believing a proof from elsewhere."""
+
+    def __init__(self, guest: Guest[Any, J], info: ProveInfo) -> None:
+        self.guest = guest
+        self.info = info
+
+    @property
+    def receipt(self) -> Receipt:
+        """The receipt, to dump to a file or send."""
+        return self.info.receipt
+
+    @cached_property
+    def journal(self) -> J:
+        """What the guest committed, decoded. Raises DecodeError, naming the field, where it is something else."""
+        return _decoded(self.guest, self.info.receipt.journal.bytes)
+
+    @property
+    def stats(self) -> SessionStats:
+        """Cycles and segments of the proved run."""
+        return self.info.stats
+
+    @property
+    def prover(self) -> ProverInfo:
+        """Which prover did it, and why it was chosen."""
+        return self.info.prover
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds it took, all in all."""
+        return self.info.elapsed_s
+
+    def verify(self, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None) -> Self:
+        """Itself, if the receipt proves this guest's program and this journal; raises VerificationError otherwise."""
+        self.info.receipt.verify(self.guest.image_id, policy=policy, allow_fake=allow_fake)
+        return self
+
+    async def averify(self, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None) -> Self:
+        """As verify, in a thread."""
+        return await asyncio.to_thread(self.verify, policy=policy, allow_fake=allow_fake)
+
+    def __repr__(self) -> str:
+        return f"<Proof of {self.guest.name}: {self.receipt!r}, {self.elapsed_s:.1f} s by {self.prover.name}>"
+
+    def _repr_html_(self) -> str:
+        return _notebook.prove_info(self.info, title=f"Proof of {self.guest.name}")

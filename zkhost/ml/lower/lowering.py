@@ -1,0 +1,195 @@
+"""From what an ONNX file says to the integer graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from zkhost.errors import ModelFormatError, UnsupportedModelError
+from zkhost.ml import ops
+from zkhost.ml.graph import DType, Graph, Tensor
+from zkhost.ml.lower import choices, elementwise, moves, pools, products  # noqa: F401  they register their handlers
+from zkhost.ml.lower.context import HANDLERS, Lowering
+from zkhost.ml.lower.floats import f32
+from zkhost.ml.lower.fold import FUNCTIONS, fold
+from zkhost.ml.lower.values import Const, Value
+from zkhost.ml.read.node import Node
+from zkhost.ml.read.onnx_file import MAX_ELEMENTS, Port, Source
+
+INPUTS: Mapping[str, DType] = {"float32": "f32", "uint8": "u8", "int8": "s8", "int32": "s32", "int64": "s32"}
+"""Input dtypes, and what the graph has for them: indices of 64 bits are taken where they fit in 32."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The graph, and how its inputs and outputs look from outside: the model's own names, dtypes and shapes."""
+
+    graph: Graph
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequence[str] | None = None) -> Lowered:
+    """Lower a model with its axes bound.
+
+    `dims` has a size for each named axis (or `input:axis` for one without a name); the first axis of an input, the
+    batch, is 1 where nothing is given. `outputs` chooses tensors of the model to compute instead of its outputs.
+    Raises UnsupportedModelError, naming the node, for what is not taken, and ModelFormatError for what contradicts itself.
+    """
+    wanted = tuple(port.name for port in source.outputs) if outputs is None else tuple(outputs)
+    nodes = _needed(source, wanted)
+    low = Lowering(_readers(nodes, wanted))
+    values: dict[str, Value | None] = {"": None, **{name: Const(array) for name, array in source.constants.items()}}
+    inputs = []
+    given, used = dict(dims or {}), set[str]()
+    for port in source.inputs:
+        bound = _bind(port, given, used)
+        inputs.append(bound)
+        low.tensors[port.name] = tensor = Tensor(port.name, INPUTS[bound.dtype.name], tuple(map(int, bound.axes)))
+        values[port.name] = tensor
+    if set(given) - used:
+        raise ModelFormatError(
+            f"{source.name} has no axis {', '.join(sorted(set(given) - used))}",
+            hint=f"its axes: {', '.join(f'{p.name} {list(p.axes)}' for p in source.inputs)}",
+        )
+    for node in nodes:
+        values.update(_lower_node(low, node, values))
+    names, ports = [], []
+    for name in wanted:
+        tensor, port = _output(low, source, name, values)
+        names.append(tensor.name)
+        ports.append(port)
+    graph = low.graph(source.name, tuple(port.name for port in inputs), tuple(names))
+    return Lowered(graph, tuple(inputs), tuple(ports))
+
+
+def _needed(source: Source, wanted: Sequence[str]) -> tuple[Node, ...]:
+    """The nodes that the wanted tensors need, in the file's order."""
+    known = {name for node in source.nodes for name in node.outputs if name}
+    missing = [name for name in wanted if name not in known and name not in {port.name for port in source.inputs}]
+    if missing or not wanted:
+        raise ModelFormatError(
+            f"{source.name} computes no tensor {', '.join(map(repr, missing)) or 'at all'}",
+            hint=f"its outputs: {', '.join(port.name for port in source.outputs)}",
+        )
+    needed, kept = set(wanted), []
+    for node in reversed(source.nodes):
+        if needed.intersection(node.outputs):
+            kept.append(node)
+            needed.update(node.inputs)
+    return tuple(reversed(kept))
+
+
+def _readers(nodes: Sequence[Node], wanted: Sequence[str]) -> dict[str, list[str]]:
+    readers: dict[str, list[str]] = {name: [""] for name in wanted}
+    for node in nodes:
+        for name in node.inputs:
+            readers.setdefault(name, []).append(node.op)
+    return readers
+
+
+def _bind(port: Port, dims: Mapping[str, int], used: set[str]) -> Port:
+    """The input with every axis a size; adds the names it found in `dims` to `used`."""
+    if port.dtype.name not in INPUTS:
+        raise UnsupportedModelError(
+            f"input {port.name!r} has the dtype {port.dtype}; expected one of {', '.join(INPUTS)}",
+            hint="export with float32 or 8-bit inputs",
+            expected=", ".join(INPUTS),
+        )
+    sizes = []
+    for place, axis in enumerate(port.axes):
+        size = axis
+        for key in (axis, f"{port.name}:{place}"):
+            if isinstance(key, str) and key and key in dims:
+                size = dims[key]
+                used.add(key)
+        if isinstance(size, str):
+            if place != 0:
+                raise UnsupportedModelError(
+                    f"axis {place} of input {port.name!r} has no size ({axis or 'unnamed'})",
+                    hint=f"bind it: dims={{{(axis or f'{port.name}:{place}')!r}: 64}}",
+                    expected="a size for every axis but the batch",
+                )
+            size = 1
+        sizes.append(size)
+    if any(size < 1 for size in sizes) or int(np.prod(sizes, dtype=object)) > MAX_ELEMENTS:
+        raise ModelFormatError(
+            f"input {port.name!r} has the shape {sizes}", hint=f"sizes of 1 or more, at most {MAX_ELEMENTS:,} elements"
+        )
+    return Port(port.name, port.dtype, tuple(sizes))
+
+
+def _lower_node(low: Lowering, node: Node, values: Mapping[str, Value | None]) -> dict[str, Value]:
+    unknown = [name for name in node.inputs if name not in values]
+    if unknown:
+        raise node.invalid(f"an input {unknown[0]!r} that nothing before it computes", "nodes in order, without cycles")
+    if node.operator not in HANDLERS and node.operator not in FUNCTIONS:
+        raise _unknown(node)
+    args = [values[name] for name in node.inputs]
+    results = _fold(node, args)
+    if results is None:
+        handler, known = HANDLERS.get(node.operator, (None, frozenset()))
+        if handler is None:
+            raise node.unsupported(
+                "inputs that the model computes from its input", "constants", "bind dynamic axes with dims=..., or export with fixed shapes"
+            )  # fmt: skip
+        foreign = sorted(set(node.attributes) - known)
+        if foreign:
+            raise node.unsupported(
+                f"the attribute {foreign[0]!r}", f"{', '.join(sorted(known)) or 'no attributes'}", "export without it"
+            )
+        try:
+            results = list(handler(low, node, args))
+        except (ValueError, IndexError, TypeError, AssertionError) as error:
+            raise node.invalid(f"inputs it cannot take ({error})", "inputs that fit the operator") from error
+    return {name: value for name, value in zip(node.outputs, results, strict=False) if name}
+
+
+def _fold(node: Node, args: Sequence[Value | None]) -> list[Value] | None:
+    """What the node makes of constants, or of shapes alone."""
+    if node.operator in ("Shape", "Size") and args[0] is not None:
+        found = fold(node, [np.broadcast_to(np.int8(0), args[0].shape)])
+    elif all(arg is None or isinstance(arg, Const) for arg in args):
+        found = fold(
+            node, [None if arg is None else arg.array for arg in args if arg is None or isinstance(arg, Const)]
+        )
+    else:
+        return None
+    return None if found is None else [Const(array) for array in found]
+
+
+def _unknown(node: Node) -> UnsupportedModelError:
+    domain = node.domain or "ai.onnx"
+    subgraph = any(not isinstance(v, (int, float, str, list)) and hasattr(v, "node") for v in node.attributes.values())
+    hint = (
+        "control flow is not taken: export the branch or the unrolled loop"
+        if subgraph
+        else "choose outputs before this node with outputs=[...], or express it with the operators of docs/ml/operators.md"
+    )
+    return node.unsupported("the operator is not taken", f"an operator of docs/ml/operators.md (domain {domain})", hint)
+
+
+def _output(low: Lowering, source: Source, name: str, values: Mapping[str, Value | None]) -> tuple[Tensor, Port]:
+    value = values[name]
+    assert value is not None
+    last = next((node for node in source.nodes if name in node.outputs), None)
+    if last is None:
+        raise ModelFormatError(f"the output {name!r} is an input", hint="choose a tensor that the model computes")
+    if isinstance(value, Const):
+        raise ModelFormatError(f"the output {name!r} does not depend on the input", hint="choose another output")
+    tensor = value if isinstance(value, Tensor) else f32(low, last, value)
+    assert isinstance(tensor, Tensor)
+    if not any(tensor.name in op.writes() for op in low.emitted):  # an input, passed on
+        written = low.tensor(last, tensor.dtype, tensor.shape)
+        low.emit(ops.Reshape(last.label, written.name, tensor.name))
+        tensor = written
+    declared = next((port for port in source.outputs if port.name == name), None)
+    dtype = declared.dtype if declared is not None else np.dtype(_OUTSIDE[tensor.dtype])
+    if INPUTS.get(dtype.name) != tensor.dtype:
+        dtype = np.dtype(_OUTSIDE[tensor.dtype])
+    return tensor, Port(name, dtype, tensor.shape)
+
+
+_OUTSIDE: Mapping[DType, str] = {"f32": "float32", "u8": "uint8", "s8": "int8", "s32": "int32"}

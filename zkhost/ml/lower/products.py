@@ -1,0 +1,323 @@
+"""Sums of products: Conv, Gemm and MatMul in their QDQ, QOperator and dynamic forms, and in f32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zkhost.ml import ops
+from zkhost.ml.graph import Tensor
+from zkhost.ml.lower import bounds, floats
+from zkhost.ml.lower.context import Lowering, along, handles
+from zkhost.ml.lower.floats import f32
+from zkhost.ml.lower.moves import reshape, transpose
+from zkhost.ml.lower.quantize import quant, target_of, to_integers
+from zkhost.ml.lower.values import Const, Quant, Sums, Value
+from zkhost.ml.lower.window import window_of
+from zkhost.ml.read.node import Node
+
+Args = Sequence[Value | None]
+F32 = np.float32
+CONV = "auto_pad dilations group kernel_shape pads strides"
+
+
+# -- convolutions -----------------------------------------------------------------------------------------------------
+
+
+def conv_sums(low: Lowering, node: Node, x: Tensor, x_zero: ops.Zero, w: Any, w_zero: Any, bias: Any) -> Tensor:
+    """The s32 sums of a convolution with constant weights."""
+    groups = node.get_int("group", 1)
+    _check_conv(node, x.shape, w.shape, groups)
+    window = window_of(node, x.shape[2:], w.shape[2:])
+    centred = w.astype(np.int64) - along(np.asarray(w_zero), 0, w.ndim).astype(np.int64)
+    bounds.check_constant(node, bounds.reach(x.dtype, x_zero), centred.reshape(len(w), -1), bias)
+    y = low.tensor(node, "s32", (x.shape[0], len(w), *window.out(x.shape[2:])))
+    zeros = tuple(int(z) for z in np.asarray(w_zero).reshape(-1))
+    names = low.constant(w), None if bias is None else low.constant(bias)
+    low.emit(ops.Conv(node.label, y.name, x.name, *names, x_zero, zeros, window, groups))
+    return y
+
+
+def _check_conv(node: Node, x: tuple[int, ...], w: tuple[int, ...], groups: int) -> None:
+    if len(x) != len(w) or groups < 1 or x[1] != w[1] * groups or w[0] % groups:
+        raise node.invalid(
+            f"an input of {list(x)}, weights of {list(w)}, {groups} groups", "(N, C, ...) and (M, C/groups, ...)"
+        )
+
+
+def _weights(node: Node, value: Value | None, axis: int) -> tuple[Any, Any, Any]:
+    """Constant weights: q, scale, zero; scales for each index of `axis` or one."""
+    if not isinstance(value, Quant) or not isinstance(value.q, Const) or value.q.array.dtype not in (np.int8, np.uint8):
+        raise node.unsupported(
+            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
+        )
+    if not value.per_tensor and value.axis != axis % len(value.shape):
+        raise node.unsupported(
+            f"weight scales on axis {value.axis}", f"axis {axis}, the output channels", "quantise per output channel"
+        )
+    return value.q.array, value.scale, value.zero
+
+
+def _bias(node: Node, value: Value | None, outputs: int, scale: Any) -> Any:
+    """A constant bias in units of the sums; a float one is rounded to them, as onnxruntime does."""
+    if value is None:
+        return None
+    if isinstance(value, Quant) and isinstance(value.q, Const):
+        array = value.q.array.astype(np.int64) - value.zero.astype(np.int64)
+    elif isinstance(value, Const) and value.array.dtype == F32:
+        array = np.rint(value.array / scale.astype(F32)).astype(np.float64)
+    elif isinstance(value, Const) and value.array.dtype == np.int32:
+        array = value.array
+    else:
+        raise node.unsupported("a bias that is computed", "a constant bias", "export with constant biases")
+    if array.size not in (1, outputs) or np.abs(array).max(initial=0) > bounds.LIMIT:
+        raise node.invalid(
+            f"a bias of {list(array.shape)} up to {np.abs(array).max(initial=0)}", f"{outputs} entries within int32"
+        )
+    return np.broadcast_to(array.reshape(-1), (outputs,)).astype(np.int32)
+
+
+def _quantised(node: Node, value: Value | None) -> tuple[Tensor, int, Any]:
+    """An 8-bit activation: q, zero, scale."""
+    if (
+        not isinstance(value, Quant)
+        or not isinstance(value.q, Tensor)
+        or not value.per_tensor
+        or value.q.dtype == "s32"
+    ):
+        raise node.unsupported(
+            "an input that is not an 8-bit tensor with one scale", "uint8 or int8", "quantise activations per tensor"
+        )
+    return value.q, int(value.zero.reshape(-1)[0]), value.scale
+
+
+def _fused(low: Lowering, node: Node, x: Value | None, w: Value | None, bias: Value | None) -> Sums:
+    q, zero, scale = _quantised(node, x)
+    weights, w_scale, w_zero = _weights(node, w, 0)
+    scales = (scale * w_scale).astype(F32)
+    sums = conv_sums(low, node, q, zero, weights, w_zero, _bias(node, bias, len(weights), scales))
+    return Sums(sums, scales, 1)
+
+
+@handles("Conv", attributes=CONV)
+def _conv(low: Lowering, node: Node, args: Args) -> list[Value]:
+    x, w, bias = (*args, None)[:3]
+    if isinstance(x, Quant) and isinstance(w, Quant):
+        return [_fused(low, node, x, w, bias)]
+    left, right = f32(low, node, x), f32(low, node, w)
+    if not isinstance(left, Tensor) or not isinstance(right, Const):
+        raise node.unsupported("weights that are computed", "constant weights", "export with constant weights")
+    groups = node.get_int("group", 1)
+    _check_conv(node, left.shape, right.shape, groups)
+    window = window_of(node, left.shape[2:], right.shape[2:])
+    offset = None if bias is None else f32(low, node, bias)
+    y = low.tensor(node, "f32", (left.shape[0], right.shape[0], *window.out(left.shape[2:])))
+    names = low.name(right), None if offset is None else low.name(offset)
+    low.emit(ops.ConvF(node.label, y.name, left.name, *names, window, groups))
+    return [y]
+
+
+@handles("QLinearConv", attributes=CONV)
+def _qlinear_conv(low: Lowering, node: Node, args: Args) -> list[Value]:
+    x, sx, zx, w, sw, zw, sy, zy, bias = (*args, None)[:9]
+    sums = _fused(low, node, quant(node, x, sx, zx), quant(node, w, sw, zw), bias)
+    return [to_integers(low, node, sums, target_of(node, sy, zy))]
+
+
+@handles("ConvInteger", attributes=CONV)
+def _conv_integer(low: Lowering, node: Node, args: Args) -> list[Value]:
+    x, w, zx, zw = (*args, None, None)[:4]
+    tensor, zero = _activation(node, x, zx)
+    weights, zeros = _integer_weights(node, w, zw, 0)
+    return [conv_sums(low, node, tensor, zero, weights, zeros, None)]
+
+
+def _activation(node: Node, x: Value | None, zero: Value | None) -> tuple[Tensor, ops.Zero]:
+    if not isinstance(x, Tensor) or x.dtype not in ("u8", "s8"):
+        raise node.unsupported("an input that is not 8 bits", "uint8 or int8", "quantise activations")
+    if isinstance(zero, Tensor) and zero.size == 1 and zero.dtype == "u8":
+        return x, zero.name
+    if zero is None or (isinstance(zero, Const) and zero.array.size == 1):
+        return x, 0 if zero is None else int(zero.array.reshape(())[()])
+    raise node.unsupported("a zero point for each row", "one zero point", "quantise activations per tensor")
+
+
+def _integer_weights(node: Node, w: Value | None, zero: Value | None, axis: int) -> tuple[Any, Any]:
+    if not isinstance(w, Const) or w.array.dtype not in (np.int8, np.uint8):
+        raise node.unsupported(
+            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
+        )
+    if zero is None:
+        return w.array, np.zeros(1, w.array.dtype)
+    if not isinstance(zero, Const) or zero.array.size not in (1, w.array.shape[axis]):
+        raise node.unsupported("a weight zero point that is computed", "a constant", "quantise the weights")
+    return w.array, zero.array.reshape(-1)
+
+
+# -- matrices ---------------------------------------------------------------------------------------------------------
+
+
+def _product(
+    low: Lowering, node: Node, a: Tensor, a_zero: ops.Zero, w: Tensor | Const, w_zero: Any, bias: Any
+) -> Tensor:
+    """The s32 sums of a matrix product with ONNX's rules of shapes."""
+    a, w, batch, squeeze = _matrices(low, node, a, w)
+    terms, outputs = w.shape[-2:]
+    x = bounds.reach(a.dtype, a_zero)
+    if isinstance(w, Const):
+        centred = w.array.astype(np.int64) - along(np.asarray(w_zero), 1, 2).astype(np.int64)
+        bounds.check_constant(node, x, centred.T, bias)
+    else:
+        bounds.check_pair(node, x, bounds.reach(w.dtype, int(np.asarray(w_zero).reshape(-1)[0])), terms)
+    y = low.tensor(node, "s32", (*batch, a.shape[-2], outputs))
+    zeros = tuple(int(z) for z in np.asarray(w_zero).reshape(-1))
+    offset = None if bias is None else low.constant(bias)
+    low.emit(ops.MatMul(node.label, y.name, a.name, low.name(w), offset, a_zero, zeros))
+    return (
+        y
+        if not squeeze
+        else reshape(low, node, y, tuple(s for i, s in enumerate(y.shape) if i - len(y.shape) not in squeeze))
+    )
+
+
+def _matrices(
+    low: Lowering, node: Node, a: Tensor, w: Tensor | Const
+) -> tuple[Tensor, Tensor | Const, tuple[int, ...], set[int]]:
+    """Both sides with two axes or more, and the same batch; which axes of the result (from the end) to take off."""
+    squeeze: set[int] = set()
+    if len(a.shape) == 1:
+        a = reshape(low, node, a, (1, *a.shape))
+        squeeze.add(-2)
+    if len(w.shape) == 1:
+        w = Const(w.array.reshape(-1, 1)) if isinstance(w, Const) else reshape(low, node, w, (w.size, 1))
+        squeeze.add(-1)
+    if isinstance(w, Const) and all(size == 1 for size in w.shape[:-2]):
+        lead = max(len(w.shape) - len(a.shape), 0)
+        w = Const(w.array.reshape(w.shape[-2:]))
+        if lead:
+            a = reshape(low, node, a, (*(1 for _ in range(lead)), *a.shape))
+    if not a.shape or not w.shape or a.shape[-1] != w.shape[-2]:
+        raise node.invalid(f"matrices of {list(a.shape)} and {list(w.shape)}", "an inner size that agrees")
+    if len(w.shape) == 2 and isinstance(w, Const):
+        return a, w, a.shape[:-2], squeeze
+    batch = floats.broadcast(node, [a.shape[:-2], w.shape[:-2]])
+    return low.copy(node, a, (*batch, *a.shape[-2:])), low.copy(node, w, (*batch, *w.shape[-2:])), batch, squeeze
+
+
+def _fused_product(low: Lowering, node: Node, a: Value | None, w: Value | None, bias: Value | None) -> Sums:
+    """MatMul of two Quants."""
+    q, zero, scale = _quantised(node, _left(low, node, a))
+    if isinstance(w, Quant) and isinstance(w.q, Const):
+        weights, w_scale, w_zero = _weights(node, w, -1)
+        scales = (scale * w_scale).astype(F32)
+        offset = _bias(node, bias, weights.shape[-1], scales)
+        sums = _product(low, node, q, zero, Const(weights), w_zero, offset)
+        return Sums(sums, scales, len(sums.shape) - 1)
+    right, w_zero, w_scale = _quantised(node, w)
+    if bias is not None:
+        raise node.unsupported("a bias beside two activations", "no bias", "add it with Add")
+    return Sums(_product(low, node, q, zero, right, [w_zero], None), (scale * w_scale).astype(F32), 0)
+
+
+def _left(low: Lowering, node: Node, a: Value | None) -> Value | None:
+    if isinstance(a, Quant) and isinstance(a.q, Const):
+        return Quant(low.copy(node, a.q), a.scale, a.zero, a.axis)
+    return a
+
+
+def _turned(low: Lowering, node: Node, value: Value | None) -> Value | None:
+    """A matrix transposed."""
+    if isinstance(value, Quant):
+        q = Const(value.q.array.T) if isinstance(value.q, Const) else transpose(low, node, value.q, (1, 0))
+        return Quant(q, value.scale, value.zero, 1 - value.axis)
+    if isinstance(value, Const):
+        return Const(value.array.T)
+    x = f32(low, node, value)
+    assert isinstance(x, Tensor)
+    return transpose(low, node, x, (1, 0))
+
+
+@handles("MatMul")
+def _matmul(low: Lowering, node: Node, args: Args) -> list[Value]:
+    a, w = args
+    if isinstance(a, Quant) and isinstance(w, Quant):
+        return [_fused_product(low, node, a, w, None)]
+    return [_float_product(low, node, f32(low, node, a), f32(low, node, w), None)]
+
+
+def _float_product(low: Lowering, node: Node, a: Tensor | Const, w: Tensor | Const, bias: str | None) -> Tensor:
+    a = a if isinstance(a, Tensor) else low.copy(node, a)
+    a, w, batch, squeeze = _matrices(low, node, a, w)
+    y = low.tensor(node, "f32", (*batch, a.shape[-2], w.shape[-1]))
+    low.emit(ops.MatMulF(node.label, y.name, a.name, low.name(w), bias))
+    return (
+        y
+        if not squeeze
+        else reshape(low, node, y, tuple(s for i, s in enumerate(y.shape) if i - len(y.shape) not in squeeze))
+    )
+
+
+@handles("Gemm", attributes="alpha beta transA transB")
+def _gemm(low: Lowering, node: Node, args: Args) -> list[Value]:
+    a, w, bias = _gemm_sides(low, node, (*args, None)[:3])
+    if isinstance(a, Quant) and isinstance(w, Quant):
+        return [_fused_product(low, node, a, w, bias)]
+    left, right = f32(low, node, a), f32(low, node, w)
+    offset = None if bias is None else f32(low, node, bias)
+    alpha, beta = node.get_float("alpha", 1), node.get_float("beta", 1)
+    if alpha != 1 or (offset is not None and beta != 1):
+        y = _scaled(low, node, _float_product(low, node, left, right, None), alpha)
+        return [y if offset is None else floats.binary(low, node, "add", y, _scaled(low, node, offset, beta))]
+    vector = isinstance(offset, Const) and offset.array.size == right.shape[-1] == (offset.shape or (0,))[-1]
+    if offset is None or vector:
+        name = low.constant(offset.array.reshape(-1)) if isinstance(offset, Const) else None
+        return [_float_product(low, node, left, right, name)]
+    return [floats.binary(low, node, "add", _float_product(low, node, left, right, None), offset)]
+
+
+def _scaled(low: Lowering, node: Node, x: Tensor | Const, factor: float) -> Tensor:
+    return floats.binary(low, node, "mul", x, Const(np.asarray(factor, F32)))
+
+
+def _gemm_sides(low: Lowering, node: Node, args: Args) -> Args:
+    """The three inputs with alpha, beta and the transpositions taken care of."""
+    a, w, bias = args
+    quantised = isinstance(a, Quant) and isinstance(w, Quant)
+    if quantised and (node.get_float("alpha", 1) != 1 or (bias is not None and node.get_float("beta", 1) != 1)):
+        raise node.unsupported("an alpha or beta other than 1", "1", "fold them into the weights")
+    if any(value is None or len(value.shape) != 2 for value in (a, w)):
+        raise node.invalid("inputs that are not matrices", "two axes each")
+    a = _turned(low, node, a) if node.get_int("transA", 0) else a
+    w = _turned(low, node, w) if node.get_int("transB", 0) else w
+    return a, w, bias
+
+
+@handles("QLinearMatMul")
+def _qlinear_matmul(low: Lowering, node: Node, args: Args) -> list[Value]:
+    a, sa, za, w, sw, zw, sy, zy = args
+    sums = _fused_product(low, node, quant(node, a, sa, za), quant(node, w, sw, zw, -1), None)
+    return [to_integers(low, node, sums, target_of(node, sy, zy))]
+
+
+@handles("com.microsoft.QGemm", attributes="alpha transA transB")
+def _qgemm(low: Lowering, node: Node, args: Args) -> list[Value]:
+    a, sa, za, w, sw, zw, bias, sy, zy = (*args, None, None, None)[:9]
+    axis = 0 if node.get_int("transB", 0) else -1
+    left, right, bias = _gemm_sides(low, node, (quant(node, a, sa, za), quant(node, w, sw, zw, axis), bias))
+    sums = _fused_product(low, node, left, right, bias)
+    return [sums if sy is None else to_integers(low, node, sums, target_of(node, sy, zy))]
+
+
+@handles("MatMulInteger")
+def _matmul_integer(low: Lowering, node: Node, args: Args) -> list[Value]:
+    a, w, za, zw = (*args, None, None)[:4]
+    tensor, zero = _activation(node, a, za)
+    if isinstance(w, Tensor):
+        right, w_zero = _activation(node, w, zw)
+        if isinstance(w_zero, str):
+            raise node.unsupported("a right side quantised dynamically", "a constant zero point", "quantise statically")
+        return [_product(low, node, tensor, zero, right, [w_zero], None)]
+    weights, zeros = _integer_weights(node, w, zw, -1)
+    return [_product(low, node, tensor, zero, Const(weights), zeros, None)]

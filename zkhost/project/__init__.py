@@ -1,0 +1,1 @@
+"""A project on disk: discovering guests, building and locking them, its methods module and contract."""

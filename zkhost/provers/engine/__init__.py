@@ -1,0 +1,1 @@
+"""Proving segment by segment in this process or one beside it."""

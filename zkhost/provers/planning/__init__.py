@@ -1,0 +1,1 @@
+"""What a proof will cost before it is made: segments, memory, time."""

@@ -1,0 +1,1 @@
+"""Proofs that outlast the process: checkpoints and the receipt cache."""

@@ -1,0 +1,314 @@
+"""Where a proof in the making lives on disk: the pieces to prove, and the receipts of those proved.
+
+A session of the guest falls into pieces (segments, and batches of keccak permutations) that are proved one by one. The
+local prover and the Dask prover both keep them in a `SegmentStore`: a temporary one, or with `checkpoint=DIR` a durable
+one that outlives the process.
+
+    DIR/request.json            what is proved (zkhost.provers.storage.request_key); another request starts afresh
+    DIR/session                 the outcome of the execution and the list of its pieces, once it has ended
+    DIR/spool/<n>.bincode       the pieces, as the executor writes them
+    DIR/proved/<digest>         receipts by the SHA-256 of the piece they prove, and what is joined of them
+    DIR/receipt                 the finished receipt; spool and proved are empty then
+    DIR/limit                   the smaller segment_limit_po2 that running out of memory led to
+
+No two executions of a risc0 guest are alike: each begins with 16 random bytes, which hide the memory from who sees the
+state digests. So receipts of one execution are worth nothing in another, and the pieces are kept as carefully as the
+receipts: a damaged receipt costs one segment's work, a damaged piece that is not proved yet costs a fresh start.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zkhost._files import (
+    DamagedFileError,
+    folder_lock,
+    read_frame,
+    remove_leftovers,
+    sha256_file,
+    sync_folder,
+    write_atomic,
+    write_frame,
+)
+from zkhost.errors import CheckpointError
+from zkhost.provers.storage.request_key import RequestKey
+
+DISK_LIMIT_BYTES = 64 << 30
+"""What the pieces of a run may take on disk: enough for some 10^11 cycles."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint starts afresh, or does some work again, and why."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a session that is proved on its own: `kind` is "segment" or "keccak", `size` in bytes."""
+
+    kind: str
+    index: int
+    digest: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The file's name, as the shim writes it."""
+        return f"{self.index}.bincode" if self.kind == "segment" else f"keccak-{self.index}.bincode"
+
+
+class SegmentStore:
+    """The pieces and receipts of one proof. Make one with `temporary()` or `durable(folder, key)`.
+
+    `execution` is the reply of the shim's `execute`, once that has ended, and `pieces` what there is to prove. What a
+    user should know (why it starts afresh, what was damaged) is a CheckpointWarning.
+    """
+
+    def __init__(self, root: Path, key: RequestKey | None, *, disk_limit_bytes: int) -> None:
+        self.root = root
+        self.spool = root / "spool"
+        self.execution: dict[str, Any] | None = None
+        self.pieces: list[Piece] = []
+        self.segment_limit_po2: int | None = None
+        """The limit that running out of memory led to, None where it did not."""
+        self._proved = root / "proved"
+        self._durable = key is not None
+        self._disk_limit = disk_limit_bytes
+        self._spooled = 0
+        self._sound: set[str] = set()
+        self._lock = threading.Lock()  # the executor hands over segments and keccak batches from two threads
+        self.spool.mkdir(exist_ok=True)
+        self._proved.mkdir(exist_ok=True)
+        if key is not None:
+            self._resume(key)
+
+    @classmethod
+    @contextlib.contextmanager
+    def temporary(cls, disk_limit_bytes: int = DISK_LIMIT_BYTES) -> Iterator[SegmentStore]:
+        """A store that is gone after the block."""
+        with tempfile.TemporaryDirectory(prefix="zkhost-") as name:
+            yield cls(Path(name), None, disk_limit_bytes=disk_limit_bytes)
+
+    @classmethod
+    @contextlib.contextmanager
+    def durable(
+        cls, folder: Path | str, key: RequestKey, disk_limit_bytes: int = DISK_LIMIT_BYTES
+    ) -> Iterator[SegmentStore]:
+        """The store in `folder`, which is made if need be; what an earlier run proved for the same key is there.
+
+        Raises CheckpointError where another process works there, or where the folder holds something else, and
+        UnsupportedError where the guest reads input that the key cannot cover.
+        """
+        key.require_complete("checkpoint")
+        root = Path(folder)
+        _claim(root)
+        with folder_lock(root) as taken:
+            if not taken:
+                raise CheckpointError(
+                    f"another process is proving with the checkpoint {root}",
+                    hint="wait for it, or use another folder",
+                )
+            yield cls(root, key, disk_limit_bytes=disk_limit_bytes)
+
+    def _resume(self, key: RequestKey) -> None:
+        for folder in (self.root, self._proved):
+            remove_leftovers(folder)
+        request = self.root / "request.json"
+        earlier: RequestKey | None = None
+        try:
+            earlier = RequestKey.from_json(request.read_text())
+        except FileNotFoundError:
+            pass
+        except ValueError as error:
+            self.note(f"the checkpoint starts afresh: its request.json is damaged ({error})")
+        if earlier is not None and earlier.digest != key.digest:
+            changes = "; ".join(key.differences(earlier))
+            self.note(f"the checkpoint starts afresh, for it was made for another request: {changes}")
+            earlier = None
+        if earlier is None:
+            self.clear()
+            write_atomic(request, key.to_json().encode())
+        else:
+            self._load()
+
+    def _load(self) -> None:
+        with contextlib.suppress(FileNotFoundError, DamagedFileError, ValueError):
+            self.segment_limit_po2 = int(read_frame(self.root / "limit"))
+        try:
+            session = json.loads(read_frame(self.root / "session"), object_hook=_from_json)
+        except FileNotFoundError:
+            self._forget_session()
+        except (DamagedFileError, ValueError) as error:
+            self.note(f"the checkpoint starts afresh: {error}")
+            self._forget_session()
+        else:
+            self.execution = session["execution"]
+            if not (self.root / "receipt").exists():
+                self.pieces = [Piece(**piece) for piece in session["pieces"]]
+                self._check_pieces()
+
+    def _check_pieces(self) -> None:
+        for piece in self.pieces:
+            if self.receipt(piece) is None and self.path(piece) is None:
+                self.note(
+                    f"the checkpoint starts afresh: {piece.kind} {piece.index} was not proved yet, and is damaged"
+                )
+                self._forget_session()
+                return
+
+    def begin_execution(self) -> None:
+        """Before the executor writes into `spool`."""
+        self._forget_session()
+
+    def take(self, kind: str, index: int) -> Piece:
+        """Notes a piece that the executor has finished writing. Raises CheckpointError once they are too many bytes."""
+        path = self.spool / Piece(kind, index, "", 0).name
+        piece = Piece(kind, index, sha256_file(path), path.stat().st_size)
+        with self._lock:
+            self.pieces.append(piece)
+            self._spooled += piece.size
+        if self._spooled > self._disk_limit:
+            raise CheckpointError(
+                f"the first {len(self.pieces)} pieces take {self._spooled} bytes, and {self._disk_limit} are allowed",
+                hint="allow more with disk_limit_bytes, or use a larger segment_limit_po2 (fewer segments)",
+            )
+        return piece
+
+    def end_execution(self, execution: Mapping[str, Any]) -> None:
+        """Notes the outcome (the reply of the shim's `execute`) after all pieces are taken."""
+        self.execution = dict(execution)
+        if not self._durable:
+            return
+        for piece in self.pieces:
+            with (self.spool / piece.name).open("rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(self.spool)
+        session = {"execution": self.execution, "pieces": [asdict(piece) for piece in self.pieces]}
+        write_frame(self.root / "session", json.dumps(session, default=_to_json).encode())
+
+    def receipt(self, piece: Piece) -> bytes | None:
+        """The receipt of a proved piece, None where there is none or it is damaged (it is removed then)."""
+        return self.load(piece.digest, f"the receipt of {piece.kind} {piece.index}")
+
+    def missing(self) -> list[Piece]:
+        """The pieces that are not proved, in order. Reads each receipt once, to know the damaged ones."""
+        return [piece for piece in self.pieces if piece.digest not in self._sound and self.receipt(piece) is None]
+
+    def path(self, piece: Piece) -> Path | None:
+        """The piece's file, None where it is gone or damaged."""
+        path = self.spool / piece.name
+        return path if path.exists() and sha256_file(path) == piece.digest else None
+
+    def keep(self, piece: Piece, receipt: bytes) -> None:
+        """Stores the verified receipt of a piece."""
+        self.save(piece.digest, receipt)
+        if not self._durable:
+            (self.spool / piece.name).unlink(missing_ok=True)
+
+    def save(self, name: str, receipt: bytes) -> None:
+        """Stores a receipt under the name of what it proves (hex digits)."""
+        write_frame(self._proved / name, receipt, durable=self._durable)
+        self._sound.add(name)
+
+    def load(self, name: str, what: str = "a joined receipt") -> bytes | None:
+        """A receipt by its name, None where there is none or it is damaged (it is removed then, with a note)."""
+        path = self._proved / name
+        try:
+            receipt = read_frame(path)
+        except FileNotFoundError:
+            return None
+        except DamagedFileError:
+            self.note(f"{what} was damaged on disk; it is made again")
+            path.unlink()
+            return None
+        self._sound.add(name)
+        return receipt
+
+    def finished(self) -> bytes | None:
+        """The finished receipt of an earlier run, None where there is none; `execution` is that run's."""
+        if self.execution is None:
+            return None
+        try:
+            return read_frame(self.root / "receipt")
+        except FileNotFoundError:
+            return None
+        except DamagedFileError as error:
+            self.note(f"the checkpoint starts afresh: {error}")
+            self._forget_session()
+            return None
+
+    def finish(self, receipt: bytes) -> None:
+        """Stores the finished receipt and gives up what it was made of."""
+        if self._durable:
+            write_frame(self.root / "receipt", receipt)
+            self._forget_pieces()
+
+    def lower_limit(self, segment_limit_po2: int) -> None:
+        """Starts afresh with smaller segments, and remembers that after a crash too."""
+        self._forget_session()
+        self.segment_limit_po2 = segment_limit_po2
+        if self._durable:
+            write_frame(self.root / "limit", str(segment_limit_po2).encode())
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        (self.root / "limit").unlink(missing_ok=True)
+        self._forget_session()
+
+    def _forget_session(self) -> None:
+        for name in ("session", "receipt"):
+            (self.root / name).unlink(missing_ok=True)
+        self._forget_pieces()
+        self.execution = None
+
+    def _forget_pieces(self) -> None:
+        for folder in (self.spool, self._proved):
+            shutil.rmtree(folder)
+            folder.mkdir()
+        if self._durable:
+            sync_folder(self.root)
+        self.pieces, self._spooled = [], 0
+        self._sound.clear()
+
+    def note(self, text: str) -> None:
+        """Tells the user."""
+        warnings.warn(text, CheckpointWarning, stacklevel=2)
+
+    def shown_bytes(self) -> int | None:
+        """What a durable store takes on disk, in bytes; None for one that goes away by itself."""
+        return self.disk_bytes() if self._durable else None
+
+    def disk_bytes(self) -> int:
+        """What the store takes on disk, in bytes."""
+        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+
+def _claim(folder: Path) -> None:
+    """Makes the folder; refuses one with somebody else's files in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = {"request.json", "session", "spool", "proved", "receipt", "limit", "lock"}
+    others = [path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith(".new-")]
+    if others:
+        raise CheckpointError(
+            f"{folder} is not a checkpoint: it holds {sorted(others)[0]!r}", hint="name an empty or a new folder"
+        )
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    raise TypeError(f"cannot store a {type(value).__name__}")
+
+
+def _from_json(value: dict[str, Any]) -> Any:
+    return base64.b64decode(value["base64"]) if set(value) == {"base64"} else value

@@ -1,0 +1,209 @@
+"""A store of finished receipts, found by everything they depend on, for programs that ask for the same proof again.
+
+Opt-in: `prove(..., cache=ReceiptCache(folder))`. Each hit is verified again before it is handed over, so a damaged or
+swapped file costs a proof, never a wrong answer. Several processes may use a folder at once; it belongs to whoever may
+write to it, as the answer to "which receipt for this input" is its own (a receipt does not name the guest's input).
+
+    FOLDER/index.sqlite         one row a receipt (SQLite, write-ahead log)
+    FOLDER/receipts/ab/<key>    the receipt as bincode, framed with its SHA-256; ab is the key's first two digits
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zkhost._files import DamagedFileError, read_frame, write_frame
+from zkhost.errors import CacheError, ReceiptError, UnsuccessfulExitError
+from zkhost.provers.storage.request_key import RequestKey
+
+if TYPE_CHECKING:
+    from zkhost.provers.interface import SessionStats
+    from zkhost.receipt.receipt import Receipt
+
+GIB = 1 << 30
+_LAYOUT = 1
+_BUSY_TIMEOUT_S = 30.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS receipts (
+    key TEXT PRIMARY KEY, image_id TEXT NOT NULL, kind TEXT NOT NULL, risc0_version TEXT NOT NULL, stats TEXT NOT NULL,
+    size INTEGER NOT NULL, stored REAL NOT NULL, used REAL NOT NULL, hits INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS by_use ON receipts (used);
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the cache knows of one receipt. Size in bytes, times in seconds since 1970."""
+
+    key: str
+    image_id: str
+    kind: str
+    risc0_version: str
+    size: int
+    stored: float
+    used: float
+    hits: int
+
+
+class ReceiptCache:
+    """Receipts in `folder` (made if need be), together at most `max_bytes`; the longest unused go first.
+
+    Raises CacheError where the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path | str, *, max_bytes: int = 4 * GIB) -> None:
+        self.folder = Path(folder)
+        self.max_bytes = max_bytes
+        try:
+            (self.folder / "receipts").mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._index() as index:
+                index.execute("PRAGMA journal_mode = WAL")
+                layout = index.execute("PRAGMA user_version").fetchone()[0]
+                if layout == 0:
+                    index.executescript(_SCHEMA + f"PRAGMA user_version = {_LAYOUT};")
+                elif layout != _LAYOUT:
+                    raise CacheError(
+                        f"the cache {self.folder} has layout {layout}; this zkhost knows {_LAYOUT}",
+                        hint="name another folder, or remove this one: it holds nothing that cannot be proved again",
+                    )
+        except (OSError, sqlite3.Error) as error:
+            raise CacheError(
+                f"the receipt cache {self.folder} cannot be used: {error}",
+                hint="name another folder, or remove this one",
+            ) from error
+
+    @contextlib.contextmanager
+    def _index(self) -> Iterator[sqlite3.Connection]:
+        """A connection of this call's own, so that threads and forked processes never share one."""
+        connection = sqlite3.connect(self.folder / "index.sqlite", timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            yield connection
+        finally:
+            connection.close()
+
+    def path(self, key: str) -> Path:
+        """Where the receipt with this key is, or would be."""
+        return self.folder / "receipts" / key[:2] / key
+
+    def get(self, key: RequestKey) -> tuple[Receipt, SessionStats] | None:
+        """The receipt for this request, verified for its program, and its run's counts; None where there is none.
+
+        A receipt that is damaged or does not verify is removed and counts as none.
+        """
+        from zkhost.provers.interface import SessionStats
+        from zkhost.receipt.receipt import Receipt
+
+        key.require_complete("cache")
+        with self._index() as index:
+            row = index.execute("SELECT stats FROM receipts WHERE key = ?", (key.digest,)).fetchone()
+            if row is None:
+                return None
+            try:
+                receipt = Receipt.from_bytes(read_frame(self.path(key.digest)))
+                receipt.verify(key.parts["image ID"], allow_fake=False)
+            except (FileNotFoundError, DamagedFileError, ReceiptError):
+                self.remove(key.digest)
+                return None
+            index.execute("UPDATE receipts SET used = ?, hits = hits + 1 WHERE key = ?", (time.time(), key.digest))
+        return receipt, SessionStats(**json.loads(row[0]))
+
+    def put(self, key: RequestKey, receipt: Receipt, stats: SessionStats) -> None:
+        """Keeps a receipt that verifies for its program. A run that did not end with exit code 0 is not kept.
+
+        Raises what `Receipt.verify` raises, for a fake receipt too, and CacheError where the folder cannot be written.
+        """
+        key.require_complete("cache")
+        try:
+            receipt.verify(key.parts["image ID"], allow_fake=False)
+        except UnsuccessfulExitError:
+            return
+        path, data, now = self.path(key.digest), receipt.to_bytes(), time.time()
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_frame(path, data)
+            facts = (key.parts["image ID"], receipt.kind, key.parts["risc0 version"], json.dumps(asdict(stats)))
+            with self._index() as index:
+                index.execute(
+                    "INSERT OR REPLACE INTO receipts (key, image_id, kind, risc0_version, stats, size, stored, used)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (key.digest, *facts, len(data), now, now),
+                )
+        except (OSError, sqlite3.Error) as error:
+            raise CacheError(f"the receipt cannot be kept in {self.folder}: {error}") from error
+        self._evict(keep=key.digest)
+
+    def _evict(self, keep: str) -> None:
+        with self._index() as index:
+            index.execute("BEGIN IMMEDIATE")
+            surplus = index.execute("SELECT coalesce(sum(size), 0) FROM receipts").fetchone()[0] - self.max_bytes
+            oldest = index.execute("SELECT key, size FROM receipts WHERE key != ? ORDER BY used", (keep,)).fetchall()
+            gone = []
+            for key, size in oldest:
+                if surplus <= 0:
+                    break
+                surplus -= size
+                gone.append(key)
+            index.executemany("DELETE FROM receipts WHERE key = ?", [(key,) for key in gone])
+            for key in gone:
+                self.path(key).unlink(missing_ok=True)
+            index.execute("COMMIT")
+
+    def remove(self, key: str) -> bool:
+        """Removes a receipt; gives whether there was one."""
+        with self._index() as index:
+            found = index.execute("DELETE FROM receipts WHERE key = ?", (key,)).rowcount > 0
+            self.path(key).unlink(missing_ok=True)
+        return found
+
+    def entries(self) -> list[Entry]:
+        """Every receipt, the last used first."""
+        with self._index() as index:
+            rows = index.execute(
+                "SELECT key, image_id, kind, risc0_version, size, stored, used, hits FROM receipts ORDER BY used DESC"
+            )
+            return [Entry(*row) for row in rows]
+
+    def find(self, prefix: str) -> list[str]:
+        """The keys that begin with these hex digits."""
+        return [entry.key for entry in self.entries() if entry.key.startswith(prefix.lower())]
+
+    def size_bytes(self) -> int:
+        """What the receipts take together."""
+        return sum(entry.size for entry in self.entries())
+
+    def check(self) -> Iterator[tuple[Entry, str | None]]:
+        """Verifies every receipt; gives each entry with what is wrong with it, None where all is well. Removes none."""
+        from zkhost.receipt.receipt import Receipt
+
+        for entry in self.entries():
+            try:
+                Receipt.from_bytes(read_frame(self.path(entry.key))).verify(entry.image_id, allow_fake=False)
+            except FileNotFoundError:
+                yield entry, "its file is missing"
+            except DamagedFileError:
+                yield entry, "its file is damaged"
+            except ReceiptError as error:
+                yield entry, error.message
+            else:
+                yield entry, None
+
+    def sweep(self) -> int:
+        """Removes files that no row names (left by a process that died between the two); gives how many."""
+        known = {entry.key for entry in self.entries()}
+        stray = [
+            path
+            for path in (self.folder / "receipts").glob("*/*")
+            if path.name not in known and time.time() - path.stat().st_mtime > 60
+        ]
+        for path in stray:
+            path.unlink(missing_ok=True)
+        return len(stray)

@@ -1,0 +1,217 @@
+"""Receipts: the proof of a run together with its journal."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zkhost import _config
+from zkhost.errors import ConfigError, ReceiptFormatError
+from zkhost.receipt.claim import ReceiptClaim, ReceiptKind
+from zkhost.receipt.image_id import ImageID, ImageIDLike, image_id_bytes, image_id_hex, parse_image_id
+from zkhost.session import Journal
+
+if TYPE_CHECKING:
+    from zkhost.receipt.policy import VerifyPolicy
+
+__all__ = ["FORMATS", "DevModeWarning", "ImageID", "ImageIDLike", "Receipt", "image_id_hex", "parse_image_id"]
+
+FORMATS = ("bincode", "borsh", "json", "zkr")
+"""What `dump` writes and `load` reads. bincode is what Rust hosts exchange, zkr is bincode with a header."""
+
+MAX_RECEIPT_BYTES = 1 << 30
+"""Longer files and buffers are refused unread, unless `max_size` says otherwise."""
+
+_SUFFIXES = {".json": "json", ".borsh": "borsh", ".zkr": "zkr"}
+
+
+class DevModeWarning(UserWarning):
+    """A fake receipt was made or accepted: it proves nothing."""
+
+
+class Receipt:
+    """A receipt. Its journal and claim are worth believing once `verify` has returned."""
+
+    def __init__(self, data: bytes, facts: Mapping[str, Any] | None = None) -> None:
+        """From bincode; use `from_bytes` for other formats. Raises ReceiptFormatError for anything else."""
+        from zkhost import _shim
+
+        self._data = bytes(data)
+        self._facts = facts or _shim.call("receipt_inspect", {"receipt": self._data})
+
+    @property
+    def journal(self) -> Journal:
+        """What the guest committed."""
+        return Journal(self._facts["journal"])
+
+    @property
+    def kind(self) -> ReceiptKind:
+        """COMPOSITE, SUCCINCT, GROTH16, or FAKE for one of dev mode."""
+        return ReceiptKind(self._facts["kind"])
+
+    @cached_property
+    def claim(self) -> ReceiptClaim | None:
+        """What it claims; None where the claim is pruned to its digest."""
+        claim = self._facts["claim"]
+        return None if claim is None else ReceiptClaim.from_reply(claim)
+
+    @property
+    def claim_digest(self) -> bytes | None:
+        """The digest of the claim, 32 bytes; None for a receipt that contradicts itself."""
+        digest: bytes | None = self._facts["claim_digest"]
+        return digest
+
+    @property
+    def verifier_parameters(self) -> bytes:
+        """The digest that names the verifier it was made for, 32 bytes."""
+        return bytes(self._facts["verifier_parameters"])
+
+    @property
+    def seal_size(self) -> int:
+        """Bytes of all its seals, the proofs proper."""
+        return int(self._facts["seal_size"])
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Everything the shim says of it: see receipt_inspect."""
+        return self._facts
+
+    def verify(
+        self, image_id: ImageIDLike, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None
+    ) -> None:
+        """Return only if this receipt proves that the program with `image_id` ended with Halted(0) and this journal.
+
+        A fake receipt is refused unless `allow_fake` is True, or is None while RISC0_DEV_MODE is set; accepting one
+        warns. With a `policy`, the environment counts for nothing and the policy must hold too.
+
+        Raises VerificationError: ImageIDMismatchError, JournalMismatchError, InvalidSealError, FakeReceiptError,
+        VerifierVersionError, UnsuccessfulExitError, PolicyError; ReceiptFormatError for one that contradicts itself.
+        """
+        from zkhost import _shim
+
+        allow_fake = self._allow_fake(policy, allow_fake)
+        expected = image_id_bytes(image_id)
+        if policy is not None:
+            policy.check(self, expected)
+        _shim.call("verify", {"receipt": self._data, "image_id": expected, "allow_fake": allow_fake})
+        self._warn_if_fake()
+
+    def verify_integrity(self, *, allow_fake: bool | None = None) -> ReceiptClaim | None:
+        """Return the proved claim if the seal proves claim and journal, whatever the program and its exit code.
+
+        The claim is None where it is pruned. Raises as `verify` does.
+        """
+        from zkhost import _shim
+
+        allow_fake = self._allow_fake(None, allow_fake)
+        reply = _shim.call("verify_integrity", {"receipt": self._data, "allow_fake": allow_fake})
+        self._warn_if_fake()
+        return None if reply["claim"] is None else ReceiptClaim.from_reply(reply["claim"])
+
+    def _allow_fake(self, policy: VerifyPolicy | None, allow_fake: bool | None) -> bool:
+        if policy is not None:
+            if allow_fake is not None and allow_fake != policy.allow_fake:
+                raise ConfigError(f"allow_fake={allow_fake} contradicts the policy's allow_fake={policy.allow_fake}")
+            return policy.allow_fake
+        return _config.dev_mode() if allow_fake is None else allow_fake
+
+    def _warn_if_fake(self) -> None:
+        if self._facts["kind"] == "fake":
+            warnings.warn("accepted a dev-mode receipt: it proves nothing", DevModeWarning, stacklevel=3)
+
+    def to_bytes(self, format: str = "bincode") -> bytes:
+        """The receipt in one of FORMATS; bincode is byte for byte what a Rust host writes."""
+        if format == "bincode":
+            return self._data
+        if format == "zkr":
+            from zkhost.receipt import zkr
+
+            return zkr.pack(self)
+        return _convert(self._data, "bincode", format)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, format: str = "bincode", *, max_size: int = MAX_RECEIPT_BYTES) -> Receipt:
+        """A receipt from bytes nobody vouches for. Decoding is bounded in length and depth.
+
+        Raises ReceiptFormatError for bytes that are not a receipt in that format, or more than `max_size` of them.
+        """
+        if len(data) > max_size:
+            raise ReceiptFormatError(f"{len(data)} bytes are more than the {max_size} allowed for a receipt")
+        if format == "bincode":
+            return cls(data)
+        if format == "zkr":
+            from zkhost.receipt import zkr
+
+            return zkr.unpack(bytes(data))
+        return cls(_convert(bytes(data), format, "bincode"))
+
+    def dump(self, path: str | os.PathLike[str], format: str | None = None) -> None:
+        """Write it to a file, whole or not at all. Format: by default .json, .borsh and .zkr say it, else bincode."""
+        file = Path(path)
+        data = self.to_bytes(format or _SUFFIXES.get(file.suffix, "bincode"))
+        if file.exists() and not file.is_file():
+            file.write_bytes(data)  # a pipe or a device
+            return
+        new = file.with_name(f".{file.name}.{os.urandom(4).hex()}.new")
+        try:
+            new.write_bytes(data)
+            new.replace(file)
+        finally:
+            new.unlink(missing_ok=True)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], format: str | None = None, *, max_size: int = MAX_RECEIPT_BYTES
+    ) -> Receipt:
+        """Read it from a file. Format: by default zkr and JSON are recognised, .borsh says it, else bincode.
+
+        Raises ReceiptFormatError, naming the file, and OSError where it cannot be read.
+        """
+        file = Path(path)
+        with file.open("rb") as stream:
+            data = stream.read(max_size + 1)
+        try:
+            return cls.from_bytes(data, format or _format_of(file, data), max_size=max_size)
+        except ReceiptFormatError as exc:
+            raise ReceiptFormatError(f"{file}: {exc.message}", hint=exc.hint, **exc.facts) from exc
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Receipt) and self._data == other._data
+
+    def __hash__(self) -> int:
+        return hash(self._data)
+
+    def __repr__(self) -> str:
+        return f"<Receipt {self.kind} of {len(self._data)} bytes, {self.journal!r}>"
+
+    def _repr_html_(self) -> str:
+        from zkhost import _notebook
+
+        return _notebook.receipt(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Receipt, (self._data,)
+
+
+def _convert(data: bytes, source: str, target: str) -> bytes:
+    from zkhost import _shim
+
+    for name in (source, target):
+        if name not in FORMATS:
+            raise ConfigError(f"no receipt format {name!r}", hint=f"one of {', '.join(FORMATS)}")
+    receipt: bytes = _shim.call("receipt_convert", {"receipt": data, "from": source, "to": target})["receipt"]
+    return receipt
+
+
+def _format_of(file: Path, data: bytes) -> str:
+    from zkhost.receipt import zkr
+
+    if data.startswith(zkr.MAGIC):
+        return "zkr"
+    if data[:1] == b"{":
+        return "json"
+    return _SUFFIXES.get(file.suffix, "bincode")
