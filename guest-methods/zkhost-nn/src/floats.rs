@@ -59,19 +59,42 @@ pub fn clip(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     Ok(())
 }
 
-/// `x, neighbours, y, count, mean`: sums of so many neighbours each, or means.
+/// `x, neighbours, y, count, mean, lanes`: sums of so many neighbours each, or means, added up in 1, 4 or 8 lanes.
 pub fn neighbours(args: &[u32], memory: &mut Memory<'_>) -> Checked {
-    let [x, width, y, count, mean] = arguments(args)?;
-    if width == 0 || mean > 1 {
+    let [x, width, y, count, mean, lanes] = arguments(args)?;
+    if width == 0 || mean > 1 || ![1, 4, 8].contains(&lanes) {
         return Err("a sum of nothing");
     }
     let read = words(x, product(&[count, width])?);
     let Some(([y], [x])) = memory.split([words(y, count.into())], [read])? else { return Ok(()) };
     for (y, x) in as_f32_mut(y).iter_mut().zip(as_f32(x).chunks_exact(width as usize)) {
-        let sum = x.iter().fold(0f32, |sum, x| sum + x);
+        let sum = sum(x, lanes);
         *y = if mean == 1 { sum / width as f32 } else { sum };
     }
     Ok(())
+}
+
+/// The order of onnxruntime's vector code: so many lanes side by side, then those added up, then the rest.
+fn sum(x: &[f32], lanes: u32) -> f32 {
+    let (mut four, mut rest) = ([0f32; 4], x);
+    if lanes == 8 {
+        let mut eight = [0f32; 8];
+        let (whole, after) = rest.as_chunks::<8>();
+        for x in whole {
+            eight.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
+        }
+        four = core::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
+        rest = after;
+    }
+    if lanes > 1 {
+        let (whole, after) = rest.as_chunks::<4>();
+        for x in whole {
+            four.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
+        }
+        rest = after;
+    }
+    let start = if lanes > 1 { (four[0] + four[2]) + (four[1] + four[3]) } else { 0.0 };
+    rest.iter().fold(start, |sum, x| sum + x)
 }
 
 /// `a, w, has a bias, bias, y, batches, rows, K, columns, w of each batch`: a matrix product.
