@@ -29,9 +29,9 @@ fn run(program: &Program<'_>, operands: &Operands<'_>, without: Option<Operand>)
         }
         let (register, cell) = ((word >> 16 & 31) as usize - 11, (word & 0xffff) as usize);
         assert!(register < OPERANDS);
-        let cell = &operands.0[register][cell * CELL..][..CELL];
         let mut next = core::mem::replace(&mut poly, vec![0]);
         if without.map(|operand| operand as usize) != Some(register) {
+            let cell = &operands.0[register][cell * CELL..][..CELL];
             let cell: Vec<i64> = cell.iter().map(|byte| i64::from(*byte)).collect();
             add(&mut next, &cell, 0, if operation == 5 { 256 } else { 1 });
         }

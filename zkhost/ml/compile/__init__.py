@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zkhost.ml.compile import plain
+from zkhost.ml.compile import plain, proved
 from zkhost.ml.compile.plan import Plan
 from zkhost.ml.compile.target import Target
 from zkhost.ml.graph import Graph
+from zkhost.ml.ops import Conv, MatMul
 
 InputMode = Literal["public", "hashed", "private"]
 INPUT_MODES: tuple[InputMode, ...] = ("public", "hashed", "private")
@@ -51,8 +52,19 @@ def compile_graph(
     target = Target(graph, plan, accelerate)
     target.inputs()
     layers = []
+    done: set[str] = set()
     for op in graph:
-        plain.write(target, op)
+        if op.y in done:
+            continue
+        finish = None
+        if accelerate and isinstance(op, Conv):
+            finish = proved.convolution(target, op)
+        elif accelerate and isinstance(op, MatMul):
+            finish = proved.dense(target, op)
+        if finish is None:
+            plain.write(target, op)
+        else:
+            done.update(fused.y for fused in finish.ops)
         layers.append(Layer(op.node, type(op).__name__, 0, 0))
     target.outputs()
     return Compiled(plan.to_bytes(), tuple(layers))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from zkhost.ml.compile.plan import At, Code, Plan
 from zkhost.ml.graph import Array, DType, Graph
+from zkhost.ml.ops import Op
 
 SIZE = {"u8": 1, "s8": 1, "s32": 4, "f32": 4}
 TYPE = {"u8": 0, "s8": 0, "s32": 1, "f32": 2}
@@ -38,6 +40,11 @@ class Target:
     plan: Plan
     accelerate: bool
     places: dict[str, At] = field(default_factory=dict)
+
+    @cached_property
+    def readers(self) -> dict[str, list[Op]]:
+        """For each tensor that is read: the operations that read it."""
+        return self.graph.readers()
 
     def read(self, name: str) -> At:
         """Where a tensor lies, or a constant as it is stored."""
