@@ -485,3 +485,7 @@ pub(crate) fn fewer(words: &'static [u32], inputs: u32, of: u32, cells: u32) -> 
     let advice = Advice { operand: Operand::Planes, count: 3, lanes: cells };
     Program::new(&words[((of - inputs) * (cells + 1)) as usize..], extents, advice)
 }
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;
