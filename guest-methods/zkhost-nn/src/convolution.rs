@@ -5,10 +5,11 @@
 //! an h x w kernel. One program adds up the products of all input channels for one output channel.
 
 use crate::lanes::{Grid, Lanes};
-use crate::memory::{as_f32, as_i32, as_i32_mut, bytes, elements, product, words, Memory};
+use crate::memory::{as_f32, as_i32, as_i32_mut, bytes, elements, product, words, Memory, Region};
 use crate::plan::arguments;
 use crate::program::{convolution, sums, Operands, Program, Shape, Signs, CELL, LOADS, MAX_CELLS};
 use crate::requantize::{valid, Output, Requantize};
+use crate::sums::Zero;
 use crate::workspace::{batch, bytes as as_bytes, Backend, Workspace, MAX_LANES, MAX_PAIRS};
 use crate::Checked;
 
@@ -77,11 +78,11 @@ impl Layer {
     }
 }
 
-/// `x, w, bias, y, groups, channels of a group, inputs of a group, kernel, plane, pitch (cells), pairs of planes of sums (0:
+/// `x, kind and value of its zero point, w, bias, y, groups, channels of a group, inputs of a group, kernel, plane, pitch (cells), pairs of planes of sums (0:
 /// split signs), zero point, kernel of the sums, expand, strips, strip step, rows of the last strip, first lane, rows,
-/// columns, row step, column step, pool, output's channel, row and column step, scales, their number, zero, low, high, size`.
+/// columns, row step, column step, pool, output's channel, row and column step, scales, their number, zero, low, high, size`. The sums of the weights are for a zero point that is a tensor.
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
-    let [x, w, bias, y, groups, channels, inputs, kernel, plane, pitch, pairs, zero, ones, expand, strips, strip_step, last_rows, first, rows, columns, row_step, column_step, pool, y_channel, to_row, to_column, scale, scales, zero_out, low, high, size] =
+    let [x, kind, x_zero, w, w_sums, bias, y, groups, channels, inputs, kernel, plane, pitch, pairs, zero, ones, expand, strips, strip_step, last_rows, first, rows, columns, row_step, column_step, pool, y_channel, to_row, to_column, scale, scales, zero_out, low, high, size] =
         arguments(args)?;
     if zero > 255 || expand > 1 {
         return Err("a convolution's shape is out of range");
@@ -109,7 +110,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     if !scale.iter().all(|scale| valid(*scale)) {
         return Err("a scale is not positive and finite");
     }
-    let bias = as_i32(memory.constant(words(bias, all))?);
+    let correction = Correction::new(kind, x_zero, w_sums, bias, all, memory)?;
 
     let lanes = layer.shape.lanes();
     workspace.need_offset(lanes);
@@ -126,11 +127,12 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
         return Err("words do not lie at a multiple of 4");
     }
     let weights = product(&[groups, channels, layer.kernel_bytes() as u32])?;
-    let reads = [bytes(x, layer.input()?), bytes(w, weights), bytes(ones, ones_bytes)];
-    let Some(([y], [x, w, ones])) = memory.split([elements(size, y, layer.output()?)?], reads)? else {
+    let reads = [bytes(x, layer.input()?), bytes(w, weights), bytes(ones, ones_bytes), correction.region()];
+    let Some(([y], [x, w, ones, x_zero])) = memory.split([elements(size, y, layer.output()?)?], reads)? else {
         return Ok(());
     };
 
+    let x_zero = correction.zero(x_zero);
     let (mut loads, mut sums_loads) = ([0; LOADS], [0; LOADS]);
     let loads = &loads_of(&program, &mut loads);
     let (terms, kernel_bytes) = (layer.terms() as usize, layer.kernel_bytes());
@@ -185,7 +187,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 for (index, planes) in as_bytes(advice).chunks_exact(call).enumerate() {
                     backend.prove(&program, loads, &Operands::new(&program, slices(index, planes))?)?;
                     let channel = channel + index;
-                    let bias = bias[channel];
+                    let bias = correction.bias(channel, x_zero);
                     let at = channel * y_channel as usize + (strip * layer.grid.rows * to_row) as usize;
                     let lanes = Lanes::new(planes);
                     if size == 1 {
@@ -200,6 +202,37 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
         }
     }
     Ok(())
+}
+
+/// What is added to sums of inputs as they lie in memory: a bias, with the inputs' zero point taken out. Where that is
+/// known, the bias has it already; otherwise it comes from a tensor, times the sum of an output's weights.
+pub(crate) struct Correction<'p> {
+    zero: Zero,
+    sums: &'p [i32],
+    bias: &'p [i32],
+}
+
+impl<'p> Correction<'p> {
+    pub fn new(kind: u32, zero: u32, sums: u32, bias: u32, outputs: u64, memory: &Memory<'p>) -> Checked<Self> {
+        let zero = Zero::new(kind, zero)?;
+        let sums = memory.constant(words(sums, outputs * u64::from(kind)))?;
+        Ok(Self { zero, sums: as_i32(sums), bias: as_i32(memory.constant(words(bias, outputs))?) })
+    }
+
+    pub fn region(&self) -> Region {
+        self.zero.region()
+    }
+
+    /// The zero point that is to be taken out yet.
+    pub fn zero(&self, read: &[u8]) -> i32 {
+        if self.sums.is_empty() { 0 } else { self.zero.of(read) }
+    }
+
+    #[inline]
+    pub fn bias(&self, output: usize, zero: i32) -> i32 {
+        let sum = if self.sums.is_empty() { 0 } else { self.sums[output] };
+        self.bias[output].wrapping_sub(sum.wrapping_mul(zero))
+    }
 }
 
 /// The program that loads a program's operands.

@@ -1,8 +1,8 @@
 //! Dense layers and matrix products on the accelerator: each input, in a cell of its own, times its row of weights.
 
-use crate::convolution::loads_of;
+use crate::convolution::{loads_of, Correction};
 use crate::lanes::Lanes;
-use crate::memory::{as_f32, as_i32, as_i32_mut, bytes, elements, product, words, Memory};
+use crate::memory::{as_f32, as_i32_mut, bytes, elements, product, words, Memory};
 use crate::plan::arguments;
 use crate::program::{parts, Operands, CELL, LOADS, MAX_CELLS};
 use crate::requantize::{valid, Output, Requantize};
@@ -13,11 +13,11 @@ use crate::Checked;
 /// Columns of an operation, at most.
 pub const MAX_COLUMNS: u32 = 4096;
 
-/// `x, step, row step, rows, inputs, w, zero point, cells, blocks, columns, bias, y, output's row and column step, scales,
+/// `x, step, row step, kind and value of its zero point, rows, inputs, w, sums of its columns, its zero point, cells, blocks, columns, bias, y, output's row and column step, scales,
 /// their number, zero, low, high, kind`: kind 1 is bytes, 4 sums in s32, 5 sums added to what is there.
 /// w: for each block of columns, for each input, `cells` cells of weights as u8.
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
-    let [x, step, row_step, rows, inputs, w, zero, cells, blocks, columns, bias, y, to_row, to_column, scale, scales, zero_out, low, high, kind] =
+    let [x, step, row_step, x_kind, x_zero, rows, inputs, w, w_sums, zero, cells, blocks, columns, bias, y, to_row, to_column, scale, scales, zero_out, low, high, kind] =
         arguments(args)?;
     if inputs == 0 || inputs > MAX_CELLS || rows == 0 || blocks == 0 || columns == 0 || columns > MAX_COLUMNS || zero > 255 {
         return Err("a dense layer's shape is out of range");
@@ -41,20 +41,22 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     if !scale.iter().all(|scale| valid(*scale)) {
         return Err("a scale is not positive and finite");
     }
-    let bias = as_i32(memory.constant(words(bias, columns.into()))?);
+    let correction = Correction::new(x_kind, x_zero, w_sums, bias, columns.into(), memory)?;
     let reads = [
         bytes(x, product(&[rows - 1, row_step])? + product(&[inputs - 1, step])? + 1),
         words(w, product(&[blocks, inputs, width / 4])?),
+        correction.region(),
     ];
     let extent = product(&[rows - 1, to_row])? + product(&[columns - 1, to_column])? + 1;
-    let Some(([y], [x, w])) = memory.split([elements(size, y, extent)?], reads)? else { return Ok(()) };
+    let Some(([y], [x, w, x_zero])) = memory.split([elements(size, y, extent)?], reads)? else { return Ok(()) };
+    let x_zero = correction.zero(x_zero);
 
     workspace.need_offset(cells);
     workspace.set_row(zero as u8);
     let Workspace { planes, cells: terms, constants, offset, channels, .. } = workspace;
     if size == 1 {
         for (column, channel) in channels[..columns as usize].iter_mut().enumerate() {
-            *channel = Requantize::new(scale[column % scale.len()], bias[column], output);
+            *channel = Requantize::new(scale[column % scale.len()], correction.bias(column, x_zero), output);
         }
     }
     let mut loads = [0; LOADS];
@@ -86,7 +88,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     if size == 1 {
                         y[to] = channels[column].apply(lanes.times128(lane));
                     } else {
-                        let sum = lanes.sum(lane).wrapping_add(bias[column]);
+                        let sum = lanes.sum(lane).wrapping_add(correction.bias(column, x_zero));
                         let y = &mut as_i32_mut(y)[to];
                         *y = if adds { y.wrapping_add(sum) } else { sum };
                     }

@@ -90,6 +90,15 @@ pub fn fill(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     Ok(())
 }
 
+/// `destination, count, source`: every byte becomes the one at `source`.
+pub fn fill_from(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [to, count, from] = arguments(args)?;
+    if let Some(([to], [from])) = memory.split([bytes(to, count.into())], [bytes(from, 1)])? {
+        to.fill(from[0]);
+    }
+    Ok(())
+}
+
 /// `size, source, destination, shape, strides of the source, strides of the destination`, in elements of `size` bytes.
 pub fn copy(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let all: [u32; 3 + 3 * AXES] = arguments(args)?;

@@ -17,6 +17,7 @@ fn step(
         2 => moves::copy(args, memory),
         3 => moves::flip(args, memory),
         4 => moves::gather(args, memory),
+        5 => moves::fill_from(args, memory),
         8 => sums::convolution(args, memory),
         9 => sums::matrix(args, memory),
         10 => sums::neighbours(args, memory),

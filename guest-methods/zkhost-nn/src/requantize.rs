@@ -97,7 +97,7 @@ impl Requantize {
         let product = ((u64::from(lane7) * u64::from(self.multiplier)) >> 32) as i32;
         let value = product.wrapping_add(self.fold);
         if value as u32 & self.mask <= self.near {
-            return self.emulate((lane7 >> 7) as i32 - OFFSET + self.bias);
+            return self.emulate(((lane7 >> 7) as i32 - OFFSET).wrapping_add(self.bias));
         }
         let above = (value >> self.shift).wrapping_sub(self.low);
         if above as u32 <= self.span {

@@ -29,6 +29,7 @@ class Code(IntEnum):
     COPY = 2
     FLIP = 3
     GATHER = 4
+    FILL_FROM = 5
     CONVOLUTION = 8
     MATRIX = 9
     NEIGHBOURS = 10

@@ -164,14 +164,11 @@ class _Layout:
         height, width = _two(sizes, 1)
         m, depth, kh, kw = self.weights.shape
         (sh, sw), (dh, dw) = self.window.strides, self.window.dilations
-        assert isinstance(op.x_zero, int)
-        zero = op.x_zero + added(graph.dtype(op.x))
         pitch = program.pitch * acc.CELL
         step = self.rows * finish.pool * sh * self.plane.pitch
         reach = (c - 1) * pitch + (self.strips - 1) * step + program.plane * acc.CELL
-        bias = (graph.constants[op.bias].astype(np.int64) if op.bias else 0) - zero * self.weights.sum(axis=(1, 2, 3))
-        assert np.abs(bias).max() < 1 << 31
-        terms, bias_at = plan.constant(self.kernels()), plan.constant(bias.astype(np.int32))
+        zero, correction = _correction(target, op.x, op.x_zero, op.bias, self.weights.sum(axis=(1, 2, 3)))
+        terms = plan.constant(self.kernels())
         ones = plan.constant(self.ones()) if program.pairs else At(None)
         scale = plan.constant(finish.scale)
         y = target.write(finish.y)
@@ -180,14 +177,17 @@ class _Layout:
             planes = plan.buffer(max(reach, c * pitch))
             x = target.read(op.x) + image * c * height * width
             if self.plane.nbytes > height * width or pitch > height * width:
-                plan.emit(Code.FILL, 1, planes, max(reach, c * pitch), zero)
+                if isinstance(zero, At):
+                    plan.emit(Code.FILL_FROM, planes, max(reach, c * pitch), zero)
+                else:
+                    plan.emit(Code.FILL, 1, planes, max(reach, c * pitch), zero)
             shape, source = (1, 1, 1, c, height, width), (0, 0, 0, height * width, width, 1)
             plan.emit(
                 Code.COPY, 1, x, planes + self.plane.first, shape, source, (0, 0, 0, pitch, self.plane.pitch, 1)
             )
             first = self.plane.gap - op_left(self.window) + (kh - 1) * dh * self.plane.pitch + (kw - 1) * dw
             plan.emit(
-                Code.PROVED_CONVOLUTION, planes, terms, bias_at, y + image * m * out * finish.size, op.groups,
+                Code.PROVED_CONVOLUTION, planes, int(isinstance(zero, At)), zero, terms, correction, y + image * m * out * finish.size, op.groups,
                 m // op.groups, depth, program.kernel, program.plane, program.pitch, program.pairs, self.zero, ones,
                 int(self.expand), self.strips, step if self.strips > 1 else 0, self.last_rows, first, self.rows, self.columns,
                 sh * self.plane.pitch, sw, finish.pool, out, self.out[1], 1,
@@ -217,7 +217,7 @@ def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     """The cheapest layout that the interpreter takes."""
     graph = target.graph
     _, _, *sizes = graph.shape(op.x)
-    if len(sizes) > 2 or not isinstance(op.x_zero, int):
+    if len(sizes) > 2:
         return None
     finish = finish_of(target, op)
     window, signed = _window(op.window), signed_weights(graph.constants[op.w], op.w_zero, 0)
@@ -259,10 +259,26 @@ def _layouts(
             )  # fmt: skip
 
 
+def _correction(
+    target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Array
+) -> tuple[int | At, tuple[At | int, At]]:
+    """An input's zero point, as it lies in memory; then the sums of each output's weights where it is a tensor, and the
+    biases, which have it already where it is not."""
+    graph, plan = target.graph, target.plan
+    total = graph.constants[bias].astype(np.int64) if bias else np.zeros(sums.size, np.int64)
+    place: int | At
+    if isinstance(zero, str):
+        place, factors = target.read(zero), plan.constant(sums.astype(np.int32))
+        return place, (factors, plan.constant(total.astype(np.int32)))
+    place = zero + added(graph.dtype(x))
+    # What a sum of products cannot leave, a part of it may: the interpreter's sums wrap around, and so may these.
+    return place, (At(None), plan.constant((total - place * sums).astype(np.int32)))
+
+
 def dense(target: Target, op: ops.MatMul) -> Finish | None:
     """Write a matrix product with constant weights for the accelerator. None where it does not take it."""
     graph = target.graph
-    if op.w not in graph.constants or not isinstance(op.a_zero, int):
+    if op.w not in graph.constants:
         return None
     w = signed_weights(graph.constants[op.w], op.w_zero, 1)
     depth, columns = w.shape
@@ -271,11 +287,9 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
         return None
     shared = zeros.pop() + added(graph.dtype(op.w))
     rows = prod(graph.shape(op.a)[:-1])
-    finish = finish_of(target, op)
-    zero = op.a_zero + added(graph.dtype(op.a))
-    bias = (graph.constants[op.bias].astype(np.int64) if op.bias else 0) - zero * w.sum(axis=0)
-    if np.abs(bias).max() >= 1 << 31:
-        return None
+    finish, plan = finish_of(target, op), target.plan
+    zero, (w_sums, bias) = _correction(target, op.a, op.a_zero, op.bias, w.sum(axis=0))
+    none = plan.constant(np.zeros(columns, np.int32))
 
     def cost(row: int) -> tuple[int, int]:
         pieces = -(-depth // dict(acc.DENSE)[row])
@@ -289,7 +303,6 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
     blocks = -(-columns // width)
     padded = np.full((depth, blocks * width), shared, np.uint8)
     padded[:, :columns] = w + shared
-    plan = target.plan
     whole = pieces == 1 and finish.size == 1
     y = target.write(finish.y)
     sums = y if whole or finish.size == 4 else plan.buffer(4 * rows * columns)
@@ -300,8 +313,9 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
         weights = part.reshape(len(part), blocks, width).transpose(1, 0, 2)
         kind = 1 if whole else 4 if piece == 0 else 5
         plan.emit(
-            Code.PROVED_DENSE, a + piece * each, 1, depth, rows, len(part), plan.constant(weights), shared, row, blocks,
-            columns, plan.constant((bias if piece == 0 else np.zeros(columns)).astype(np.int32)), sums, columns, 1,
+            Code.PROVED_DENSE, a + piece * each, 1, depth, int(piece == 0 and isinstance(zero, At)),
+            zero if piece == 0 else 0, rows, len(part), plan.constant(weights), w_sums if piece == 0 else 0, shared, row,
+            blocks, columns, bias if piece == 0 else none, sums, columns, 1,
             scale, finish.scale.size, finish.zero, finish.low, finish.high, kind,
         )  # fmt: skip
     if not whole and finish.size == 1:
