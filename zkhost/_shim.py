@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import inspect
 import itertools
 import threading
 import time
@@ -228,7 +229,10 @@ def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict
 def _error(frame: dict[str, Any]) -> errors.ZkhostError:
     data = dict(frame.get("data") or {})
     hint = data.pop("hint", None)
-    return error_class(frame["kind"])(frame["message"], hint=hint, **data)
+    cls = error_class(frame["kind"])
+    declared = inspect.signature(cls).parameters
+    # No error is lost because of a fact that its class does not declare.
+    return cls(frame["message"], hint=hint, **{name: fact for name, fact in data.items() if name in declared})
 
 
 def error_class(kind: str) -> type[errors.ZkhostError]:

@@ -44,6 +44,7 @@
     │   │   ├── RemoteAnswerError      its answer is not one: malformed, truncated, too large, a forbidden redirect
     │   │   ├── RemoteSessionError     the remote session itself failed, was aborted or is unknown
     │   │   └── DeadlineError (TimeoutError)
+    │   ├── MissingAssumptionError     the guest relies on a claim whose receipt was not supplied
     │   ├── OutOfMemoryError           proving needs more memory than there is, even with the smallest segments
     │   ├── WorkerLostError            a piece of a proof was lost with its worker, more often than we retry
     │   ├── ClusterError               an r0vm cluster did not start, or lost a process
@@ -60,42 +61,68 @@
             ├── VerifierVersionError   made for other verifier parameters (another risc0 version)
             └── PolicyError            valid, but outside the caller's VerifyPolicy
 
-Each carries `hint`, what to do next, and points to its section of the documentation.
+Each carries `hint`, what to do next, and points to its section of docs/errors.md, which `zkhost explain` prints.
+Facts are attributes that always exist, and keyword arguments of the same names.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+import enum
+from collections.abc import Iterable
+from typing import Any, Self
+
+SECTION = "zkhost explain {name}"
+"""Where the section about a class is found: a command that works offline wherever zkhost is installed."""
 
 
 class ZkhostError(Exception):
-    """Base of all errors of zkhost.
-
-    `message` says what happened, with the value and the place; `hint` says what to do next.
-    Further facts are keyword arguments, kept as attributes.
-    """
+    """Base of all errors of zkhost."""
 
     message: str
+    """What happened, with the value and the place."""
     hint: str | None
+    """What to do next."""
 
-    def __init__(self, message: str, *, hint: str | None = None, **facts: Any) -> None:
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.facts = facts
-        for name, value in facts.items():
-            setattr(self, name, value)
 
     def __str__(self) -> str:
         hint = f"\n  hint: {self.hint}" if self.hint else ""
-        return f"{self.message}{hint}\n  see: docs/errors.md#{type(self).__name__.lower()}"
+        return f"{self.message}{hint}\n  see: {SECTION.format(name=self.section())}"
+
+    @classmethod
+    def section(cls) -> str:
+        """The name of the section of the documentation: that of the nearest class of this module."""
+        return next(base.__name__ for base in cls.__mro__ if base.__module__ == __name__)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts of its class by name, for logs: every attribute but `message` and `hint`."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("message", "hint") and not name.startswith("_")
+        }
+
+    def with_message(self, message: str) -> Self:
+        """A copy with another message and the same facts."""
+        other = copy.copy(self)
+        other.message = message
+        other.args = (message,)
+        return other
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.hint, self.facts)
+        return _restore, (type(self), self.message, vars(self).copy())
 
 
-def _rebuild(cls: type[ZkhostError], message: str, hint: str | None, facts: dict[str, Any]) -> ZkhostError:
-    return cls(message, hint=hint, **facts)
+def _restore(cls: type[ZkhostError], message: str, state: dict[str, Any]) -> ZkhostError:
+    error = cls.__new__(cls)
+    error.args = (message,)
+    vars(error).update(state)
+    return error
 
 
 class ConfigError(ZkhostError):
@@ -105,30 +132,76 @@ class ConfigError(ZkhostError):
 class SchemaError(ZkhostError, TypeError):
     """An annotation that has no wire form. Raised when the codec is made, naming the field and the fix."""
 
+    path: str
+    """Where in the type, as in `Order.lines[].price`; empty for the type itself."""
+
+    def __init__(self, message: str, *, hint: str | None = None, path: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
 
 class CodecError(ZkhostError, ValueError):
-    """A value and its wire form do not agree. `path` is where, as in `.orders[3].price`."""
+    """A value and its wire form do not agree."""
 
     path: str
+    """Where in the value, as in `.orders[3].price`; empty for the value itself."""
+
+    def __init__(self, message: str, *, hint: str | None = None, path: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 class EncodeError(CodecError):
-    """A value that does not fit its type: `path`, `expected`, `found`."""
+    """A value that does not fit its type."""
 
     expected: str
+    """What the type takes there."""
     found: str
+    """What the value has there."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, path: str = "", expected: str = "", found: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, path=path)
+        self.expected = expected
+        self.found = found
 
 
 class DecodeError(CodecError):
-    """Words that are not a value of the type: `path`, `offset` (in words), `expected`, `found`."""
+    """Words that are not a value of the type."""
 
     offset: int
+    """Where in the input, in words."""
     expected: str
+    """What the type wants there."""
     found: str
+    """What the input has there."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        path: str = "",
+        offset: int = 0,
+        expected: str = "",
+        found: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, path=path)
+        self.offset = offset
+        self.expected = expected
+        self.found = found
 
 
 class ShimError(ZkhostError):
     """The native library is missing, or answered what it must not."""
+
+    operations: tuple[str, ...]
+    """The operations that the library has, where it was asked for one that it lacks."""
+
+    def __init__(self, message: str, *, hint: str | None = None, operations: Iterable[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.operations = tuple(operations)
 
 
 class InternalError(ShimError):
@@ -150,9 +223,23 @@ class GuestNotFoundError(BuildError):
 class CargoError(BuildError):
     """cargo failed; its own output was shown as it came."""
 
+    output: str
+    """The last lines of that output."""
+
+    def __init__(self, message: str, *, hint: str | None = None, output: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.output = output
+
 
 class DriftError(BuildError):
     """What was built differs from what is recorded."""
+
+    drifted: tuple[str, ...]
+    """The differences, a line each."""
+
+    def __init__(self, message: str, *, hint: str | None = None, drifted: Iterable[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.drifted = tuple(drifted)
 
 
 class ContractError(BuildError):
@@ -160,12 +247,17 @@ class ContractError(BuildError):
 
 
 class ContractDriftError(DriftError):
-    """The guest was built with another contract than the host has: `differences`, each naming the type and the field.
+    """The guest was built with another contract than the host has.
 
     Found by looking into the program binary, before anything runs.
     """
 
     differences: tuple[str, ...]
+    """The differences, each naming the type and the field; the same as `drifted`."""
+
+    def __init__(self, message: str, *, hint: str | None = None, differences: Iterable[str] = ()) -> None:
+        self.differences = tuple(differences)
+        super().__init__(message, hint=hint, drifted=self.differences)
 
 
 class ScaffoldError(ZkhostError):
@@ -224,32 +316,112 @@ class ModelMismatchError(ModelError):
 class GuestError(ZkhostError):
     """The guest, or what it was given, made the run end badly."""
 
+    stderr: str
+    """The tail of what it printed to standard error; empty where that is not known."""
+    input_read: int | None
+    """How many bytes of its standard input it had read; None where that is not known."""
+    input_left: int | None
+    """How many it had left; None for a stream too."""
+    session_id: str | None
+    """The session on the remote prover; None for a run elsewhere."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        stderr: str = "",
+        input_read: int | None = None,
+        input_left: int | None = None,
+        session_id: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.stderr = stderr
+        self.input_read = input_read
+        self.input_left = input_left
+        self.session_id = session_id
+
 
 class InvalidProgramError(GuestError):
     """The bytes are not a program binary this version of risc0 runs."""
 
 
 class GuestPanicError(GuestError):
-    """The guest panicked.
-
-    `panic` is its message, `stderr` the tail of what it printed, `input_read` and `input_left` how many bytes of its
-    standard input it had read and left.
-    """
+    """The guest panicked."""
 
     panic: str
-    stderr: str
-    input_read: int
-    input_left: int
+    """The panic's message."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        panic: str = "",
+        stderr: str = "",
+        input_read: int | None = None,
+        input_left: int | None = None,
+        session_id: str | None = None,
+    ) -> None:
+        super().__init__(
+            message, hint=hint, stderr=stderr, input_read=input_read, input_left=input_left, session_id=session_id
+        )
+        self.panic = panic
 
 
-class GuestExitError(GuestError):
-    """The guest ended with a non-zero exit code: `exit_code`."""
+class FaultReason(enum.StrEnum):
+    """Why a guest was stopped by a fault, where the host has to tell."""
 
-    exit_code: int
+    SEGMENT_LIMIT = "segment_limit"
+    """What one instruction needs does not fit a segment of `segment_limit_po2`."""
+    MACHINE = "machine"
+    """The guest did what the machine forbids."""
 
 
 class GuestFaultError(GuestError):
     """The guest did what the machine forbids: a bad address, an illegal instruction, an unknown system call."""
+
+    reason: FaultReason
+    """Whether the guest is to blame, or too small a segment."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        reason: FaultReason | str = FaultReason.MACHINE,
+        stderr: str = "",
+        input_read: int | None = None,
+        input_left: int | None = None,
+        session_id: str | None = None,
+    ) -> None:
+        super().__init__(
+            message, hint=hint, stderr=stderr, input_read=input_read, input_left=input_left, session_id=session_id
+        )
+        self.reason = FaultReason(reason)
+
+
+class GuestExitError(GuestError):
+    """The guest ended with a non-zero exit code."""
+
+    exit_code: int
+    """The guest's own number."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        exit_code: int,
+        stderr: str = "",
+        input_read: int | None = None,
+        input_left: int | None = None,
+        session_id: str | None = None,
+    ) -> None:
+        super().__init__(
+            message, hint=hint, stderr=stderr, input_read=input_read, input_left=input_left, session_id=session_id
+        )
+        self.exit_code = exit_code
 
 
 class SessionLimitError(GuestError):
@@ -279,6 +451,13 @@ class ProverError(ZkhostError):
 class ProverUnavailableError(ProverError):
     """The chosen prover is not here: no r0vm on any path tried, or a build without the in-process prover."""
 
+    tried: tuple[str, ...]
+    """Each place where r0vm was looked for, and why it is not the one."""
+
+    def __init__(self, message: str, *, hint: str | None = None, tried: Iterable[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.tried = tuple(tried)
+
 
 class RecursionUnavailableError(ProverError):
     """This build lacks the recursion programs, so it makes no succinct or groth16 receipts."""
@@ -287,33 +466,80 @@ class RecursionUnavailableError(ProverError):
 class ServerError(ProverError):
     """r0vm did not start, died, hung or broke the protocol."""
 
+    path: str
+    """The binary; empty where several were tried."""
+    log: str
+    """The tail of what it printed."""
+
+    def __init__(self, message: str, *, hint: str | None = None, path: str = "", log: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.log = log
+
 
 class ServerVersionError(ServerError):
-    """r0vm is of another version than this build speaks: `expected`, `got`."""
+    """r0vm is of another version than this build speaks."""
 
     expected: str
+    """The version that this build speaks."""
     got: str
+    """The version that was found."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        expected: str = "",
+        got: str = "",
+        path: str = "",
+        log: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, path=path, log=log)
+        self.expected = expected
+        self.got = got
 
 
 class RemoteError(ProverError):
-    """The remote prover refused, failed or answered nonsense. `session_id`, where one exists, lets you attach again."""
+    """The remote prover refused, failed or answered nonsense."""
 
-    session_id: str
+    session_id: str | None
+    """The session, where one exists: `attach` takes it up again."""
+
+    def __init__(self, message: str, *, hint: str | None = None, session_id: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.session_id = session_id
 
 
 class RemoteUnavailableError(RemoteError):
-    """The remote prover could not be reached, or kept failing, for longer than the retry policy allows.
-
-    `status_code` is its last HTTP status, None where it did not answer at all.
-    """
+    """The remote prover could not be reached, or kept failing, for longer than the retry policy allows."""
 
     status_code: int | None
+    """Its last HTTP status; None where it did not answer at all."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        status_code: int | None = None,
+        session_id: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, session_id=session_id)
+        self.status_code = status_code
 
 
 class RemoteRefusedError(RemoteError):
-    """The remote prover said no (HTTP 4xx): `status_code`."""
+    """The remote prover said no (HTTP 4xx)."""
 
     status_code: int
+    """The HTTP status."""
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, status_code: int, session_id: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, session_id=session_id)
+        self.status_code = status_code
 
 
 class RemoteAnswerError(RemoteError):
@@ -321,26 +547,54 @@ class RemoteAnswerError(RemoteError):
 
 
 class RemoteSessionError(RemoteError):
-    """The remote session itself failed, was aborted or is unknown to the server: `session_id`, `status`."""
+    """The remote session itself failed, was aborted or is unknown to the server."""
 
     status: str
+    """The status it ended with, in the API's words; UNKNOWN where the server does not know the session."""
+
+    def __init__(self, message: str, *, hint: str | None = None, status: str, session_id: str | None = None) -> None:
+        super().__init__(message, hint=hint, session_id=session_id)
+        self.status = status
 
 
 class DeadlineError(RemoteError, TimeoutError):
-    """The remote prover did not answer, or did not finish, in time. `session_id` lets you attach again."""
+    """The remote prover did not answer, or did not finish, in time."""
+
+
+class MissingAssumptionError(ProverError):
+    """The guest relies on another claim, and no receipt for it was supplied."""
+
+    claim: str
+    """The digest of that claim, 64 hex digits."""
+
+    def __init__(self, message: str, *, hint: str | None = None, claim: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.claim = claim
 
 
 class OutOfMemoryError(ProverError):
-    """Proving needs more memory than there is, even with the smallest segments: `segment_limit_po2`, the last tried."""
+    """Proving needs more memory than there is, even with the smallest segments."""
 
-    segment_limit_po2: int
+    segment_limit_po2: int | None
+    """The last limit tried; None where it was not chosen here."""
+
+    def __init__(self, message: str, *, hint: str | None = None, segment_limit_po2: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.segment_limit_po2 = segment_limit_po2
 
 
 class WorkerLostError(ProverError):
-    """A piece of a proof was lost with its worker, more often than we retry: `piece`, `attempts`."""
+    """A piece of a proof was lost with its worker, more often than we retry."""
 
     piece: str
+    """Which piece, as in `segment 3`."""
     attempts: int
+    """How often it was tried."""
+
+    def __init__(self, message: str, *, hint: str | None = None, piece: str, attempts: int) -> None:
+        super().__init__(message, hint=hint)
+        self.piece = piece
+        self.attempts = attempts
 
 
 class ClusterError(ProverError):
@@ -348,9 +602,14 @@ class ClusterError(ProverError):
 
 
 class UnsupportedError(ProverError):
-    """The prover cannot do what the environment or the options ask for; `asked` names it. Nothing was started."""
+    """The prover cannot do what the environment or the options ask for. Nothing was started."""
 
     asked: str
+    """What was asked for, several joined by a comma."""
+
+    def __init__(self, message: str, *, hint: str | None = None, asked: str) -> None:
+        super().__init__(message, hint=hint)
+        self.asked = asked
 
 
 class CancelledError(ProverError):
@@ -370,10 +629,17 @@ class VerificationError(ReceiptError):
 
 
 class ImageIDMismatchError(VerificationError):
-    """The receipt proves another program: `expected`, `found` (64 hex digits each)."""
+    """The receipt proves another program."""
 
     expected: str
+    """The image ID that was asked about, 64 hex digits."""
     found: str
+    """The image ID that the receipt proves, 64 hex digits."""
+
+    def __init__(self, message: str, *, hint: str | None = None, expected: str, found: str) -> None:
+        super().__init__(message, hint=hint)
+        self.expected = expected
+        self.found = found
 
 
 class JournalMismatchError(VerificationError):
@@ -385,9 +651,14 @@ class InvalidSealError(VerificationError):
 
 
 class UnsuccessfulExitError(VerificationError):
-    """The receipt proves a run that did not end with Halted(0): `exit_code`."""
+    """The receipt proves a run that did not end with Halted(0)."""
 
     exit_code: str
+    """How it ended, as in `Halted(1)`."""
+
+    def __init__(self, message: str, *, hint: str | None = None, exit_code: str) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = exit_code
 
 
 class FakeReceiptError(VerificationError):
@@ -395,10 +666,17 @@ class FakeReceiptError(VerificationError):
 
 
 class VerifierVersionError(VerificationError):
-    """The receipt was made for other verifier parameters, as another risc0 version has: `expected`, `got`."""
+    """The receipt was made for other verifier parameters, as another risc0 version has."""
 
     expected: str
+    """The parameters, or the version, of this build."""
     got: str
+    """Those of the receipt."""
+
+    def __init__(self, message: str, *, hint: str | None = None, expected: str, got: str) -> None:
+        super().__init__(message, hint=hint)
+        self.expected = expected
+        self.got = got
 
 
 class PolicyError(VerificationError):

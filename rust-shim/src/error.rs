@@ -68,6 +68,10 @@ kinds! {
     ProverUnavailable,
     /// This build lacks the recursion programs.
     RecursionUnavailable,
+    /// The guest relies on a claim, and no receipt for it was supplied.
+    MissingAssumption,
+    /// Memory ran out while proving.
+    OutOfMemory,
     /// Proving failed for another reason.
     Prover,
     /// r0vm did not start, died, hung or broke the protocol.

@@ -75,6 +75,7 @@ pub fn guest_fault(text: &str, watch: &Watch) -> ShimError {
         Some(start) => {
             let what = text[start..].split(" at ").next().unwrap_or_default();
             fail!(GuestFault, "the guest was stopped: {what}")
+                .with("reason", "segment_limit")
                 .hint("raise segment_limit_po2: what one instruction pages in must fit a segment")
         }
         None => fail!(GuestFault, "the guest was stopped: {text}"),

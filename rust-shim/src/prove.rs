@@ -7,7 +7,7 @@ use risc0_zkvm::{get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::error::{Result, ShimError};
+use crate::error::{Kind, Result, ShimError};
 use crate::host::Host;
 use crate::receipt::{self, Format, ReceiptReply};
 use crate::session::options;
@@ -18,9 +18,17 @@ pub fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
     get_prover_server(options).map_err(failed)
 }
 
-/// What risc0's prover says, as an error of kind Prover.
+/// What C++, CUDA and the system say when memory runs out; the prover passes it on as text.
+const OUT_OF_MEMORY: [&str; 3] = ["bad_alloc", "out of memory", "Cannot allocate memory"];
+
+/// What risc0's prover says, as an error of kind Prover, or OutOfMemory.
 pub fn failed(error: anyhow::Error) -> ShimError {
-    fail!(Prover, "proving failed: {error:#}")
+    let text = format!("proving failed: {error:#}");
+    if OUT_OF_MEMORY.iter().any(|words| text.contains(words)) {
+        return ShimError::new(Kind::OutOfMemory, text)
+            .hint("use a smaller segment_limit_po2: each step down halves the memory");
+    }
+    ShimError::new(Kind::Prover, text)
 }
 
 /// An error that says what to do about missing recursion programs, raised before any work is done.

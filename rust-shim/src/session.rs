@@ -151,8 +151,8 @@ fn find(
         })
         .ok_or_else(|| {
             fail!(
-                Prover,
-                "nobody gave a receipt for the assumption with claim {}",
+                MissingAssumption,
+                "the guest relies on the claim {}, and no receipt for it was supplied",
                 assumption.claim
             )
             .with("claim", assumption.claim.to_string())

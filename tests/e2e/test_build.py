@@ -192,7 +192,7 @@ def test_check_holds_for_what_is_on_record_and_names_what_drifted(project: Path)
     lib.write_text(lib.read_text().replace("rotate_left(3)", "rotate_left(5)"))
     drifted = zkhost(project, "--check")
     assert isinstance(drifted.exception, DriftError)
-    assert [line.split(" changed")[0] for line in drifted.exception.facts["drifted"]] == [
+    assert [line.split(" changed")[0] for line in drifted.exception.drifted] == [
         "guest tiny: the sources",
         "guest tiny: the image ID",
     ]
@@ -208,7 +208,7 @@ def test_locked_refuses_to_change_cargo_lock(project: Path, tmp_path: Path) -> N
     other = make(tmp_path / "unlocked")
     with pytest.raises(CargoError) as caught:
         build(other, BuildOptions(locked=True))
-    assert "--locked" in caught.value.facts["output"]
+    assert "--locked" in caught.value.output
     assert not (other / "methods/guest/Cargo.lock").exists()
 
 

@@ -36,6 +36,7 @@ COMMANDS: dict[str, _Lazy] = {
     "cluster": _Lazy("zkhost.cli.cluster:cluster", "Run an r0vm cluster for the remote prover."),
     "roundtrip": _Lazy("zkhost.cli.roundtrip:roundtrip", "Compare a type's codec with Rust's, on random values."),
     "doctor": _Lazy("zkhost.cli.doctor:doctor", "Check this machine and explain the prover choice."),
+    "explain": _Lazy("zkhost.cli.explain:explain", "Explain an error and what to do about it."),
     "completion": _Lazy("zkhost.cli.completion:completion", "Print the script that completes zkhost in your shell."),
     "install": _Lazy("zkhost.cli.install:install", "Install the guest toolchain."),
     "build-toolchain": _Lazy("zkhost.cli.install:build_toolchain", "Build the guest's std once, into a sysroot."),

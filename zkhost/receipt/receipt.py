@@ -177,7 +177,7 @@ class Receipt:
         try:
             return cls.from_bytes(data, format or _format_of(file, data), max_size=max_size)
         except ReceiptFormatError as exc:
-            raise ReceiptFormatError(f"{file}: {exc.message}", hint=exc.hint, **exc.facts) from exc
+            raise exc.with_message(f"{file}: {exc.message}") from exc
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Receipt) and self._data == other._data

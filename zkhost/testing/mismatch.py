@@ -11,13 +11,37 @@ __all__ = ["MismatchError", "align"]
 
 
 class MismatchError(CodecError, AssertionError):
-    """This codec and an oracle disagree: `value`, `format`, `oracle`, and the streams `ours` and `theirs` (or None)."""
+    """This codec and an oracle disagree."""
 
     value: Any
+    """The value that was encoded."""
     format: str
+    """The wire format, as in `standard`."""
     oracle: str
+    """The oracle's name."""
     ours: bytes | None
+    """What this codec made of the value; None where it raised."""
     theirs: bytes | None
+    """What the oracle made of it; None where it refused."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        path: str = "",
+        value: Any = None,
+        format: str = "",
+        oracle: str = "",
+        ours: bytes | None = None,
+        theirs: bytes | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, path=path)
+        self.value = value
+        self.format = format
+        self.oracle = oracle
+        self.ours = ours
+        self.theirs = theirs
 
 
 def align(ours: bytes, theirs: bytes, names: tuple[str, str], context: int = 3) -> str:

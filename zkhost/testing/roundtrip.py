@@ -78,5 +78,5 @@ def check_roundtrip(
         failure = error
     if failure is not None:
         # A new one: hypothesis has written notes on its own, and its frames, into the one that it re-raised.
-        raise MismatchError(failure.message, hint=failure.hint, **failure.facts) from None
+        raise failure.with_message(failure.message) from None
     return count

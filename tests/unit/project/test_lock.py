@@ -71,7 +71,7 @@ def test_each_drift_is_named(tmp_path: Path, change: dict[str, Any], said: str) 
     check_lock(path, {"a": GUEST}, complete=True)
     with pytest.raises(DriftError) as caught:
         check_lock(path, {"a": replace(GUEST, **change)}, complete=True)
-    assert caught.value.facts["drifted"] == [said]
+    assert caught.value.drifted == (said,)
     assert said in str(caught.value)
 
 
@@ -82,5 +82,5 @@ def test_guests_that_came_and_went(tmp_path: Path) -> None:
     write_lock(path, {"a": GUEST})
     with pytest.raises(DriftError) as caught:
         check_lock(path, {"b": GUEST}, complete=True)
-    assert caught.value.facts["drifted"] == ["guest b: not on record", "guest a: on record, but not in the project"]
+    assert caught.value.drifted == ("guest b: not on record", "guest a: on record, but not in the project")
     check_lock(path, {}, complete=False)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
-from zkhost.receipt.receipt import FORMATS, Receipt, zkr
+from zkhost.receipt import zkr
+from zkhost.receipt.receipt import FORMATS, Receipt
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -56,9 +56,8 @@ def over_limit(session_id: str, said: str) -> GuestError:
 
 def about(session_id: str, error: E) -> E:
     """The error, knowing its session: what ended was our waiting, and `attach` takes it up again."""
-    if getattr(error, "session_id", None) is None:
+    if error.session_id is None:
         error.session_id = session_id
-        error.facts["session_id"] = session_id
         error.hint = "; ".join(
             filter(None, [error.hint, f"the session may still run: attach({session_id!r}) waits for it"])
         )

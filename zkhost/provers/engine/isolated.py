@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import zkhost
-from zkhost.errors import OutOfMemoryError, ProverError, WorkerLostError, ZkhostError
+from zkhost.errors import OutOfMemoryError, WorkerLostError, ZkhostError
 from zkhost.provers.engine.workbench import LocalBench
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _START = (
 _LOOK_S = 0.1
 _TRIES = 3
 _TAIL_BYTES = 4096
-# What Rust, C++ and CUDA say when memory runs out.
+# What Rust, C++ and CUDA print when they end the process for want of memory.
 _MEMORY_WORDS = (b"memory allocation of", b"bad_alloc", b"out of memory", b"Cannot allocate memory")
 
 
@@ -119,7 +119,7 @@ class _Child:
         except (EOFError, OSError):
             raise self._death() from None
         if isinstance(answer, ZkhostError):
-            if isinstance(answer, ProverError) and any(word.decode() in str(answer) for word in _MEMORY_WORDS):
+            if isinstance(answer, OutOfMemoryError):
                 raise _ChildDiedError(answer.message, memory=True)
             raise answer
         receipt: bytes = answer
@@ -175,7 +175,7 @@ def _serve(pipe: Connection, memory_limit_bytes: int | None) -> None:
             except ZkhostError as error:
                 answer.append(error)
             except MemoryError:
-                answer.append(ProverError("out of memory"))
+                answer.append(OutOfMemoryError("out of memory"))
 
         worker = threading.Thread(target=work, daemon=True)
         worker.start()

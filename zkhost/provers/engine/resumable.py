@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _config, _shim
-from zkhost.errors import GuestFaultError, HostIOError, OutOfMemoryError, StorageError
+from zkhost.errors import FaultReason, GuestFaultError, HostIOError, OutOfMemoryError, StorageError
 from zkhost.provers.engine import segments
 from zkhost.provers.interface import ProveInfo, ProverInfo, ProverOpts, SessionStats
 from zkhost.provers.storage.checkpoint import SegmentStore
@@ -132,7 +132,7 @@ def _within_memory(work: Work, env: ExecutorEnv, store: SegmentStore) -> tuple[R
             )
             store.lower_limit(biggest - 1)
         except GuestFaultError as error:
-            if limit is None or "segment limit" not in error.message:
+            if limit is None or error.reason is not FaultReason.SEGMENT_LIMIT:
                 raise
             raise _no_smaller(limit) from error
         except HostIOError as error:

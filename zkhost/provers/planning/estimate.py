@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from zkhost.environment.executor_env import STDERR, STDOUT, ExecutorEnv
-from zkhost.errors import GuestFaultError, HostIOError, OutOfMemoryError, UnsupportedError
+from zkhost.errors import FaultReason, GuestFaultError, HostIOError, OutOfMemoryError, UnsupportedError
 from zkhost.guest.guest import Guest
 from zkhost.provers.engine.resumable import SMALLEST_SEGMENT_PO2
 from zkhost.provers.interface import Executor, Program, Progress, ProverOpts, program_bytes, require_success
@@ -162,7 +162,7 @@ class _Trials:
                 return None
             raise
         except GuestFaultError as error:
-            if "segment limit" in error.message:
+            if error.reason is FaultReason.SEGMENT_LIMIT:
                 return None
             raise
 
