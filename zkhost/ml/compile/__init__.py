@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from zkhost.ml import _native
 from zkhost.ml.compile import plain, proved
 from zkhost.ml.compile.plan import Plan
 from zkhost.ml.compile.target import Target
@@ -32,6 +33,10 @@ class Compiled:
     plan: bytes
     layers: tuple[Layer, ...]
 
+    def image(self) -> _native.Image:
+        """The program that proves the model, and its image ID."""
+        return _native.image(self.plan)
+
     @property
     def cycles(self) -> int:
         """User cycles of a run, an estimate."""
@@ -55,6 +60,7 @@ def compile_graph(
     done: set[str] = set()
     for op in graph:
         if op.y in done:
+            layers.append(Layer(op.node, "fused", 0, 0))
             continue
         finish = None
         if accelerate and isinstance(op, Conv):
