@@ -13,7 +13,7 @@ use std::{fs, io};
 const WATCHED_VARIABLES: [&str; 3] = ["ZKHOST_GUEST_TOOLCHAIN", "RISC0_SKIP_BUILD", "RISC0_HOME"];
 const CRATE: &str = "../guest-methods/zkhost-guest";
 const CRATE_COPY: &str = "../zkhost/_guest_crate";
-const WATCHED: [&str; 8] = [
+const WATCHED: [&str; 10] = [
     "build.rs",
     "guest-build/src",
     "guest-build/Cargo.toml",
@@ -22,6 +22,8 @@ const WATCHED: [&str; 8] = [
     "../guest-methods/guests/src/bin",
     "../guest-methods/zkhost-guest/Cargo.toml",
     "../guest-methods/zkhost-guest/src",
+    "../guest-methods/zkhost-nn/Cargo.toml",
+    "../guest-methods/zkhost-nn/src",
 ];
 
 fn main() {

@@ -313,6 +313,12 @@ class InferenceError(ModelError):
     """The model has no result on this input: a sum leaves int32, an index is outside its table, a NaN is quantised."""
 
 
+class PlanError(ModelError):
+    """A compiled model is not one, or has an operation that the interpreter refuses: `operation` is its position, or None."""
+
+    operation: int | None = None
+
+
 class ModelMismatchError(ModelError):
     """Two computations of the model differ."""
 

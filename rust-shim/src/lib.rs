@@ -13,6 +13,7 @@ mod guests;
 mod host;
 mod info;
 mod ipc;
+mod nn;
 mod oracle;
 mod pieces;
 #[cfg(feature = "prove")]
@@ -74,6 +75,8 @@ operations! {
     #[cfg(feature = "prove")]
     "prove_segment" => prove::prove_segment,
     #[cfg(feature = "prove")]
+    "segment_preflight" => prove::segment_preflight,
+    #[cfg(feature = "prove")]
     "prove_keccak" => prove::prove_keccak,
     #[cfg(feature = "prove")]
     "compress" => prove::compress,
@@ -98,6 +101,9 @@ operations! {
     "receipt_inspect" => receipt::inspect,
     "receipt_convert" => receipt::convert,
     "receipt_prune" => receipt::prune,
+    "nn_validate" => nn::validate,
+    "nn_compute" => nn::compute,
+    "nn_image" => nn::image,
     "serde_encode" => oracle::serde_encode,
     "serde_decode" => oracle::serde_decode,
 }
