@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zkhost import _shim, methods
-from zkhost.environment import ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,10 @@ def preflight(
 
     Executing a guest does not check the products that it has the accelerator check. Raises ProverError where they are wrong.
     """
-    env = ExecutorEnv.builder().write_slice(stdin).session_limit(None).segment_limit_po2(segment_limit_po2).build()
+    builder = ExecutorEnv.builder().write_slice(stdin).session_limit(None)
+    if segment_limit_po2 is not None:
+        builder.segment_limit_po2(segment_limit_po2)
+    env = builder.build()
     host = env.host(cancel=cancel)
     host.on_segment = lambda _, segment: _shim.call("segment_preflight", {"segment": segment})
     reply = _shim.call("execute", {"env": env.request(), "program": program, "segments": "callback"}, host)

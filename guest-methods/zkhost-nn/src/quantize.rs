@@ -79,9 +79,9 @@ pub fn quantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     };
     let x = as_f32(x);
     layout.each(|index, range| {
-        let (scale, zero) = (scales[index], zeros[index]);
+        let quantize = Quantize::new(scales[index], zeros[index], low, high, added);
         for (y, x) in y[range.clone()].iter_mut().zip(&x[range]) {
-            *y = (round(x / scale, low - zero, high - zero) + zero + added) as u8;
+            *y = quantize.apply(*x);
         }
     });
     Ok(())
@@ -129,9 +129,10 @@ pub fn dynamic(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     }
     let scale = if high == low { 1.0 } else { (high - low) / 255.0 };
     let zero = round(0.0 - low / scale, 0, 255);
+    // The quotient is clamped before it is rounded, as MLAS does, which leaves the same integers.
+    let quantize = Quantize::new(scale, zero, 0, 255, 0);
     for (y, x) in y.iter_mut().zip(x) {
-        // The quotient is clamped before it is rounded, as MLAS does, which leaves the same integers.
-        *y = (round(x / scale, -zero, 255 - zero) + zero) as u8;
+        *y = quantize.apply(*x);
     }
     as_f32_mut(scale_at)[0] = scale;
     zero_at[0] = zero as u8;
@@ -164,19 +165,142 @@ pub fn table(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     Ok(())
 }
 
-/// `a, b, tables, y, low, high, shape, strides of a, strides of b`: QLinearAdd. The tables are 2 x 256 f32, ratio times
-/// value for each byte of a and of b, then `fixed`: y = clamp(rint((fixed + A[a]) + B[b])).
+/// `a, b, tables, fixed-point, y, low, high, added, shape, strides of a, strides of b`: QLinearAdd. The tables are 2 x 256
+/// f32, ratio times value for each byte of a and of b, then `fixed`: y = clamp(rint((fixed + A[a]) + B[b])). Where
+/// `fixed-point` is 1 the same follow as s32, rounded, in units of 2^-16, `fixed` among those of a.
 pub fn add(args: &[u32], memory: &mut Memory<'_>) -> Checked {
-    let all: [u32; 7 + 3 * AXES] = arguments(args)?;
-    let [a, b, tables, y, low, high, added] = [all[0], all[1], all[2], all[3], all[4], all[5], all[6]];
-    let tables = as_f32(memory.constant(words(tables, 513))?);
+    let all: [u32; 8 + 3 * AXES] = arguments(args)?;
+    let [a, b, tables, points, y, low, high, added] = [all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]];
+    if points > 1 {
+        return Err("no such sum");
+    }
+    let tables = memory.constant(words(tables, 513 + 512 * u64::from(points)))?;
+    let (floats, points) = (as_f32(&tables[..4 * 513]), as_i32(&tables[4 * 513..]));
     let (low, high) = (low as i32, high as i32);
-    if low > high || low < -128 || high > 255 || !tables.iter().all(|value| value.is_finite()) {
+    if low > high || low < -128 || high > 255 || !floats.iter().all(|value| value.is_finite()) {
         return Err("a sum's range or factors are none");
     }
-    let fixed = tables[512];
-    pairs(1, a, b, bytes(y, product(&all[7..13])?), &all[7..], memory, |a, b, at, y| {
-        let sum = (fixed + tables[usize::from(a[0])]) + tables[256 + usize::from(b[0])];
-        y[at] = (round(sum, low, high) + added as i32) as u8;
-    })
+    let (shape, strides) = (&all[8..14], &all[14..]);
+    let exact = |a: u8, b: u8| {
+        let sum = (floats[512] + floats[usize::from(a)]) + floats[256 + usize::from(b)];
+        (round(sum, low, high) + added as i32) as u8
+    };
+    let y = bytes(y, product(shape)?);
+    if points.is_empty() {
+        return pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = exact(a[0], b[0]));
+    }
+    let (a_points, b_points) = points.split_at(256);
+    let sum = |a: u8, b: u8| {
+        // In units of 2^-16: the tables are off by half a unit each; f32 rounds twice, by at most 4 units below 2^11.
+        const NEAR: i32 = 12;
+        let value = a_points[usize::from(a)].wrapping_add(b_points[usize::from(b)]).wrapping_add((1 << 15) + NEAR);
+        if value & 0xffff <= 2 * NEAR {
+            return exact(a, b);
+        }
+        ((value >> 16).clamp(low, high) + added as i32) as u8
+    };
+    if strides[..AXES] == strides[AXES..] && strides[AXES - 1] == 1 && shape[..AXES - 1].iter().all(|size| *size == 1) {
+        let count = shape[AXES - 1].into();
+        let Some(([y], [a, b])) = memory.split([y], [bytes(a, count), bytes(b, count)])? else { return Ok(()) };
+        for (y, (a, b)) in y.iter_mut().zip(a.iter().zip(b)) {
+            *y = sum(*a, *b);
+        }
+        return Ok(());
+    }
+    pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = sum(a[0], b[0]))
+}
+
+/// QuantizeLinear of one scale and zero point: clamp(rint(x / scale)) + zero.
+///
+/// The fast path multiplies with the scale's reciprocal in fixed point. Its error, and that of f32's own rounding of the
+/// quotient, matter only near a half: there the floats decide.
+struct Quantize {
+    scale: f32,
+    /// 2^55 / mantissa of the scale.
+    reciprocal: u32,
+    exponent: i32,
+    zero: i32,
+    low: i32,
+    high: i32,
+    added: i32,
+}
+
+impl Quantize {
+    fn new(scale: f32, zero: i32, low: i32, high: i32, added: i32) -> Self {
+        let bits = scale.to_bits();
+        let mantissa = u64::from(bits & 0x7f_ffff | 0x80_0000);
+        let reciprocal = ((1u64 << 55) / mantissa).min(u32::MAX.into()) as u32;
+        Self { scale, reciprocal, exponent: (bits >> 23) as i32, zero, low, high, added }
+    }
+
+    #[inline(always)]
+    fn apply(&self, x: f32) -> u8 {
+        let bits = x.to_bits();
+        let exponent = (bits >> 23 & 0xff) as i32;
+        // x / scale = product * 2^(distance - 29), between 2^(distance - 1) and 2^(distance + 1)
+        let distance = exponent - self.exponent;
+        let mut value = 0;
+        if !(-1..=8).contains(&distance) || exponent == 0 || exponent == 255 {
+            // Below a half it is 0; large numbers, NaN and denormal ones are left to the floats.
+            if distance > 8 || exponent == 0 || exponent == 255 || self.exponent < 32 {
+                return self.exact(x);
+            }
+        } else {
+            let mantissa = (bits & 0x7f_ffff | 0x80_0000) << 8;
+            let product = ((u64::from(mantissa) * u64::from(self.reciprocal)) >> 34) as u32;
+            let shift = (29 - distance) as u32;
+            // Units of the product: 1 for each floor, and 2^30 * 2^-24 for the quotient's rounding.
+            const NEAR: u32 = 80;
+            let sum = product + (1 << (shift - 1)) + NEAR;
+            if sum & ((1 << shift) - 1) <= 2 * NEAR {
+                return self.exact(x);
+            }
+            value = (sum >> shift) as i32;
+        }
+        let value = if (bits as i32) < 0 { -value } else { value };
+        ((value + self.zero).clamp(self.low, self.high) + self.added) as u8
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn exact(&self, x: f32) -> u8 {
+        (round(x / self.scale, self.low - self.zero, self.high - self.zero) + self.zero + self.added) as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All kinds of numbers: random bits, ties and their neighbours, zeros, infinities, NaN; many scales.
+    #[test]
+    fn quantising_equals_the_floats() {
+        let mut state = 3u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 32) as u32
+        };
+        for case in 0..2000u32 {
+            let exponent = if case % 4 == 0 { 1 + next() % 253 } else { 110 + next() % 30 };
+            let scale = f32::from_bits(exponent << 23 | if case % 3 == 0 { 0 } else { next() & 0x7f_ffff });
+            let added = if case % 2 == 0 { 128 } else { 0 };
+            let (low, high) = (-added, 255 - added);
+            let zero = low + (next() % 256) as i32;
+            let quantize = Quantize::new(scale, zero, low, high, added);
+            for step in 0..500 {
+                let x = match step % 5 {
+                    0 => f32::from_bits(next()),
+                    1 => ((next() % 520) as f32 - 260.0 + 0.5) * scale,
+                    2 => f32::from_bits((((next() % 520) as f32 - 259.5) * scale).to_bits().wrapping_add(next() % 5).wrapping_sub(2)),
+                    3 => (next() as f32 / 4e9 - 0.5) * 600.0 * scale,
+                    _ => [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, 1e-45][next() as usize % 7],
+                };
+                let quotient = x / scale;
+                let (low, high) = ((low - zero) as f32, (high - zero) as f32);
+                let clamped = if quotient.is_nan() { low } else { quotient.clamp(low, high) };
+                let wanted = (clamped.round_ties_even() as i32 + zero + added) as u8;
+                assert_eq!(quantize.apply(x), wanted, "{x:e} / {scale:e} + {zero}");
+            }
+        }
+    }
 }

@@ -118,10 +118,17 @@ def _add_q(target: Target, op: ops.AddQ) -> None:
         values = np.arange(256, dtype=np.int32) - added(graph.dtype(name))
         return np.float32(ratio) * values.astype(np.float32)
 
-    tables = np.concatenate([products(op.ratio_a, op.a), products(op.ratio_b, op.b), np.array([op.fixed], np.float32)])
+    a, b, fixed = products(op.ratio_a, op.a), products(op.ratio_b, op.b), np.array([op.fixed], np.float32)
+    tables = np.concatenate([a, b, fixed]).astype(np.float32)
+    # In fixed point, for sums that f32 rounds by little: see the interpreter's `quantize::add`.
+    points = max(np.abs(a).max() + abs(op.fixed), np.abs(b).max()) < 1 << 10
+    data = tables.tobytes()
+    if points:
+        exact = np.concatenate([a.astype(np.float64) + op.fixed, b.astype(np.float64)])
+        data += np.rint(exact * 65536).astype(np.int32).tobytes()
     target.plan.emit(
-        Code.ADD, target.read(op.a), target.read(op.b), target.plan.constant(tables.astype(np.float32)), target.write(op.y),
-        op.lo, op.hi, added(graph.dtype(op.y)), _pair(target, op),
+        Code.ADD, target.read(op.a), target.read(op.b), target.plan.constant(np.frombuffer(data, np.uint8)), int(points),
+        target.write(op.y), op.lo, op.hi, added(graph.dtype(op.y)), _pair(target, op),
     )  # fmt: skip
 
 
