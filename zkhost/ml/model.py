@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     import onnx
 
     from zkhost._shim import CancelToken
-    from zkhost.environment.builder import ExecutorEnvBuilder
-    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
+    from zkhost.image_id import ImageID
+    from zkhost.ml._native import Image
     from zkhost.ml.check import CheckReport
     from zkhost.ml.compile import Compiled
     from zkhost.ml.graph import Array, Graph
     from zkhost.ml.show import Layer
     from zkhost.provers.interface import Executor, OnProgress, Prover, ProverOpts
     from zkhost.provers.planning.estimate import Estimate
-    from zkhost.receipt.image_id import ImageID
     from zkhost.receipt.policy import VerifyPolicy
     from zkhost.receipt.receipt import Receipt
 
@@ -160,19 +160,18 @@ class Model(Guest[Any, Inference]):
     @cached_property
     def program(self) -> bytes:  # type: ignore[override]
         """The program binary: the interpreter with the plan appended."""
-        return self._image[0]
+        return self._image.program
 
     @cached_property
     def image_id(self) -> ImageID:
         """Commits to interpreter, model and options together; what a receipt is verified against."""
-        from zkhost.receipt.image_id import parse_image_id
+        from zkhost.image_id import ImageID
 
-        return parse_image_id(self._image[1])
+        return ImageID(self._image.image_id)
 
     @cached_property
-    def _image(self) -> tuple[bytes, bytes]:
-        image = self.compiled.image()
-        return image.program, image.image_id
+    def _image(self) -> Image:
+        return self.compiled.image()
 
     def show(self) -> list[Layer]:
         """The layers in order: node, shape, multiply-adds, cycles and their share."""
@@ -268,7 +267,7 @@ class Model(Guest[Any, Inference]):
 
         salt = self._salt(input_salt)
         stdin, predicted = self._prepare(input, salt)
-        self._same(_native.preflight(self.program, stdin)["journal"], predicted)
+        self._same(_native.preflight(self.program, stdin, cancel=cancel).journal, predicted)
         env = (builder or ExecutorEnv.builder()).write_slice(stdin).build()
         chosen: Any = prover or default_prover()
         info = chosen.prove(env, self.program, opts or ProverOpts(), on_progress=on_progress, cancel=cancel, **storage)
@@ -308,7 +307,7 @@ class Model(Guest[Any, Inference]):
 
         arrays = graph_inputs(self.graph, named(self.inputs, inputs))
         salt = bytes(SALT_BYTES) if self.input_mode == "hashed" and salt is None else salt
-        done = _native.compute(self.compiled.plan, to_bytes(self.graph, arrays), salt)
+        done = _native.compute(self.compiled.plan, to_bytes(self.graph, arrays), salt=salt)
         outputs = from_bytes(self.graph, self.graph.outputs, self.outputs, done.outputs)
         return done.stdin, Inference(outputs, None, None, self.input_mode)
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zkhost.receipt.image_id import image_id_hex
-
 if TYPE_CHECKING:
     from zkhost.ml.model import Model
 
@@ -70,7 +68,7 @@ def summary(model: Model) -> list[tuple[str, str]]:
         ("multiply-adds", f"{macs:,}"),
         ("constants", f"{weights:,} bytes"),
         ("cycles", f"about {compiled.cycles:,}"),
-        ("image ID", image_id_hex(model.image_id)),
+        ("image ID", str(model.image_id)),
     ]
 
 

@@ -182,9 +182,7 @@ class _Layout:
                 else:
                     plan.emit(Code.FILL, 1, planes, max(reach, c * pitch), zero)
             shape, source = (1, 1, 1, c, height, width), (0, 0, 0, height * width, width, 1)
-            plan.emit(
-                Code.COPY, 1, x, planes + self.plane.first, shape, source, (0, 0, 0, pitch, self.plane.pitch, 1)
-            )
+            plan.emit(Code.COPY, 1, x, planes + self.plane.first, shape, source, (0, 0, 0, pitch, self.plane.pitch, 1))
             first = self.plane.gap - op_left(self.window) + (kh - 1) * dh * self.plane.pitch + (kw - 1) * dw
             plan.emit(
                 Code.PROVED_CONVOLUTION, planes, int(isinstance(zero, At)), zero, terms, correction, y + image * m * out * finish.size, op.groups,
@@ -209,7 +207,10 @@ def _window(window: ops.Window) -> ops.Window:
     if len(window.kernel) == 2:
         return window
     return ops.Window(
-        _two(window.kernel, 1), _two(window.strides, 1), (0, window.pads[0], 0, window.pads[1]), _two(window.dilations, 1)
+        _two(window.kernel, 1),
+        _two(window.strides, 1),
+        (0, window.pads[0], 0, window.pads[1]),
+        _two(window.dilations, 1),
     )
 
 
@@ -228,9 +229,7 @@ def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     return (min(found, key=lambda layout: layout.cycles), finish) if found else None
 
 
-def _layouts(
-    target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish
-) -> Iterator[_Layout]:
+def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish) -> Iterator[_Layout]:
     graph = target.graph
     sizes = _two(graph.shape(op.x)[2:], 1)
     plane = Plane.of(sizes, window.pads)
@@ -320,7 +319,5 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
         )  # fmt: skip
     if not whole and finish.size == 1:
         layout = [1, 1, rows * columns] if finish.scale.size == 1 else [rows, columns, 1]
-        plan.emit(
-            Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high
-        )
+        plan.emit(Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high)
     return finish
