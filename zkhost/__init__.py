@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken as CancelToken
     from zkhost.contract.declare import Contract as Contract
-    from zkhost.environment.executor_env import Assumption as Assumption
+    from zkhost.environment.assumption import Assumption as Assumption
     from zkhost.environment.executor_env import ExecutorEnv as ExecutorEnv
     from zkhost.errors import ZkhostError as ZkhostError
     from zkhost.guest.guest import Guest as Guest
+    from zkhost.image_id import ImageID as ImageID
+    from zkhost.image_id import compute_image_id as compute_image_id
+    from zkhost.image_id import program_binary as program_binary
     from zkhost.project.loading import load as load
     from zkhost.provers.interface import Executor as Executor
     from zkhost.provers.interface import Progress as Progress
@@ -28,23 +31,20 @@ if TYPE_CHECKING:
     from zkhost.provers.select import default_prover as default_prover
     from zkhost.provers.storage.receipt_cache import ReceiptCache as ReceiptCache
     from zkhost.receipt.claim import ReceiptKind as ReceiptKind
-    from zkhost.receipt.image_id import ImageID as ImageID
-    from zkhost.receipt.image_id import image_id_hex as image_id_hex
-    from zkhost.receipt.image_id import parse_image_id as parse_image_id
     from zkhost.receipt.policy import VerifyPolicy as VerifyPolicy
     from zkhost.receipt.receipt import Receipt as Receipt
     from zkhost.session import Journal as Journal
     from zkhost.session import SessionInfo as SessionInfo
 
 _WHERE: dict[str, str] = {
-    "Assumption": "zkhost.environment.executor_env",
+    "Assumption": "zkhost.environment.assumption",
     "CancelToken": "zkhost._shim",
     "Contract": "zkhost.contract.declare",
     "Estimate": "zkhost.provers.planning.estimate",
     "Executor": "zkhost.provers.interface",
     "ExecutorEnv": "zkhost.environment.executor_env",
     "Guest": "zkhost.guest.guest",
-    "ImageID": "zkhost.receipt.image_id",
+    "ImageID": "zkhost.image_id",
     "Journal": "zkhost.session",
     "Progress": "zkhost.provers.interface",
     "ProveInfo": "zkhost.provers.interface",
@@ -60,9 +60,9 @@ _WHERE: dict[str, str] = {
     "default_executor": "zkhost.provers.select",
     "default_prover": "zkhost.provers.select",
     "estimate": "zkhost.provers.planning.estimate",
-    "image_id_hex": "zkhost.receipt.image_id",
+    "compute_image_id": "zkhost.image_id",
     "load": "zkhost.project.loading",
-    "parse_image_id": "zkhost.receipt.image_id",
+    "program_binary": "zkhost.image_id",
 }
 
 __all__ = [
@@ -86,12 +86,12 @@ __all__ = [
     "SessionInfo",
     "VerifyPolicy",
     "ZkhostError",
+    "compute_image_id",
     "default_executor",
     "default_prover",
     "estimate",
-    "image_id_hex",
     "load",
-    "parse_image_id",
+    "program_binary",
 ]
 
 

@@ -269,16 +269,32 @@ class ProfileError(ZkhostError):
 
 
 class ModelError(ZkhostError):
-    """Something is wrong with a model, or with what it was given.
+    """Something is wrong with a model, or with what it was given."""
 
-    Where it is about one operator: `node` its name in the file, `operator` with its domain, `opset` of that domain,
-    `expected` what would be taken. Empty, or 0, elsewhere.
-    """
+    node: str
+    """The operator's name in the file; empty where it is not about one operator."""
+    operator: str
+    """Its type, with the domain where that is not ONNX's own; empty likewise."""
+    opset: int
+    """The version of the operator's domain; 0 likewise."""
+    expected: str
+    """What would be accepted; empty where that is not one thing."""
 
-    node: str = ""
-    operator: str = ""
-    opset: int = 0
-    expected: str = ""
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        node: str = "",
+        operator: str = "",
+        opset: int = 0,
+        expected: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.node = node
+        self.operator = operator
+        self.opset = opset
+        self.expected = expected
 
 
 class ModelFormatError(ModelError):
@@ -304,13 +320,37 @@ class PlanError(ModelError):
 
 
 class ModelMismatchError(ModelError):
-    """Two computations of the model differ: `node`, `tensor`, `index` (flat), `left` and `right` there, `differing`."""
+    """Two computations of the model differ."""
 
-    tensor: str = ""
-    index: int = 0
-    left: float = 0
-    right: float = 0
-    differing: int = 0
+    tensor: str
+    """The first tensor that differs."""
+    index: int
+    """Where in it, counted through the flat array."""
+    left: float
+    """The element there by the first computation."""
+    right: float
+    """And by the second."""
+    differing: int
+    """How many elements of the tensor differ."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        node: str = "",
+        tensor: str = "",
+        index: int = 0,
+        left: float = 0,
+        right: float = 0,
+        differing: int = 0,
+    ) -> None:
+        super().__init__(message, hint=hint, node=node)
+        self.tensor = tensor
+        self.index = index
+        self.left = left
+        self.right = right
+        self.differing = differing
 
 
 class GuestError(ZkhostError):

@@ -1,10 +1,17 @@
-"""What a run of a guest gives: exit code, journal, cycles, segments."""
+"""What a run of a guest was: exit code, journal, cycles, segments."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from zkhost import _notebook
+from zkhost.image_id import ImageID
+
+if TYPE_CHECKING:
+    from zkhost.codec import WireFormat
 
 T = TypeVar("T")
 
@@ -17,15 +24,18 @@ class Journal:
     def __init__(self, data: bytes) -> None:
         self.bytes: bytes = data
 
-    def decode(self, type: type[T] | Any, format: Any = None, *, strict: bool = True) -> Any:
+    @overload
+    def decode(self, type: type[T], format: WireFormat | str = ..., *, strict: bool = ...) -> T: ...
+    @overload
+    def decode(self, type: Any, format: WireFormat | str = ..., *, strict: bool = ...) -> Any: ...
+    def decode(self, type: Any, format: WireFormat | str = "standard", *, strict: bool = True) -> Any:
         """The journal as a value of `type`, as the guest wrote it with `env::commit` (the standard format).
 
         Raises DecodeError, naming the field and the word, where the bytes are not such a value.
         """
         from zkhost import codec
 
-        wire = {} if format is None else {"format": format}
-        return codec.decode(type, self.bytes, strict=strict, **wire)
+        return codec.decode(type, self.bytes, format=format, strict=strict)
 
     def __bytes__(self) -> bytes:
         return self.bytes
@@ -44,17 +54,40 @@ class Journal:
         return f"Journal({len(self.bytes)} bytes: {shown})"
 
 
+class ExitKind(enum.StrEnum):
+    """The ways in which a run can end, named as risc0's ExitCode names them."""
+
+    HALTED = "Halted"
+    """The guest ended by itself."""
+    PAUSED = "Paused"
+    """The guest paused itself, and could go on."""
+    SYSTEM_SPLIT = "SystemSplit"
+    """The end of a segment that is not the last."""
+    SESSION_LIMIT = "SessionLimit"
+    """The run needed more cycles than allowed."""
+
+
 @dataclass(frozen=True)
 class ExitCode:
-    """How a run ended: `kind` is Halted, Paused, SystemSplit or SessionLimit; `code` is the guest's own number."""
+    """How a run ended."""
 
-    kind: str
+    kind: ExitKind
+    """In which way; given as text it is converted."""
     code: int
+    """The guest's own number, where it halted or paused."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", ExitKind(self.kind))
+
+    @classmethod
+    def halted(cls, code: int = 0) -> ExitCode:
+        """Halted with that number."""
+        return cls(ExitKind.HALTED, code)
 
     @property
     def ok(self) -> bool:
         """Whether it is Halted(0), the only end that `Receipt.verify` accepts."""
-        return self.kind == "Halted" and self.code == 0
+        return self.kind is ExitKind.HALTED and self.code == 0
 
     def __str__(self) -> str:
         return f"{self.kind}({self.code})"
@@ -99,8 +132,8 @@ class SessionInfo:
     """Bytes it left; None for a stream."""
     claim: bytes | None = None
     """Digest of the claim that proving this run proves, 32 bytes."""
-    image_id: bytes = b""
-    """The program's image ID, 32 bytes; empty where the prover does not say."""
+    image_id: ImageID | None = None
+    """The program's image ID; None where the prover does not report it."""
     keccak_po2s: tuple[int, ...] = ()
     """Sizes of the keccak batches that are proved beside the segments, each in 2**po2 rows."""
     record: bytes = field(default=b"", repr=False)
@@ -110,10 +143,20 @@ class SessionInfo:
         took = counted(self.user_cycles, len(self.segments), self.elapsed_s)
         return f"<SessionInfo {self.exit_code}, {self.journal!r}, {took}>"
 
-    def _repr_html_(self) -> str:
-        from zkhost import _notebook
+    def _html(self, title: str) -> str:
+        rows = [
+            ("exit code", str(self.exit_code)),
+            ("journal", _notebook.data(self.journal.bytes)),
+            ("user cycles", f"{self.user_cycles:,}"),
+            *_notebook.counts(
+                paging_cycles=self.paging_cycles, reserved_cycles=self.reserved_cycles, total_cycles=self.total_cycles
+            ),
+            ("executed in", _notebook.seconds(self.elapsed_s)),
+        ]
+        return _notebook.card(title, rows, [(s.index, s.po2, s.cycles) for s in self.segments])
 
-        return _notebook.session(self)
+    def _repr_html_(self) -> str:
+        return self._html("Session, not proved")
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> SessionInfo:
@@ -130,7 +173,7 @@ class SessionInfo:
             input_read=reply["input_read"],
             input_left=reply["input_left"],
             claim=reply["claim"],
-            image_id=reply["image_id"],
+            image_id=ImageID(reply["image_id"]) if reply["image_id"] else None,
             keccak_po2s=tuple(reply["keccaks"]),
             record=reply["session"],
         )

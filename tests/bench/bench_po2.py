@@ -20,6 +20,7 @@ from pathlib import Path
 def child(program: str, po2: int) -> None:
     """Proves the biggest segment of a run whose segments are at most 2**po2."""
     from zkhost._shim import CancelToken
+    from zkhost.environment import serving
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.provers.engine.workbench import LocalBench
     from zkhost.provers.storage.checkpoint import SegmentStore
@@ -28,7 +29,7 @@ def child(program: str, po2: int) -> None:
     builder = ExecutorEnv.builder().write_slice(cycles.to_bytes(8, "little")).segment_limit_po2(max(po2, 14))
     env, bench = builder.build(), LocalBench()
     with SegmentStore.temporary() as store:
-        host = env.host(on_progress=lambda event: store.take(*event["piece"]))
+        host = serving.host(env, on_progress=lambda event: store.take(*event["piece"]))
         reply = bench.execute(env, Path(program).read_bytes(), host, store.spool)
         sizes = {segment["index"]: segment["po2"] for segment in reply["segments"]}
         index = next((index for index, size in sizes.items() if size == po2), None)

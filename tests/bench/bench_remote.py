@@ -26,10 +26,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from r0vm_cluster import Cluster, find_r0vm
-
+from tests.e2e.r0vm_cluster import Cluster, find_r0vm
 from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import FakeReceiptError

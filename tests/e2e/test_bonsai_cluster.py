@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from r0vm_cluster import Cluster, find_r0vm
 
+from tests.e2e.r0vm_cluster import Cluster, find_r0vm
 from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from zkhost._shim import CancelToken
+from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import OutOfMemoryError, WorkerLostError
 from zkhost.provers.engine import resumable, segments
@@ -23,7 +24,6 @@ from zkhost.provers.engine.workbench import LocalBench
 from zkhost.provers.interface import Progress, ProverOpts
 from zkhost.provers.local import LocalProver
 from zkhost.provers.storage.checkpoint import CheckpointWarning, SegmentStore
-from zkhost.receipt.image_id import image_id_bytes
 
 ROOT = Path(__file__).parents[2]
 # Seven small segments.
@@ -72,7 +72,7 @@ def test_a_killed_proof_is_taken_up(guests: Mapping[str, bytes], tmp_path: Path)
 
     told: list[Progress] = []
     info = LocalProver().prove(ENV, guests["burn"], checkpoint=folder, on_progress=told.append)
-    info.receipt.verify(image_id_bytes(info.receipt.claim.pre))  # type: ignore[union-attr]
+    info.receipt.verify(info.receipt.claim.image_id)  # type: ignore[union-attr]
     segments = len(LocalProver().execute(ENV, guests["burn"]).segments)
     assert info.stats.segments == segments > 4
     proving = [now for now in told if now.phase == "prove"]
@@ -89,7 +89,7 @@ def test_a_killed_proof_is_taken_up(guests: Mapping[str, bytes], tmp_path: Path)
 
 def _pieces(store: SegmentStore, env: ExecutorEnv, program: bytes) -> None:
     store.begin_execution()
-    host = env.host(on_progress=lambda event: store.take(*event["piece"]))
+    host = serving.host(env, on_progress=lambda event: store.take(*event["piece"]))
     store.end_execution(LocalBench().execute(env, program, host, store.spool))
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from r0vm_cluster import find_r0vm, free_port
 
+from tests.e2e.r0vm_cluster import find_r0vm, free_port
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ReceiptError
 from zkhost.provers.bonsai import BonsaiProver

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Browser
 
+from tests.e2e.browser import Browser
+from tests.unit.profile.samples import sample_profile
 from zkhost.profile import Profile
 from zkhost.profile.html import render_html
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit/profile"))
-from samples import sample_profile
 
 pytestmark = pytest.mark.slow
 

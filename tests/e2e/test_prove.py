@@ -15,7 +15,9 @@ import pytest
 
 from zkhost import _shim, errors
 from zkhost.codec import U64
-from zkhost.environment.executor_env import Assumption, ExecutorEnv
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.executor_env import ExecutorEnv
+from zkhost.image_id import compute_image_id
 from zkhost.provers.interface import Progress, ProveInfo, ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
@@ -25,17 +27,12 @@ from zkhost.receipt.receipt import DevModeWarning, Receipt
 pytestmark = pytest.mark.prove
 
 
-def image_id(program: bytes) -> bytes:
-    found: bytes = _shim.call("image_id", {"program": program})["image_id"]
-    return found
-
-
 def factors_env() -> ExecutorEnv:
     return ExecutorEnv.builder().write_slice((17).to_bytes(8, "little") + (23).to_bytes(8, "little")).build()
 
 
 def test_the_hello_world(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
-    proof.receipt.verify(image_id(guests["factors"]))
+    proof.receipt.verify(compute_image_id(guests["factors"]))
     assert int.from_bytes(proof.receipt.journal.bytes, "little") == 391
     assert proof.receipt.kind is ReceiptKind.COMPOSITE
     assert proof.stats.segments == 1
@@ -46,7 +43,7 @@ def test_on_r0vm_with_several_segments_and_progress(guests: Mapping[str, bytes])
     seen: list[Progress] = []
     env = ExecutorEnv.builder().write(20_000, U64).segment_limit_po2(16).build()
     info = IpcProver().prove(env, guests["burn"], on_progress=seen.append)
-    info.receipt.verify(image_id(guests["burn"]))
+    info.receipt.verify(compute_image_id(guests["burn"]))
     assert info.receipt.journal.decode(U64) == 2000
     assert info.prover.name == "ipc"
     assert info.stats.segments > 1
@@ -59,20 +56,20 @@ def test_on_r0vm_with_several_segments_and_progress(guests: Mapping[str, bytes])
 def test_composition(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
     """A guest that verifies another's receipt, proved together with it; without the receipt there is no proof."""
     program, journal = guests["compose"], proof.receipt.journal.bytes
-    builder = ExecutorEnv.builder().write_slice(image_id(guests["factors"])).write_frame(journal)
+    builder = ExecutorEnv.builder().write_slice(compute_image_id(guests["factors"])).write_frame(journal)
     with pytest.raises(errors.GuestFaultError, match="assumption"):
         LocalProver().execute(builder.build(), program)
 
     claim = proof.receipt.claim_digest
     assert claim is not None
-    unproved = ExecutorEnv.builder().write_slice(image_id(guests["factors"])).write_frame(journal)
+    unproved = ExecutorEnv.builder().write_slice(compute_image_id(guests["factors"])).write_frame(journal)
     session = LocalProver().execute(unproved.add_assumption(Assumption(claim)).build(), program)
     assert session.exit_code.ok
 
     info = LocalProver().prove(builder.add_assumption(proof.receipt).build(), program)
-    info.receipt.verify(image_id(program))
+    info.receipt.verify(compute_image_id(program))
     assert info.receipt.journal.bytes == journal
-    assert info.receipt.facts["assumption_receipts"] == ["composite"]
+    assert info.receipt.assumption_kinds == (ReceiptKind.COMPOSITE,)
     assert Receipt.from_bytes(info.receipt.to_bytes("borsh"), "borsh") == info.receipt
 
 
@@ -86,7 +83,7 @@ def test_a_failing_guest_is_proved_only_if_asked(guests: Mapping[str, bytes]) ->
     assert claim is not None
     assert (claim.exit_code.kind, claim.exit_code.code) == ("Halted", 3)
     with pytest.raises(errors.UnsuccessfulExitError):
-        info.receipt.verify(image_id(guests["exit"]))
+        info.receipt.verify(compute_image_id(guests["exit"]))
 
 
 @pytest.mark.parametrize("kind", [ReceiptKind.SUCCINCT, ReceiptKind.GROTH16])
@@ -95,7 +92,7 @@ def test_smaller_receipts(proof: ProveInfo, guests: Mapping[str, bytes], kind: R
     if _shim.build_info()["recursion"]:
         if kind is ReceiptKind.SUCCINCT:
             smaller = LocalProver().compress(proof.receipt, ProverOpts(kind))
-            smaller.verify(image_id(guests["factors"]))
+            smaller.verify(compute_image_id(guests["factors"]))
             assert smaller.kind is kind
         return
     begun: list[Progress] = []
@@ -117,10 +114,10 @@ def test_dev_mode_fails_closed(guests: Mapping[str, bytes], where: str, monkeypa
         info = prover.prove(factors_env(), guests["factors"])
     assert info.receipt.kind is ReceiptKind.FAKE
     with pytest.warns(DevModeWarning):
-        info.receipt.verify(image_id(guests["factors"]))
+        info.receipt.verify(compute_image_id(guests["factors"]))
     monkeypatch.delenv("RISC0_DEV_MODE")
     with pytest.raises(errors.FakeReceiptError):
-        info.receipt.verify(image_id(guests["factors"]))
+        info.receipt.verify(compute_image_id(guests["factors"]))
 
 
 @pytest.mark.parametrize("where", ["local", "ipc"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from r0vm_cluster import Cluster, find_r0vm
 
+from tests.e2e.r0vm_cluster import Cluster, find_r0vm
 from zkhost.provers.bonsai import ApiKey, BonsaiProver, Settings
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver

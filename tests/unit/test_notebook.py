@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from zkhost import _notebook
 from zkhost.provers.interface import ProveInfo, ProverInfo, SessionStats
+from zkhost.receipt.claim import ReceiptKind
+from zkhost.receipt.receipt import Receipt
 from zkhost.session import ExitCode, Journal, SegmentInfo, SessionInfo
 
 
@@ -34,7 +35,7 @@ class Page(HTMLParser):
 
 def session(segments: int = 3) -> SessionInfo:
     return SessionInfo(
-        exit_code=ExitCode("Halted", 0),
+        exit_code=ExitCode.halted(),
         journal=Journal(bytes(range(40))),
         user_cycles=4242,
         total_cycles=32768,
@@ -49,7 +50,7 @@ def session(segments: int = 3) -> SessionInfo:
 class FakeReceipt:
     """As much of a receipt as is shown."""
 
-    kind: str = "composite"
+    kind: ReceiptKind = ReceiptKind.COMPOSITE
     journal: Journal = field(default_factory=lambda: Journal(b"<script>"))
     claim: Any = None
     claim_digest: bytes = bytes(32)
@@ -92,7 +93,9 @@ def test_a_proof_names_its_prover_and_escapes_what_it_shows() -> None:
 
 
 def test_a_fake_receipt_says_that_it_proves_nothing() -> None:
-    fake: Any = FakeReceipt(kind="fake")
-    assert "proves nothing" in Page(_notebook.receipt(fake)).text
+    fake: Any = FakeReceipt(kind=ReceiptKind.FAKE)
+    assert "proves nothing" in Page(Receipt._repr_html_(fake)).text
     real: Any = FakeReceipt()
-    assert "call verify(image_id)" in Page(_notebook.receipt(real)).text
+    page = Page(Receipt._repr_html_(real)).text
+    assert "call verify(image_id)" in page
+    assert "proves nothing" not in page

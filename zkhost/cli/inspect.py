@@ -65,14 +65,13 @@ def inspect(*, file: Path, contract_file: Path | None, guest_name: str | None, a
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in words too.")
 def image_id(*, program: Path, guest_name: str | None, as_json: bool) -> None:
     """Print the image ID of a program binary, a guest's ELF, or a project's built guest: 64 hex digits."""
-    from zkhost import _shim
-    from zkhost.receipt.image_id import parse_image_id
+    from zkhost.image_id import compute_image_id
 
-    found: bytes = _shim.call("image_id", {"program": read_program(program, guest_name)})["image_id"]
+    found = compute_image_id(read_program(program, guest_name))
     if as_json:
-        click.echo(json.dumps({"image_id": found.hex(), "words": parse_image_id(found)}))
+        click.echo(json.dumps({"image_id": str(found), "words": found.words}))
     else:
-        click.echo(found.hex())
+        click.echo(str(found))
 
 
 def _show(facts: dict[str, Any], as_json: bool) -> None:
@@ -85,11 +84,10 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
 
 
 def _program_facts(file: Path) -> dict[str, Any]:
-    from zkhost import _shim
+    from zkhost.image_id import compute_image_id
 
     binary = read_program(file)
-    found: bytes = _shim.call("image_id", {"program": binary})["image_id"]
-    return {"what": "program binary", "bytes": len(binary), "image_id": found.hex()}
+    return {"what": "program binary", "bytes": len(binary), "image_id": str(compute_image_id(binary))}
 
 
 def _receipt_facts(receipt: Receipt) -> dict[str, Any]:
@@ -97,7 +95,7 @@ def _receipt_facts(receipt: Receipt) -> dict[str, Any]:
     return {
         "what": f"{receipt.kind} receipt",
         "kind": str(receipt.kind),
-        "claims_image_id": None if claim is None else claim.image_id,
+        "claims_image_id": None if claim is None else str(claim.image_id),
         "claims_exit_code": None if claim is None else str(claim.exit_code),
         "claim_digest": None if receipt.claim_digest is None else receipt.claim_digest.hex(),
         "verifier_parameters": receipt.verifier_parameters.hex(),

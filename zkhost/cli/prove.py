@@ -97,7 +97,6 @@ def prove(
     from zkhost.provers.interface import ProverOpts
     from zkhost.provers.select import default_prover
     from zkhost.receipt.claim import ReceiptKind
-    from zkhost.receipt.image_id import image_id_hex
 
     (binary, contract), env = read_guest(program, guest_name), build_env(**given)
     if only_estimate:
@@ -124,7 +123,7 @@ def prove(
         info = prover.prove(env, binary, ProverOpts(ReceiptKind(kind)), on_progress=on_progress, **extra)
     info.receipt.dump(receipt_file)
     stats, claim = info.stats, info.receipt.claim
-    image_id = "" if claim is None else image_id_hex(claim.pre)
+    image_id = "" if claim is None else str(claim.image_id)
     if as_json:
         result = {
             "receipt": str(receipt_file),

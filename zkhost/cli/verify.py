@@ -14,6 +14,7 @@ from zkhost.cli._journal import contract_option, given_contract, journal_json, j
 
 if TYPE_CHECKING:
     from zkhost.contract.declare import Contract
+    from zkhost.image_id import ImageID
     from zkhost.receipt.receipt import Receipt
 
 _EPILOG = notes(
@@ -57,16 +58,16 @@ def verify(
     The image ID must come from your own build or a record you trust, never from whoever sent the receipt. The journal
     of a project's guest is shown decoded too.
     """
-    from zkhost.receipt.image_id import image_id_hex
+    from zkhost.image_id import ImageID
     from zkhost.receipt.receipt import Receipt
 
     if (image_id is None) == (program is None):
         raise click.UsageError("say which program it should prove: either --image-id or --program")
     if (receipt_file is None) == (session_id is None):
         raise click.UsageError("give a receipt file, or --session ID")
-    found, contract = (b"", None) if program is None else _program(program, guest_name)
+    found, contract = (None, None) if program is None else _program(program, guest_name)
     contract = given_contract(contract_file, guest_name) or contract
-    expected = image_id_hex(image_id or found)
+    expected = found or ImageID(image_id or "")
     dev_mode_banner()
     receipt = Receipt.load(receipt_file) if receipt_file else _attach(session_id or "", expected)
     receipt.verify(expected, allow_fake=True if allow_fake else None)
@@ -76,7 +77,7 @@ def verify(
         result = {
             "verified": True,
             "kind": str(receipt.kind),
-            "image_id": expected,
+            "image_id": str(expected),
             **journal_json(receipt.journal.bytes, contract),
         }
         click.echo(json.dumps(result, indent=2))
@@ -85,15 +86,15 @@ def verify(
     click.echo(journal_lines(receipt.journal.bytes, contract))
 
 
-def _program(program: Path, guest_name: str | None) -> tuple[bytes, Contract[Any, Any] | None]:
+def _program(program: Path, guest_name: str | None) -> tuple[ImageID, Contract[Any, Any] | None]:
     """Its image ID, and its project's contract."""
-    from zkhost import _shim
+    from zkhost.image_id import compute_image_id
 
     binary, contract = read_guest(program, guest_name)
-    return _shim.call("image_id", {"program": binary})["image_id"], contract
+    return compute_image_id(binary), contract
 
 
-def _attach(session_id: str, image_id: str) -> Receipt:
+def _attach(session_id: str, image_id: ImageID) -> Receipt:
     from zkhost.provers.bonsai import BonsaiProver
 
     return BonsaiProver().attach(session_id, image_id=image_id).receipt

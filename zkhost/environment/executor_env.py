@@ -2,56 +2,33 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
+from zkhost.environment import checked
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.byte_words import MANY_BYTES, warn_of_bytes
+from zkhost.environment.streams import JOURNAL, STDERR, STDIN, STDOUT, Reader, SliceHandler, TraceHandler, Writer
 from zkhost.errors import ConfigError
+from zkhost.image_id import digest_bytes
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken, Host
     from zkhost.codec import WireFormat
-    from zkhost.environment.builder import ExecutorEnvBuilder
     from zkhost.receipt.receipt import Receipt
 
-STDIN, STDOUT, STDERR, JOURNAL = 0, 1, 2, 3
+SEGMENT_PO2 = (13, 22)
+"""The range of segment_limit_po2: what the executor takes and the verifier accepts."""
+KECCAK_PO2 = (14, 18)
+"""The range of keccak_max_po2."""
+MAX_TEXT = 1023
+"""The most bytes of an argument, of a variable's name and of its value that risc0 3.0 hands to a guest."""
 
-MAX_SLICE_ANSWER = 1024
-"""Bytes of a slice_io answer that reach a guest of risc0 3.0, its kernel's largest transfer; the rest would be zeros."""
-
-
-class Reader(Protocol):
-    """A binary stream to read: `read(n)` gives at most n bytes, none at its end."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-class Writer(Protocol):
-    """A binary stream to write."""
-
-    def write(self, data: bytes, /) -> object: ...
-
-
-SliceHandler: TypeAlias = Callable[[bytes], bytes]
-TraceHandler: TypeAlias = Callable[[list[list[Any]]], object]
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """A claim that a guest may assume without proof (`env::verify`): the receipt is then conditional on it."""
-
-    claim: bytes
-    """The digest of the assumed receipt's claim, 32 bytes."""
-    control_root: bytes = bytes(32)
-    """All zero for a receipt proved by the same programs, as one of zkhost's own."""
-
-    def __post_init__(self) -> None:
-        for name in ("claim", "control_root"):
-            if len(getattr(self, name)) != 32:
-                raise ConfigError(f"Assumption.{name} has {len(getattr(self, name))} bytes, not 32")
+_U32, _U64 = 2**32, 2**64
+_SYSCALL_PREFIX = "risc0_zkvm_platform::"
 
 
 @dataclass(frozen=True)
@@ -81,75 +58,180 @@ class ExecutorEnv:
         >>> env.input, env.args
         (b'abc', ('prog', '-v'))
         """
-        from zkhost.environment.builder import ExecutorEnvBuilder
-
         return ExecutorEnvBuilder(format)
 
-    def request(self) -> dict[str, Any]:
-        """The ENV of the shim's requests."""
-        return {
-            "input": self.input,
-            "args": list(self.args),
-            "vars": dict(self.env_vars),
-            "segment_limit_po2": self.segment_limit_po2,
-            "session_limit": self.session_limit,
-            "keccak_max_po2": self.keccak_max_po2,
-            "pprof_out": None if self.pprof_out is None else str(self.pprof_out),
-            "input_digest": self.input_digest,
-            "read_fds": list(self.readers),
-            "write_fds": sorted({STDOUT, STDERR, *self.writers}),
-            "slice_io": list(self.slice_io),
-            "trace": bool(self.trace),
-            "assumptions": [_assumption(item) for item in self.assumptions],
-        }
 
-    def host(
-        self,
-        *,
-        cancel: CancelToken | None = None,
-        on_progress: Callable[[dict[str, Any]], object] | None = None,
-    ) -> Host:
-        """What serves the guest's I/O while it runs; by default its stdout and stderr are this process's."""
-        from zkhost._shim import Host
+class ExecutorEnvBuilder:
+    """Collects what a guest is given. Limits are checked when set; a bad one raises ConfigError, naming it.
 
-        writers = {fd: writer.write for fd, writer in self.writers.items()}
-        writers.setdefault(STDOUT, lambda data: _write_text(sys.stdout, data))
-        writers.setdefault(STDERR, lambda data: _write_text(sys.stderr, data))
-        return Host(
-            readers={fd: reader.read for fd, reader in self.readers.items()},
-            writers=writers,
-            slice_io={channel: _short(channel, handler) for channel, handler in self.slice_io.items()},
-            on_trace=self._on_trace if self.trace else None,
-            on_progress=on_progress,
-            cancel=cancel,
-        )
+    `format` is the wire format of what `write` is given no other for.
+    """
 
-    def _on_trace(self, batch: list[list[Any]]) -> None:
-        for handler in self.trace:
-            handler(batch)
+    def __init__(self, format: WireFormat | str = "standard") -> None:
+        self._format = format
+        self._input: list[bytes] = []
+        self._set: dict[str, Any] = {}
+        self._args: list[str] = []
+        self._vars: dict[str, str] = {}
+        self._readers: dict[int, Reader] = {}
+        self._writers: dict[int, Writer] = {}
+        self._slice_io: dict[str, SliceHandler] = {}
+        self._trace: list[TraceHandler] = []
+        self._assumptions: list[Receipt | Assumption] = []
 
+    def write(self, value: Any, type: Any = None, format: WireFormat | str | None = None) -> Self:
+        """Append a value, encoded as `type` (default: the value's own class), in the builder's format or another.
 
-def _assumption(item: Receipt | Assumption) -> dict[str, bytes]:
-    if isinstance(item, Assumption):
-        return {"claim": item.claim, "control_root": item.control_root}
-    return {"receipt": item.to_bytes()}
+        The guest reads the standard format with `env::read` or `zkhost_guest::read`, the packed one with
+        `zkhost_guest::packed::read`. More than 4 KiB of bytes in the standard format, where each takes a word, are a
+        WordPerByteWarning. Raises EncodeError, naming the field, for a value that does not fit its type.
+        """
+        from zkhost.codec import WireFormat, codec
 
+        compiled = codec(value.__class__ if type is None else type, format or self._format)
+        written = compiled.encode(value)
+        if compiled.format is WireFormat.STANDARD and len(written) > 4 * MANY_BYTES:
+            warn_of_bytes(compiled.schema, value)
+        self._input.append(written)
+        return self
 
-def _short(channel: str, handler: SliceHandler) -> SliceHandler:
-    """The handler, with answers that would not arrive whole refused."""
+    def write_slice(self, data: Any) -> Self:
+        """Append raw bytes (any buffer: bytes, array, numpy array; an ImageID or a Journal), which the guest reads with `env::read_slice`."""
+        self._input.append(checked.buffer(data))
+        return self
 
-    def answer(data: bytes) -> bytes:
-        reply = bytes(handler(data))
-        if len(reply) > MAX_SLICE_ANSWER:
-            raise ValueError(
-                f"slice_io handler of {channel!r} answered {len(reply)} bytes; a guest gets at most {MAX_SLICE_ANSWER}"
+    def write_frame(self, payload: Any) -> Self:
+        """Append a length (u32) and the payload's bytes, which the guest reads with `env::read_frame`."""
+        data = checked.buffer(payload)
+        if len(data) >= _U32:
+            raise ConfigError(f"a frame of {len(data)} bytes is too long: its length is a u32")
+        self._input += [len(data).to_bytes(4, "little"), data]
+        return self
+
+    def args(self, args: Sequence[str]) -> Self:
+        """Append command line arguments, of at most 1023 bytes each as UTF-8."""
+        if isinstance(args, str):
+            raise ConfigError(f"Expected a list of arguments but got args={args!r} (type=str)")
+        self._args += [
+            checked.text(f"argument {number}", arg, MAX_TEXT) for number, arg in enumerate(args, len(self._args))
+        ]
+        return self
+
+    def env_var(self, name: str, value: str) -> Self:
+        """Set one environment variable of the guest: a name and a value of at most 1023 bytes each as UTF-8."""
+        if not name:
+            raise ConfigError("an environment variable needs a name")
+        variable = checked.text("the name of an environment variable", name, MAX_TEXT)
+        self._vars[variable] = checked.text(f"environment variable {name}", value, MAX_TEXT)
+        return self
+
+    def env_vars(self, variables: Mapping[str, str]) -> Self:
+        """Set environment variables of the guest."""
+        for name, value in variables.items():
+            self.env_var(name, value)
+        return self
+
+    def stdin(self, reader: Reader) -> Self:
+        """Serve the guest's standard input from a binary stream, in place of write's."""
+        return self.read_fd(STDIN, reader)
+
+    def stdout(self, writer: Writer) -> Self:
+        """Take the guest's standard output (default: sys.stdout)."""
+        return self.write_fd(STDOUT, writer)
+
+    def stderr(self, writer: Writer) -> Self:
+        """Take the guest's standard error (default: sys.stderr)."""
+        return self.write_fd(STDERR, writer)
+
+    def read_fd(self, fd: int, reader: Reader) -> Self:
+        """Serve file descriptor `fd` from a binary stream."""
+        self._readers[checked.number("file descriptor", fd, 0, _U32 - 1)] = checked.stream(reader, "read")
+        return self
+
+    def write_fd(self, fd: int, writer: Writer) -> Self:
+        """Take what the guest writes to `fd`. 3 is the journal and cannot be taken."""
+        if fd == JOURNAL:
+            raise ConfigError("file descriptor 3 is the journal", hint="read it from the session or the receipt")
+        self._writers[checked.number("file descriptor", fd, 0, _U32 - 1)] = checked.stream(writer, "write")
+        return self
+
+    def slice_io(self, channel: str, handler: SliceHandler) -> Self:
+        """Answer the guest's `env::send_recv_slice` on a channel: handler(bytes) -> bytes.
+
+        An answer has at most 1024 bytes; a longer one ends the run with HostIOError.
+        """
+        if not channel or "\0" in channel or channel.startswith(_SYSCALL_PREFIX):
+            raise ConfigError(f"{channel!r} is not a name for a channel: it is empty, has a NUL, or is a system call's")
+        if not callable(handler):
+            raise ConfigError(f"Expected a function but got handler={handler!r} (type={type(handler).__name__})")
+        self._slice_io[checked.text("channel", channel)] = handler
+        return self
+
+    def segment_limit_po2(self, po2: int) -> Self:
+        """At most 2**po2 rows a segment, from 13 to 22 (default 20). Memory to prove is linear in it, 10 GB at 20."""
+        self._set["segment_limit_po2"] = checked.number("segment_limit_po2", po2, *SEGMENT_PO2)
+        return self
+
+    def session_limit(self, cycles: int | None) -> Self:
+        """Stop a guest that needs more user cycles; None for no limit."""
+        self._set["session_limit"] = None if cycles is None else checked.number("session_limit", cycles, 1, _U64 - 1)
+        return self
+
+    def keccak_max_po2(self, po2: int) -> Self:
+        """At most 2**po2 rows a keccak proof, from 14 to 18."""
+        self._set["keccak_max_po2"] = checked.number("keccak_max_po2", po2, *KECCAK_PO2)
+        return self
+
+    def segment_path(self, path: str | os.PathLike[str]) -> Self:
+        """Keep the segments in this folder, one `<n>.bincode` each, as risc0 writes them. It is made if need be."""
+        folder = Path(path)
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"segment_path {folder} is not a folder")
+        self._set["segment_path"] = folder
+        return self
+
+    def pprof_out(self, path: str | os.PathLike[str]) -> Self:
+        """Profile the guest and write a pprof file there."""
+        file = Path(path)
+        if not file.parent.is_dir():
+            raise ConfigError(f"pprof_out {file}: there is no folder {file.parent}")
+        self._set["pprof_out"] = file
+        return self
+
+    def input_digest(self, digest: str | bytes | Sequence[int]) -> Self:
+        """Set the claim's input digest: 64 hex digits, 32 bytes or eight words."""
+        self._set["input_digest"] = digest_bytes(digest, "input digest")
+        return self
+
+    def add_assumption(self, assumption: Receipt | Assumption) -> Self:
+        """What the guest may assume (`env::verify`): a receipt that proves it, or a bare claim."""
+        if not isinstance(assumption, Assumption) and not hasattr(assumption, "to_bytes"):
+            raise ConfigError(f"Expected a Receipt or an Assumption but got {assumption!r}")
+        self._assumptions.append(assumption)
+        return self
+
+    def trace_callback(self, handler: TraceHandler) -> Self:
+        """Take the executor's trace in batches: lists of [0, cycle, pc, instruction], [1, register, value],
+        [2, address, bytes], [3, cycles] (page in) and [4, cycles] (page out). It makes a run slower by far.
+        """
+        self._trace.append(handler)
+        return self
+
+    def build(self) -> ExecutorEnv:
+        """The environment. The builder can go on being used."""
+        if self._input and STDIN in self._readers:
+            raise ConfigError(
+                "standard input is set twice: written values and a stream",
+                hint="use write, write_slice and write_frame, or stdin, not both",
             )
-        return reply
-
-    return answer
-
-
-def _write_text(stream: Any, data: bytes) -> None:
-    """To the text stream that Python has there now, which a test or a notebook may have replaced."""
-    stream.write(data.decode("utf-8", "replace"))
-    stream.flush()
+        return ExecutorEnv(
+            input=b"".join(self._input),
+            args=tuple(self._args),
+            env_vars=MappingProxyType(dict(self._vars)),
+            readers=MappingProxyType(dict(self._readers)),
+            writers=MappingProxyType(dict(self._writers)),
+            slice_io=MappingProxyType(dict(self._slice_io)),
+            trace=tuple(self._trace),
+            assumptions=tuple(self._assumptions),
+            **self._set,
+        )

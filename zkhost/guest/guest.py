@@ -13,18 +13,17 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from zkhost.contract.declare import Contract
 from zkhost.errors import SchemaError
 from zkhost.guest.proof import Proof, Run
+from zkhost.image_id import ImageID, compute_image_id
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken
-    from zkhost.environment.builder import ExecutorEnvBuilder
-    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
     from zkhost.provers.interface import Executor, OnProgress, Prover, ProverOpts
-    from zkhost.receipt.image_id import ImageID
 
 __all__ = ["Guest"]
 
@@ -58,11 +57,8 @@ class Guest(Generic[I, J]):
 
     @cached_property
     def image_id(self) -> ImageID:
-        """Eight u32 words that commit to the whole program; what a receipt is verified against."""
-        from zkhost import _shim
-        from zkhost.receipt.image_id import parse_image_id
-
-        return parse_image_id(_shim.call("image_id", {"program": self.program})["image_id"])
+        """The digest that commits to the whole program; what a receipt is verified against."""
+        return compute_image_id(self.program)
 
     def env(self, input: I | ExecutorEnv | None = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
         """The environment with that input; `builder` has what else belongs to it: limits, arguments, assumptions.
@@ -83,6 +79,12 @@ class Guest(Generic[I, J]):
                 raise SchemaError(f"the contract of {self.name} has no input", hint="call it without an argument")
             return builder.build()
         return builder.write(input, self.contract.input, self.contract.format).build()
+
+    def decode_journal(self, data: bytes) -> J:
+        """A journal as the contract declares it; bytes where it declares none. Raises DecodeError, naming the field."""
+        if self.contract is None or self.contract.journal is None:
+            return cast(J, data)
+        return self.contract.journal_codec.decode(data)
 
     def execute(
         self,
@@ -141,9 +143,7 @@ class Guest(Generic[I, J]):
         )
 
     def __repr__(self) -> str:
-        from zkhost.receipt.image_id import image_id_hex
-
-        return f"<Guest {self.name}, {len(self.program):,} bytes, image ID {image_id_hex(self.image_id)[:16]}...>"
+        return f"<Guest {self.name}, {len(self.program):,} bytes, image ID {self.image_id.hex()[:16]}...>"
 
 
 async def _in_thread(work: Callable[[CancelToken], R]) -> R:

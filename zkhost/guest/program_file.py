@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zkhost.image_id import program_binary
+
 _ELF, _BINARY = b"\x7fELF", b"R0BF"
 
 
@@ -16,11 +18,7 @@ def is_program(path: Path) -> bool:
 def read_program_file(path: Path) -> bytes:
     """The program binary in a file; an ELF is combined with risc0's kernel.
 
-    Raises InvalidProgramError for a broken ELF; whatever else is in the file is given as it is.
+    Raises InvalidProgramError for a broken ELF; whatever else is in the file is returned as it is.
     """
     data = path.read_bytes()
-    if data.startswith(_ELF):
-        from zkhost import _shim
-
-        data = _shim.call("program_binary", {"elf": data})["program"]
-    return data
+    return program_binary(data) if data.startswith(_ELF) else data

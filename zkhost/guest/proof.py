@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
-
-from zkhost import _notebook
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from zkhost.guest.guest import Guest
@@ -16,13 +14,6 @@ if TYPE_CHECKING:
     from zkhost.session import SessionInfo
 
 J = TypeVar("J")
-
-
-def _decoded(guest: Guest[Any, J], data: bytes) -> J:
-    """The journal as the contract declares it; bytes where it declares none."""
-    if guest.contract is None or guest.contract.journal is None:
-        return cast(J, data)
-    return guest.contract.journal_codec.decode(data)
 
 
 class Run(Generic[J]):
@@ -35,7 +26,7 @@ class Run(Generic[J]):
     @cached_property
     def journal(self) -> J:
         """What the guest committed. Not proved. Raises DecodeError, naming the field, where it is something else."""
-        return _decoded(self.guest, self.session.journal.bytes)
+        return self.guest.decode_journal(self.session.journal.bytes)
 
     @property
     def user_cycles(self) -> int:
@@ -47,7 +38,7 @@ class Run(Generic[J]):
         return f"<Run of {self.guest.name}: {self.session.exit_code}, {parts}>"
 
     def _repr_html_(self) -> str:
-        return _notebook.session(self.session, title=f"Run of {self.guest.name}, not proved")
+        return self.session._html(f"Run of {self.guest.name}, not proved")
 
 
 class Proof(Generic[J]):
@@ -65,7 +56,7 @@ class Proof(Generic[J]):
     @cached_property
     def journal(self) -> J:
         """What the guest committed, decoded. Raises DecodeError, naming the field, where it is something else."""
-        return _decoded(self.guest, self.info.receipt.journal.bytes)
+        return self.guest.decode_journal(self.info.receipt.journal.bytes)
 
     @property
     def stats(self) -> SessionStats:
@@ -95,4 +86,4 @@ class Proof(Generic[J]):
         return f"<Proof of {self.guest.name}: {self.receipt!r}, {self.elapsed_s:.1f} s by {self.prover.name}>"
 
     def _repr_html_(self) -> str:
-        return _notebook.prove_info(self.info, title=f"Proof of {self.guest.name}")
+        return self.info._html(f"Proof of {self.guest.name}")

@@ -7,7 +7,7 @@
 | echo    | all of stdin, as bytes   | the same bytes                                 |
 | ml      | a model's inputs, advice | what a model computes (zkhost.ml makes these)  |
 
-Each NAME has NAME_ELF (the program binary), NAME_ID (the image ID, eight u32) and NAME_PATH (where it lies). They are
+Each NAME has NAME_ELF (the program binary), NAME_ID (the ImageID) and NAME_PATH (where it lies). They are
 read when first asked for. A build of zkhost made without a guest toolchain has none: then GuestNotFoundError says so.
 """
 
@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from zkhost.errors import GuestNotFoundError
+from zkhost.image_id import ImageID
 
 _DATA = Path(__file__).parent / "data"
-_ImageID = tuple[int, int, int, int, int, int, int, int]
 
 FACTORS_ELF: bytes
-FACTORS_ID: _ImageID
+FACTORS_ID: ImageID
 FACTORS_PATH: Path
 SHA256_ELF: bytes
-SHA256_ID: _ImageID
+SHA256_ID: ImageID
 SHA256_PATH: Path
 ECHO_ELF: bytes
-ECHO_ID: _ImageID
+ECHO_ID: ImageID
 ECHO_PATH: Path
 ML_ELF: bytes
 ML_ID: _ImageID
@@ -63,8 +63,7 @@ def __getattr__(name: str) -> Any:
         elif what == "elf":
             value = path.read_bytes()
         else:
-            digest = bytes.fromhex(json.loads((_DATA / "methods.json").read_text("utf-8"))[guest])
-            value = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 32, 4))
+            value = ImageID(json.loads((_DATA / "methods.json").read_text("utf-8"))[guest])
     except FileNotFoundError as exc:
         raise GuestNotFoundError(
             f"this zkhost has no bundled guest {guest}: it was built where there was no guest toolchain",

@@ -17,7 +17,7 @@ def at(x: Any, window: Window, fill: Any) -> Any:
     extent = [(k - 1) * d + 1 for k, d in zip(window.kernel, window.dilations, strict=True)]
     found = np.lib.stride_tricks.sliding_window_view(x, extent, axis=tuple(range(2, 2 + rank)))
     steps = [slice(None, None, s) for s in (*window.strides, *window.dilations)]
-    return found[tuple([slice(None), slice(None), *steps])]
+    return found[(slice(None), slice(None), *steps)]
 
 
 def counts(sizes: tuple[int, ...], window: Window, counted: Pads | None) -> Any:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost.errors import GuestError, ProfileError
+from zkhost.image_id import compute_image_id
 from zkhost.profile.build import build_profile
 from zkhost.profile.model import Profile, Run, SegmentCost
 from zkhost.profile.pprof import read_pprof
-from zkhost.receipt.image_id import image_id_hex
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
@@ -31,7 +31,6 @@ def profile_run(env: ExecutorEnv, program: bytes, pprof_path: Path, *, name: str
 
     A guest that panics or faults is profiled up to that. Raises InvalidProgramError for bytes that are no program.
     """
-    from zkhost import _shim
     from zkhost.provers.local import LocalProver
 
     pprof_path.unlink(missing_ok=True)
@@ -45,7 +44,7 @@ def profile_run(env: ExecutorEnv, program: bytes, pprof_path: Path, *, name: str
         error = failure
     if not pprof_path.exists():
         raise ProfileError(f"the executor wrote no profile to {pprof_path}")
-    image_id = image_id_hex(_shim.call("image_id", {"program": program})["image_id"])
+    image_id = str(compute_image_id(program))
     pprof = read_pprof(pprof_path.read_bytes())
     profile = build_profile(pprof, _figures(session, name, image_id) if session else None, program=name)
     if not session:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from zkhost._files import write_atomic
 from zkhost.errors import BuildError
-from zkhost.receipt.image_id import parse_image_id
+from zkhost.image_id import ImageID
 
 _HEADER = '''"""The project's guests: program binaries and image IDs. Made by `zkhost build`; do not edit."""
 
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-ImageID: TypeAlias = tuple[int, int, int, int, int, int, int, int]
+from zkhost import ImageID
 
 _HERE: Final = Path(__file__).parent
 '''
@@ -49,11 +49,10 @@ def module_source(image_ids: Mapping[str, str]) -> str:
     parts = [_HEADER]
     for guest in sorted(image_ids):
         name = constant(guest)
-        words = ", ".join(f"0x{word:08x}" for word in parse_image_id(image_ids[guest]))
         parts.append(
             f'\n{name}_PATH: Final[Path] = _HERE / "{guest}.bin"\n'
             f"{name}_ELF: Final[bytes] = {name}_PATH.read_bytes()\n"
-            f"{name}_ID: Final[ImageID] = (\n    {words},\n)\n"
+            f'{name}_ID: Final = ImageID("{ImageID(image_ids[guest])}")\n'
         )
     return "".join(parts)
 

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from zkhost.environment.executor_env import STDERR, STDIN, STDOUT
+from zkhost.environment.streams import STDERR, STDIN, STDOUT
 from zkhost.errors import UnsupportedError
 
 if TYPE_CHECKING:

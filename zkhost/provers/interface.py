@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from zkhost import _notebook
 from zkhost.errors import GuestExitError
 from zkhost.receipt.claim import ReceiptKind
-from zkhost.session import ExitCode, SessionInfo, counted
+from zkhost.session import ExitCode, ExitKind, SessionInfo, counted
 
 if TYPE_CHECKING:
     from zkhost._shim import CancelToken
@@ -107,9 +108,20 @@ class ProveInfo:
         return f"<ProveInfo {self.receipt!r}, {took} by {self.prover.name}>"
 
     def _repr_html_(self) -> str:
-        from zkhost import _notebook
+        return self._html("Proof")
 
-        return _notebook.prove_info(self)
+    def _html(self, title: str) -> str:
+        prover = self.prover
+        rows = [
+            ("receipt", f"{self.receipt.kind}, {len(self.receipt.to_bytes()):,} bytes"),
+            ("journal", _notebook.data(self.receipt.journal.bytes)),
+            ("segments", f"{self.stats.segments:,}"),
+            ("user cycles", f"{self.stats.user_cycles:,}"),
+            *_notebook.counts(total_cycles=self.stats.total_cycles),
+            ("proved in", _notebook.seconds(self.elapsed_s)),
+            ("prover", f"{prover.name} ({prover.reason}), {prover.where}, risc0 {prover.version}"),
+        ]
+        return _notebook.card(title, rows)
 
 
 @runtime_checkable
@@ -183,7 +195,7 @@ def is_as_small(receipt: Receipt, kind: ReceiptKind) -> bool:
 
 def require_success(exit_code: ExitCode, opts: ProverOpts) -> None:
     """Raise GuestExitError unless the run is one to prove: exit code 0, or `prove_guest_errors`."""
-    if exit_code.kind in ("Halted", "Paused") and exit_code.code == 0:
+    if exit_code.kind in (ExitKind.HALTED, ExitKind.PAUSED) and exit_code.code == 0:
         return
     if not opts.prove_guest_errors:
         raise GuestExitError(

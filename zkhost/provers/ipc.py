@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
+from zkhost.environment import serving
 from zkhost.provers.engine import segments
 from zkhost.provers.engine.segments import Run
 from zkhost.provers.engine.workbench_prover import BenchProver
@@ -43,7 +44,7 @@ class IpcBench:
 
     def execute(self, env: ExecutorEnv, program: bytes, host: Host, segment_dir: Path | None) -> dict[str, Any]:
         folder = None if segment_dir is None else str(segment_dir.absolute())
-        request = {"server": self._server, "env": env.request(), "program": program, "segment_dir": folder}
+        request = {"server": self._server, "env": serving.request(env), "program": program, "segment_dir": folder}
         return _shim.call("ipc_execute", request, host)
 
     def prove_piece(self, piece: Piece, path: Path, cancel: CancelToken) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zkhost.image_id import ImageID
 from zkhost.session import ExitCode
 
 
@@ -28,7 +29,7 @@ class ReceiptClaim:
     """risc0's ReceiptClaim. Digests are 32 bytes."""
 
     pre: bytes
-    """The program's image ID."""
+    """The digest of the memory at the start: the program's image ID."""
     post: bytes
     """The digest of the memory at the end, all zero after a halt."""
     exit_code: ExitCode
@@ -57,6 +58,6 @@ class ReceiptClaim:
         )
 
     @property
-    def image_id(self) -> str:
-        """The program's image ID, 64 hex digits."""
-        return self.pre.hex()
+    def image_id(self) -> ImageID:
+        """The program's image ID."""
+        return ImageID(self.pre)

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-from zkhost import _config
+from zkhost import _config, _notebook
 from zkhost.errors import ConfigError, ReceiptFormatError
+from zkhost.image_id import ImageID, ImageIDLike
+from zkhost.receipt import zkr
 from zkhost.receipt.claim import ReceiptClaim, ReceiptKind
-from zkhost.receipt.image_id import ImageID, ImageIDLike, image_id_bytes, image_id_hex, parse_image_id
+from zkhost.receipt.file_format import ReceiptFormat, format_of_content, format_of_name, receipt_format
+from zkhost.receipt.policy import VerifyPolicy
 from zkhost.session import Journal
-
-if TYPE_CHECKING:
-    from zkhost.receipt.policy import VerifyPolicy
-
-__all__ = ["FORMATS", "DevModeWarning", "ImageID", "ImageIDLike", "Receipt", "image_id_hex", "parse_image_id"]
-
-FORMATS = ("bincode", "borsh", "json", "zkr")
-"""What `dump` writes and `load` reads. bincode is what Rust hosts exchange, zkr is bincode with a header."""
 
 MAX_RECEIPT_BYTES = 1 << 30
 """Longer files and buffers are refused unread, unless `max_size` says otherwise."""
-
-_SUFFIXES = {".json": "json", ".borsh": "borsh", ".zkr": "zkr"}
 
 
 class DevModeWarning(UserWarning):
@@ -36,12 +28,12 @@ class DevModeWarning(UserWarning):
 class Receipt:
     """A receipt. Its journal and claim are worth believing once `verify` has returned."""
 
-    def __init__(self, data: bytes, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, data: bytes) -> None:
         """From bincode; use `from_bytes` for other formats. Raises ReceiptFormatError for anything else."""
         from zkhost import _shim
 
         self._data = bytes(data)
-        self._facts = facts or _shim.call("receipt_inspect", {"receipt": self._data})
+        self._facts = _shim.call("receipt_inspect", {"receipt": self._data})
 
     @property
     def journal(self) -> Journal:
@@ -76,14 +68,14 @@ class Receipt:
         return int(self._facts["seal_size"])
 
     @property
-    def facts(self) -> Mapping[str, Any]:
-        """Everything the shim says of it: see receipt_inspect."""
-        return self._facts
+    def assumption_kinds(self) -> tuple[ReceiptKind, ...]:
+        """The kinds of the receipts inside of it that prove what the guest assumed; a composite receipt may have some."""
+        return tuple(ReceiptKind(kind) for kind in self._facts["assumption_receipts"])
 
     def verify(
         self, image_id: ImageIDLike, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None
-    ) -> None:
-        """Return only if this receipt proves that the program with `image_id` ended with Halted(0) and this journal.
+    ) -> Self:
+        """Return this receipt only if it proves that the program with `image_id` ended with Halted(0) and this journal.
 
         A fake receipt is refused unless `allow_fake` is True, or is None while RISC0_DEV_MODE is set; accepting one
         warns. With a `policy`, the environment counts for nothing and the policy must hold too.
@@ -94,11 +86,12 @@ class Receipt:
         from zkhost import _shim
 
         allow_fake = self._allow_fake(policy, allow_fake)
-        expected = image_id_bytes(image_id)
+        expected = ImageID(image_id)
         if policy is not None:
             policy.check(self, expected)
-        _shim.call("verify", {"receipt": self._data, "image_id": expected, "allow_fake": allow_fake})
+        _shim.call("verify", {"receipt": self._data, "image_id": bytes(expected), "allow_fake": allow_fake})
         self._warn_if_fake()
+        return self
 
     def verify_integrity(self, *, allow_fake: bool | None = None) -> ReceiptClaim | None:
         """Return the proved claim if the seal proves claim and journal, whatever the program and its exit code.
@@ -123,36 +116,56 @@ class Receipt:
         if self._facts["kind"] == "fake":
             warnings.warn("accepted a dev-mode receipt: it proves nothing", DevModeWarning, stacklevel=3)
 
-    def to_bytes(self, format: str = "bincode") -> bytes:
-        """The receipt in one of FORMATS; bincode is byte for byte what a Rust host writes."""
-        if format == "bincode":
+    def to_bytes(self, format: ReceiptFormat | str = ReceiptFormat.BINCODE) -> bytes:
+        """The receipt in a format; bincode is byte for byte what a Rust host writes."""
+        target = receipt_format(format)
+        if target is ReceiptFormat.BINCODE:
             return self._data
-        if format == "zkr":
-            from zkhost.receipt import zkr
-
-            return zkr.pack(self)
-        return _convert(self._data, "bincode", format)
+        if target is ReceiptFormat.ZKR:
+            return zkr.pack(self._description(), self._data)
+        return _convert(self._data, ReceiptFormat.BINCODE, target)
 
     @classmethod
-    def from_bytes(cls, data: bytes, format: str = "bincode", *, max_size: int = MAX_RECEIPT_BYTES) -> Receipt:
-        """A receipt from bytes nobody vouches for. Decoding is bounded in length and depth.
+    def from_bytes(
+        cls, data: bytes, format: ReceiptFormat | str = ReceiptFormat.BINCODE, *, max_size: int = MAX_RECEIPT_BYTES
+    ) -> Receipt:
+        """A receipt from untrusted bytes. Decoding is bounded in length and depth.
 
         Raises ReceiptFormatError for bytes that are not a receipt in that format, or more than `max_size` of them.
         """
         if len(data) > max_size:
             raise ReceiptFormatError(f"{len(data)} bytes are more than the {max_size} allowed for a receipt")
-        if format == "bincode":
+        source = receipt_format(format)
+        if source is ReceiptFormat.BINCODE:
             return cls(data)
-        if format == "zkr":
-            from zkhost.receipt import zkr
+        if source is ReceiptFormat.ZKR:
+            return cls._from_zkr(bytes(data))
+        return cls(_convert(bytes(data), source, ReceiptFormat.BINCODE))
 
-            return zkr.unpack(bytes(data))
-        return cls(_convert(bytes(data), format, "bincode"))
+    @classmethod
+    def _from_zkr(cls, data: bytes) -> Receipt:
+        header, payload = zkr.unpack(data)
+        try:
+            receipt = cls(payload)
+        except ReceiptFormatError:
+            zkr.check_version(header, _risc0_version())
+            raise
+        zkr.check(header, receipt._description())
+        return receipt
 
-    def dump(self, path: str | os.PathLike[str], format: str | None = None) -> None:
-        """Write it to a file, whole or not at all. Format: by default .json, .borsh and .zkr say it, else bincode."""
+    def _description(self) -> dict[str, Any]:
+        """The header of a .zkr file."""
+        return {
+            "risc0_version": _risc0_version(),
+            "verifier_parameters": self.verifier_parameters.hex(),
+            "kind": str(self.kind),
+            "image_id": None if self.claim is None else str(self.claim.image_id),
+        }
+
+    def dump(self, path: str | os.PathLike[str], format: ReceiptFormat | str | None = None) -> None:
+        """Write it to a file, whole or not at all. By default .json, .borsh and .zkr name the format, else bincode."""
         file = Path(path)
-        data = self.to_bytes(format or _SUFFIXES.get(file.suffix, "bincode"))
+        data = self.to_bytes(format or format_of_name(file))
         if file.exists() and not file.is_file():
             file.write_bytes(data)  # a pipe or a device
             return
@@ -165,9 +178,13 @@ class Receipt:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], format: str | None = None, *, max_size: int = MAX_RECEIPT_BYTES
+        cls,
+        path: str | os.PathLike[str],
+        format: ReceiptFormat | str | None = None,
+        *,
+        max_size: int = MAX_RECEIPT_BYTES,
     ) -> Receipt:
-        """Read it from a file. Format: by default zkr and JSON are recognised, .borsh says it, else bincode.
+        """Read it from a file. By default zkr and JSON are recognised, .borsh in the name means that, else it is bincode.
 
         Raises ReceiptFormatError, naming the file, and OSError where it cannot be read.
         """
@@ -175,7 +192,7 @@ class Receipt:
         with file.open("rb") as stream:
             data = stream.read(max_size + 1)
         try:
-            return cls.from_bytes(data, format or _format_of(file, data), max_size=max_size)
+            return cls.from_bytes(data, format or format_of_content(file, data), max_size=max_size)
         except ReceiptFormatError as exc:
             raise exc.with_message(f"{file}: {exc.message}") from exc
 
@@ -189,29 +206,31 @@ class Receipt:
         return f"<Receipt {self.kind} of {len(self._data)} bytes, {self.journal!r}>"
 
     def _repr_html_(self) -> str:
-        from zkhost import _notebook
-
-        return _notebook.receipt(self)
+        claim = self.claim
+        fake = " (dev mode: proves nothing)" if self.kind is ReceiptKind.FAKE else ""
+        rows = [
+            ("kind", f"{self.kind}{fake}"),
+            ("journal", _notebook.data(self.journal.bytes)),
+            ("seal", f"{self.seal_size:,} bytes"),
+            *([("exit code", str(claim.exit_code))] if claim is not None else []),
+            *([("claim", self.claim_digest.hex())] if self.claim_digest is not None else []),
+            ("verified", "call verify(image_id)"),
+        ]
+        return _notebook.card("Receipt", rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Receipt, (self._data,)
 
 
-def _convert(data: bytes, source: str, target: str) -> bytes:
+def _convert(data: bytes, source: ReceiptFormat, target: ReceiptFormat) -> bytes:
     from zkhost import _shim
 
-    for name in (source, target):
-        if name not in FORMATS:
-            raise ConfigError(f"no receipt format {name!r}", hint=f"one of {', '.join(FORMATS)}")
     receipt: bytes = _shim.call("receipt_convert", {"receipt": data, "from": source, "to": target})["receipt"]
     return receipt
 
 
-def _format_of(file: Path, data: bytes) -> str:
-    from zkhost.receipt import zkr
+def _risc0_version() -> str:
+    from zkhost import _shim
 
-    if data.startswith(zkr.MAGIC):
-        return "zkr"
-    if data[:1] == b"{":
-        return "json"
-    return _SUFFIXES.get(file.suffix, "bincode")
+    version: str = _shim.build_info()["risc0_version"]
+    return version

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from fake_bonsai import FakeBonsai, quick
 
+from tests.unit.bonsai.fake_bonsai import FakeBonsai, quick
 from zkhost.provers.bonsai.settings import Settings
 
 

@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import fake_bonsai as fake
 import pytest
-from fake_bonsai import KEY, FakeBonsai, quick
 
+from tests.unit.bonsai import fake_bonsai as fake
+from tests.unit.bonsai.fake_bonsai import KEY, FakeBonsai, quick
 from zkhost import _shim
 from zkhost._shim import CancelToken
-from zkhost.environment.executor_env import Assumption, ExecutorEnv
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     CancelledError,
     ConfigError,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from fake_bonsai import FakeBonsai
 
+from tests.unit.bonsai.fake_bonsai import FakeBonsai
 from zkhost.cli.main import cli
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, JournalMismatchError, ReceiptError, RemoteAnswerError
@@ -18,7 +18,6 @@ from zkhost.provers.bonsai import BonsaiProver, Settings
 from zkhost.provers.interface import ProverOpts
 from zkhost.provers.local import LocalProver
 from zkhost.receipt.claim import ReceiptKind
-from zkhost.receipt.image_id import image_id_hex
 from zkhost.receipt.receipt import Receipt
 
 pytestmark = pytest.mark.prove
@@ -89,7 +88,7 @@ def test_verify_session_on_the_command_line(
     session_id = prover.submit(ENV, FACTORS_ELF).id
 
     def verify(image_id: tuple[int, ...]) -> Result:
-        asked = ["--session", session_id, "--image-id", image_id_hex(image_id), "--json"]
+        asked = ["--session", session_id, "--image-id", str(image_id), "--json"]
         return CliRunner().invoke(cli, ["verify", *asked])
 
     result = verify(FACTORS_ID)

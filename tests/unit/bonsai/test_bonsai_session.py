@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import fake_bonsai as fake
 import pytest
-import waiting_loop
-from fake_bonsai import FakeBonsai
 
+from tests.unit.bonsai import fake_bonsai as fake
+from tests.unit.bonsai import waiting_loop
+from tests.unit.bonsai.fake_bonsai import FakeBonsai
 from zkhost.errors import (
     DeadlineError,
     GuestPanicError,

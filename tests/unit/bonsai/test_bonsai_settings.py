@@ -6,8 +6,8 @@ import copy
 import pickle
 
 import pytest
-from fake_bonsai import KEY, quick
 
+from tests.unit.bonsai.fake_bonsai import KEY, quick
 from zkhost.errors import ConfigError
 from zkhost.provers.bonsai.pace import Pace
 from zkhost.provers.bonsai.retry import RetryPolicy, Trouble

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_bonsai import KEY
 
+from tests.unit.bonsai.fake_bonsai import KEY
 from zkhost.provers.bonsai.store import SessionRecord, SessionStore
 
 RECORD = SessionRecord(

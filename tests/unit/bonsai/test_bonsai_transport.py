@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import fake_bonsai as fake
 import pytest
-import waiting_loop
-from fake_bonsai import KEY, FakeBonsai, quick
 
+from tests.unit.bonsai import fake_bonsai as fake
+from tests.unit.bonsai import waiting_loop
+from tests.unit.bonsai.fake_bonsai import KEY, FakeBonsai, quick
 from zkhost.errors import (
     DeadlineError,
     RemoteAnswerError,

@@ -13,10 +13,13 @@ import pytest
 
 from zkhost import _shim
 from zkhost.codec import U32, U64, SerdeBytes, codec
-from zkhost.environment.builder import KECCAK_PO2, SEGMENT_PO2, ExecutorEnvBuilder, WordPerByteWarning
-from zkhost.environment.executor_env import Assumption, ExecutorEnv
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.byte_words import WordPerByteWarning
+from zkhost.environment.executor_env import KECCAK_PO2, SEGMENT_PO2, ExecutorEnv
 from zkhost.errors import ConfigError, GuestFaultError, GuestPanicError, HostIOError, SessionLimitError
+from zkhost.image_id import ImageID
 from zkhost.provers.local import LocalProver
+from zkhost.session import Journal
 
 
 def test_the_ranges_are_those_of_the_native_library() -> None:
@@ -25,7 +28,7 @@ def test_the_ranges_are_those_of_the_native_library() -> None:
     assert list(KECCAK_PO2) == info["keccak_po2_range"]
 
 
-BAD: list[tuple[Callable[[ExecutorEnvBuilder], Any], str]] = [
+BAD: list[tuple[Callable[[Any], Any], str]] = [
     (lambda b: b.segment_limit_po2(12), "segment_limit_po2=12"),
     (lambda b: b.segment_limit_po2(23), "from 13 to 22"),
     (lambda b: b.segment_limit_po2(True), "type=bool"),
@@ -38,6 +41,10 @@ BAD: list[tuple[Callable[[ExecutorEnvBuilder], Any], str]] = [
     (lambda b: b.stdin("text"), "binary stream with read"),
     (lambda b: b.args("one"), "list of arguments"),
     (lambda b: b.args(["a", 1]), "argument"),
+    (lambda b: b.args(["a", "x" * 1024]), "argument 1 has 1024 bytes; risc0 hands at most 1023"),
+    (lambda b: b.args(["é" * 512]), "argument 0 has 1024 bytes"),
+    (lambda b: b.env_var("x" * 1024, ""), "the name of an environment variable has 1024 bytes"),
+    (lambda b: b.env_var("KEY", "x" * 1024), "environment variable KEY has 1024 bytes"),
     (lambda b: b.env_var("", "x"), "needs a name"),
     (lambda b: b.env_var("A", "\ud800"), "lone surrogates"),
     (lambda b: b.slice_io("", lambda data: data), "not a name for a channel"),
@@ -49,13 +56,13 @@ BAD: list[tuple[Callable[[ExecutorEnvBuilder], Any], str]] = [
     (lambda b: b.pprof_out("/no/such/folder/out.pb"), "there is no folder"),
     (lambda b: b.segment_path(__file__), "not a folder"),
     (lambda b: b.add_assumption("receipt"), "Expected a Receipt"),
-    (lambda b: b.write_slice(b"x").stdin(io.BytesIO()).build(), "given twice"),
+    (lambda b: b.write_slice(b"x").stdin(io.BytesIO()).build(), "set twice"),
     (lambda b: Assumption(b"short"), "Assumption.claim"),
 ]
 
 
 @pytest.mark.parametrize(("set_it", "said"), BAD, ids=[said for _, said in BAD])
-def test_a_bad_setting_is_refused_when_set(set_it: Callable[[ExecutorEnvBuilder], Any], said: str) -> None:
+def test_a_bad_setting_is_refused_when_set(set_it: Callable[[Any], Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         set_it(ExecutorEnv.builder())
     assert said in str(caught.value)
@@ -63,7 +70,8 @@ def test_a_bad_setting_is_refused_when_set(set_it: Callable[[ExecutorEnvBuilder]
 
 def test_what_is_written_is_the_input() -> None:
     builder = ExecutorEnv.builder().write_slice(b"ab").write_frame(b"cde").write_slice(array.array("I", [1]))
-    assert builder.build().input == b"ab" + b"\x03\0\0\0cde" + b"\x01\0\0\0"
+    builder.write_slice(ImageID([7] * 8)).write_frame(Journal(b"j"))
+    assert builder.build().input == b"ab\x03\0\0\0cde\x01\0\0\0" + b"\x07\0\0\0" * 8 + b"\x01\0\0\0j"
 
 
 def test_an_environment_is_not_changed_by_its_builder() -> None:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from samples import sample_profile, write_pprof
 
+from tests.unit.profile.samples import sample_profile, write_pprof
 from zkhost.errors import ProfileError
 from zkhost.profile import Cycles, build_profile, from_plain, load_profile, read_pprof, to_plain
 from zkhost.profile.compare import compare_profiles

@@ -8,8 +8,8 @@ import gzip
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import message, number, write_pprof
 
+from tests.unit.profile.samples import message, number, write_pprof
 from zkhost.errors import ProfileError
 from zkhost.profile import read_pprof
 from zkhost.profile.pprof import Frame, Sample

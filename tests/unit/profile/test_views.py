@@ -8,8 +8,8 @@ import io
 import re
 
 from rich.console import Console
-from samples import sample_profile
 
+from tests.unit.profile.samples import sample_profile
 from zkhost.profile import Profile
 from zkhost.profile.html import render_html
 from zkhost.profile.terminal import render_profile

@@ -11,12 +11,11 @@ from types import ModuleType
 import pytest
 
 import zkhost.methods
-from zkhost import _shim
 from zkhost.errors import BuildError, GuestNotFoundError
+from zkhost.image_id import ImageID, compute_image_id
 from zkhost.project.methods_module import constant, module_source, write_methods
 
 ID = "0100000002000000030000000400000005000000060000000700000008000080"
-WORDS = (1, 2, 3, 4, 5, 6, 7, 0x80000008)
 
 
 def load(folder: Path) -> ModuleType:
@@ -34,7 +33,7 @@ def test_the_module_has_program_id_and_path(tmp_path: Path) -> None:
     copies = write_methods(tmp_path / "methods", {"my-guest": program}, {"my-guest": ID})
     module = load(tmp_path / "methods")
     assert module.MY_GUEST_ELF == b"program"
-    assert module.MY_GUEST_ID == WORDS
+    assert ImageID(ID) == module.MY_GUEST_ID
     assert module.MY_GUEST_PATH == copies["my-guest"] == tmp_path / "methods/my-guest.bin"
     assert (tmp_path / "methods/py.typed").exists()
 
@@ -51,7 +50,7 @@ def test_the_module_is_typed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "use.py"]
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
     shown = shown.replace("builtins.", "")
-    for revealed in ("bytes", "tuple[int, int, int, int, int, int, int, int]", "pathlib.Path"):
+    for revealed in ("bytes", "zkhost.image_id.ImageID", "pathlib.Path"):
         assert f'Revealed type is "{revealed}"' in shown
     assert "Success" in shown
 
@@ -93,9 +92,8 @@ def test_bundled_guests_are_those_of_the_sources_and_have_their_ids() -> None:
     assert names == set(zkhost.methods.__all__)
     for source in sources.glob("*.rs"):
         name = constant(source.stem)
-        elf, words, path = (getattr(zkhost.methods, f"{name}_{what}") for what in ("ELF", "ID", "PATH"))
-        digest = b"".join(word.to_bytes(4, "little") for word in words)
-        assert _shim.call("image_id", {"program": elf})["image_id"] == digest
+        elf, image_id, path = (getattr(zkhost.methods, f"{name}_{what}") for what in ("ELF", "ID", "PATH"))
+        assert compute_image_id(elf) == image_id
         assert path.read_bytes() == elf
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from zkhost.image_id import ImageID
 from zkhost.receipt.receipt import Receipt
 
 FACTORS = Path(__file__).parent / "factors.bincode"
@@ -17,7 +18,7 @@ def receipt() -> Receipt:
 
 
 @pytest.fixture(scope="session")
-def image_id(receipt: Receipt) -> bytes:
+def image_id(receipt: Receipt) -> ImageID:
     """The program that the receipt proves; a claim's word is good enough for tests of everything else."""
     assert receipt.claim is not None
-    return receipt.claim.pre
+    return receipt.claim.image_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from zkhost import _shim, errors
+from zkhost.image_id import ImageID
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.policy import VerifyPolicy
 from zkhost.receipt.receipt import DevModeWarning, Receipt
@@ -28,10 +28,10 @@ def first_segment(data: dict[str, Any]) -> dict[str, Any]:
     return segment
 
 
-def test_the_honest_receipt_verifies(receipt: Receipt, image_id: bytes) -> None:
-    receipt.verify(image_id)
-    receipt.verify(image_id.hex())
-    receipt.verify(struct.unpack("<8I", image_id))
+def test_the_honest_receipt_verifies(receipt: Receipt, image_id: ImageID) -> None:
+    assert receipt.verify(image_id) is receipt
+    for form in (bytes(image_id), image_id.hex(), image_id.words):
+        assert receipt.verify(form) is receipt
     claim = receipt.verify_integrity()
     assert claim is not None
     assert claim.exit_code.ok
@@ -39,7 +39,7 @@ def test_the_honest_receipt_verifies(receipt: Receipt, image_id: bytes) -> None:
     assert receipt.journal.bytes == (391).to_bytes(8, "little")
 
 
-def test_another_program(receipt: Receipt, image_id: bytes) -> None:
+def test_another_program(receipt: Receipt, image_id: ImageID) -> None:
     other = bytes(31) + b"\1"
     with pytest.raises(errors.ImageIDMismatchError) as caught:
         receipt.verify(other)
@@ -49,7 +49,7 @@ def test_another_program(receipt: Receipt, image_id: bytes) -> None:
 @pytest.mark.parametrize(
     "journal", [b"", b"\x88" + bytes(7), b"\x87\x01" + bytes(7)], ids=["empty", "one bit", "one byte more"]
 )
-def test_another_journal(receipt: Receipt, image_id: bytes, journal: bytes) -> None:
+def test_another_journal(receipt: Receipt, image_id: ImageID, journal: bytes) -> None:
     forged = changed(receipt, lambda data: data["journal"].update(bytes=list(journal)))
     with pytest.raises(errors.JournalMismatchError):
         forged.verify(image_id)
@@ -58,7 +58,7 @@ def test_another_journal(receipt: Receipt, image_id: bytes, journal: bytes) -> N
 
 
 @pytest.mark.parametrize("at", [0, 100, 20_000, -1])
-def test_another_seal(receipt: Receipt, image_id: bytes, at: int) -> None:
+def test_another_seal(receipt: Receipt, image_id: ImageID, at: int) -> None:
     def flip(data: dict[str, Any]) -> None:
         first_segment(data)["seal"][at] ^= 1
 
@@ -66,7 +66,7 @@ def test_another_seal(receipt: Receipt, image_id: bytes, at: int) -> None:
         changed(receipt, flip).verify(image_id)
 
 
-def test_a_claim_that_the_seal_does_not_prove(receipt: Receipt, image_id: bytes) -> None:
+def test_a_claim_that_the_seal_does_not_prove(receipt: Receipt, image_id: ImageID) -> None:
     def lie(data: dict[str, Any]) -> None:
         first_segment(data)["claim"]["exit_code"] = {"Halted": 1}
 
@@ -74,13 +74,13 @@ def test_a_claim_that_the_seal_does_not_prove(receipt: Receipt, image_id: bytes)
         changed(receipt, lie).verify(image_id)
 
 
-def test_no_segments(receipt: Receipt, image_id: bytes) -> None:
+def test_no_segments(receipt: Receipt, image_id: ImageID) -> None:
     empty = changed(receipt, lambda data: data["inner"]["Composite"].update(segments=[]))
     with pytest.raises(errors.ReceiptFormatError):
         empty.verify(image_id)
 
 
-def test_a_segment_twice(receipt: Receipt, image_id: bytes) -> None:
+def test_a_segment_twice(receipt: Receipt, image_id: ImageID) -> None:
     def double(data: dict[str, Any]) -> None:
         data["inner"]["Composite"]["segments"] *= 2
 
@@ -88,7 +88,7 @@ def test_a_segment_twice(receipt: Receipt, image_id: bytes) -> None:
         changed(receipt, double).verify(image_id)
 
 
-def test_other_verifier_parameters(receipt: Receipt, image_id: bytes) -> None:
+def test_other_verifier_parameters(receipt: Receipt, image_id: ImageID) -> None:
     def other(data: dict[str, Any]) -> None:
         data["inner"]["Composite"]["verifier_parameters"] = [0] * 8
         data["metadata"]["verifier_parameters"] = [0] * 8
@@ -99,7 +99,7 @@ def test_other_verifier_parameters(receipt: Receipt, image_id: bytes) -> None:
     assert caught.value.expected == _shim.build_info()["verifier_parameters"]["composite"].hex()
 
 
-def test_metadata_that_contradicts_the_receipt(receipt: Receipt, image_id: bytes) -> None:
+def test_metadata_that_contradicts_the_receipt(receipt: Receipt, image_id: ImageID) -> None:
     forged = changed(receipt, lambda data: data["metadata"].update(verifier_parameters=[1] * 8))
     with pytest.raises(errors.ReceiptFormatError):
         forged.verify(image_id)
@@ -116,7 +116,7 @@ def fake_of(receipt: Receipt) -> Receipt:
     return changed(receipt, fake)
 
 
-def test_a_fake_receipt(receipt: Receipt, image_id: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fake_receipt(receipt: Receipt, image_id: ImageID, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = fake_of(receipt)
     assert fake.kind is ReceiptKind.FAKE
     monkeypatch.delenv("RISC0_DEV_MODE", raising=False)
@@ -140,7 +140,7 @@ def test_a_fake_receipt(receipt: Receipt, image_id: bytes, monkeypatch: pytest.M
         fake.verify(image_id, policy=VerifyPolicy(allow_fake=True))
 
 
-def test_a_fake_receipt_inside_another(receipt: Receipt, image_id: bytes) -> None:
+def test_a_fake_receipt_inside_another(receipt: Receipt, image_id: ImageID) -> None:
     def smuggle(data: dict[str, Any]) -> None:
         claim = {"Pruned": [0] * 8}
         data["inner"]["Composite"]["assumption_receipts"] = [{"Fake": {"claim": claim}}]
@@ -149,8 +149,8 @@ def test_a_fake_receipt_inside_another(receipt: Receipt, image_id: bytes) -> Non
         changed(receipt, smuggle).verify(image_id)
 
 
-def test_a_policy(receipt: Receipt, image_id: bytes) -> None:
-    VerifyPolicy(image_ids=[image_id]).verify(receipt)
+def test_a_policy(receipt: Receipt, image_id: ImageID) -> None:
+    assert VerifyPolicy(image_ids=[image_id.hex()]).verify(receipt) is receipt
     receipt.verify(image_id, policy=VerifyPolicy(kinds=["composite"], max_size=len(receipt.to_bytes())))
     for policy, said in [
         (VerifyPolicy(image_ids=[bytes(32)]), "does not accept program"),
@@ -167,7 +167,7 @@ def test_a_policy(receipt: Receipt, image_id: bytes) -> None:
 
 
 def test_the_environment_changes_nothing_for_honest_receipts(
-    receipt: Receipt, image_id: bytes, monkeypatch: pytest.MonkeyPatch
+    receipt: Receipt, image_id: ImageID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RISC0_DEV_MODE", "1")
     with warnings.catch_warnings():

@@ -14,6 +14,7 @@ import msgpack
 import pytest
 
 from zkhost import _shim, errors
+from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 
 
@@ -85,7 +86,7 @@ def test_an_error_in_a_handler_comes_back_as_the_cause(guests: Mapping[str, byte
 
     env = ExecutorEnv.builder().write_slice(b"\x05\0\0\0").stdout(Broken()).stderr(Broken()).build()
     with pytest.raises(errors.HostIOError) as caught:
-        _shim.call("execute", {"env": env.request(), "program": guests["panic"]}, env.host())
+        _shim.call("execute", {"env": serving.request(env), "program": guests["panic"]}, serving.host(env))
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert "disk full" in str(caught.value.__cause__)
 
@@ -111,7 +112,7 @@ def test_cancelling_from_another_thread_gives_control_back(guests: Mapping[str, 
 
     env = ExecutorEnv.builder().stdin(Slow()).build()
     with pytest.raises(errors.CancelledError):
-        _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host(cancel=token))
+        _shim.call("execute", {"env": serving.request(env), "program": guests["echo"]}, serving.host(env, cancel=token))
     assert given == []
     over.set()
 
@@ -134,7 +135,7 @@ def test_cancelling_as_the_call_begins(guests: Mapping[str, bytes]) -> None:
     token._waiting = Waiting()
     env = ExecutorEnv.builder().stdin(Reader()).build()
     with pytest.raises(errors.CancelledError):
-        _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host(cancel=token))
+        _shim.call("execute", {"env": serving.request(env), "program": guests["echo"]}, serving.host(env, cancel=token))
     assert asked == []
     assert not token._waiting
 
@@ -144,7 +145,7 @@ def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:
 
     def work(number: int) -> None:
         env = ExecutorEnv.builder().write_slice(str(number).encode()).build()
-        reply = _shim.call("execute", {"env": env.request(), "program": guests["echo"]}, env.host())
+        reply = _shim.call("execute", {"env": serving.request(env), "program": guests["echo"]}, serving.host(env))
         journals[number] = reply["journal"]
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(50)]
@@ -157,6 +158,7 @@ def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:
 
 CTRL_C = """
 import sys, time
+from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost import _shim
 class Slow:
@@ -165,7 +167,7 @@ class Slow:
         time.sleep(600)
         return b""
 env = ExecutorEnv.builder().stdin(Slow()).build()
-_shim.call("execute", {"env": env.request(), "program": sys.stdin.buffer.read()}, env.host())
+_shim.call("execute", {"env": serving.request(env), "program": sys.stdin.buffer.read()}, serving.host(env))
 """
 
 

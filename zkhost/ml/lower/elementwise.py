@@ -14,7 +14,7 @@ from zkhost.ml.lower import floats, integers, tables
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import clip_limits
-from zkhost.ml.lower.quantize import quant, target_of
+from zkhost.ml.lower.scales import quant, target_of
 from zkhost.ml.lower.values import Const, Curve, Quant, Sums, Value
 from zkhost.ml.lower.values import Lazy as Waiting
 from zkhost.ml.read.node import Node, node_of

@@ -12,7 +12,10 @@ import numpy as np
 import onnx
 
 from zkhost.ml.read.node import Node
-from zkhost.ml.read.onnx_file import MAX_ELEMENTS, constant
+from zkhost.ml.read.onnx_file import constant
+
+MAX_FOLDED = 1 << 24
+"""Elements of a constant that is computed, so that a small file cannot ask for much memory."""
 
 Function = Callable[[Node, Sequence[Any]], Any]
 Arrays = Sequence[Any]
@@ -26,7 +29,16 @@ def fold(node: Node, args: Arrays) -> list[Any] | None:
     try:
         with np.errstate(all="ignore"):
             result = function(node, args)
-    except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, OverflowError, MemoryError) as error:
+    except (
+        ValueError,
+        IndexError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ZeroDivisionError,
+        OverflowError,
+        MemoryError,
+    ) as error:
         raise node.invalid(f"inputs it cannot take ({error})", "inputs that fit each other") from error
     results = result if isinstance(result, list) else [result]
     return [np.asarray(each) for each in results]
@@ -34,8 +46,8 @@ def fold(node: Node, args: Arrays) -> list[Any] | None:
 
 def _bounded(node: Node, shape: Any) -> tuple[int, ...]:
     sizes = tuple(int(size) for size in np.asarray(shape).reshape(-1))
-    if any(size < 0 for size in sizes) or int(np.prod(sizes, dtype=object)) > MAX_ELEMENTS:
-        raise node.invalid(f"a constant of shape {list(sizes)}", f"at most {MAX_ELEMENTS:,} elements")
+    if any(size < 0 for size in sizes) or int(np.prod(sizes, dtype=object)) > MAX_FOLDED:
+        raise node.invalid(f"a constant of shape {list(sizes)}", f"at most {MAX_FOLDED:,} elements")
     return sizes
 
 

@@ -47,7 +47,7 @@ def rescale(low: Lowering, node: Node, value: Quant, target: Target) -> Tensor |
         return Const(target.quantise(dequantised(value)))
     if value.dtype == target.dtype and value.per_tensor and value.scale == target.scale and value.zero == target.zero:
         return value.q
-    if value.per_tensor:
+    if value.per_tensor and value.dtype != "s32":
         return tables.quantised(low, node, Curve(value, "x", "x", (), {}), target)
     x = low.tensor(node, "f32", value.shape)
     zero = tuple(int(z) for z in value.zero.reshape(-1))

@@ -24,11 +24,17 @@ INPUTS: Mapping[str, DType] = {"float32": "f32", "uint8": "u8", "int8": "s8", "i
 
 @dataclass(frozen=True)
 class Lowered:
-    """The graph, and how its inputs and outputs look from outside: the model's own names, dtypes and shapes."""
+    """The graph, and how its inputs and outputs look from outside: the model's own names, dtypes and shapes.
+
+    `results` pairs the graph's output tensors with the model's names for them; `places` its names for each of
+    all tensors that it has names for.
+    """
 
     graph: Graph
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    results: tuple[tuple[str, str], ...]
+    places: Mapping[str, tuple[str, ...]]
 
 
 def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequence[str] | None = None) -> Lowered:
@@ -62,7 +68,11 @@ def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequen
         names.append(tensor.name)
         ports.append(port)
     graph = low.graph(source.name, tuple(port.name for port in inputs), tuple(names))
-    return Lowered(graph, tuple(inputs), tuple(ports))
+    places: dict[str, tuple[str, ...]] = {}
+    for name, value in values.items():
+        if isinstance(value, Tensor) and value.name in graph.tensors:
+            places[value.name] = (*places.get(value.name, ()), name)
+    return Lowered(graph, tuple(inputs), tuple(ports), tuple(zip(names, wanted, strict=True)), places)
 
 
 def _needed(source: Source, wanted: Sequence[str]) -> tuple[Node, ...]:
@@ -142,7 +152,7 @@ def _lower_node(low: Lowering, node: Node, values: Mapping[str, Value | None]) -
             )
         try:
             results = list(handler(low, node, args))
-        except (ValueError, IndexError, TypeError, AssertionError) as error:
+        except (ValueError, IndexError, TypeError, AttributeError, OverflowError, AssertionError) as error:
             raise node.invalid(f"inputs it cannot take ({error})", "inputs that fit the operator") from error
     return {name: value for name, value in zip(node.outputs, results, strict=False) if name}
 
@@ -172,15 +182,13 @@ def _unknown(node: Node) -> UnsupportedModelError:
 
 
 def _output(low: Lowering, source: Source, name: str, values: Mapping[str, Value | None]) -> tuple[Tensor, Port]:
-    value = values[name]
-    assert value is not None
+    value = values.get(name)
     last = next((node for node in source.nodes if name in node.outputs), None)
-    if last is None:
+    if last is None or value is None:
         raise ModelFormatError(f"the output {name!r} is an input", hint="choose a tensor that the model computes")
-    if isinstance(value, Const):
+    tensor = value if isinstance(value, (Tensor, Const)) else f32(low, last, value)
+    if isinstance(tensor, Const):
         raise ModelFormatError(f"the output {name!r} does not depend on the input", hint="choose another output")
-    tensor = value if isinstance(value, Tensor) else f32(low, last, value)
-    assert isinstance(tensor, Tensor)
     if not any(tensor.name in op.writes() for op in low.emitted):  # an input, passed on
         written = low.tensor(last, tensor.dtype, tensor.shape)
         low.emit(ops.Reshape(last.label, written.name, tensor.name))

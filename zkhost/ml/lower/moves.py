@@ -14,7 +14,7 @@ from zkhost.ml.lower import integers
 from zkhost.ml.lower.context import Lowering, handles, one, row_major
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import axes_of, flat_of, reshape_of, slices, split_sizes
-from zkhost.ml.lower.quantize import quant, target_of
+from zkhost.ml.lower.scales import quant, target_of
 from zkhost.ml.lower.values import Const, Curve, Lazy, Quant, Sums, Value
 from zkhost.ml.read.node import Node
 
@@ -120,7 +120,9 @@ def _identity(low: Lowering, node: Node, args: Args) -> list[Value]:
     assert args[0] is not None
     training = args[2] if len(args) > 2 else None
     if len(node.outputs) > 1 or (training is not None and (not isinstance(training, Const) or training.array.any())):
-        raise node.unsupported("a Dropout that trains or writes its mask", "one in evaluation", "export in evaluation mode")
+        raise node.unsupported(
+            "a Dropout that trains or writes its mask", "one in evaluation", "export in evaluation mode"
+        )
     return [args[0]]
 
 

@@ -13,7 +13,7 @@ from zkhost.ml.lower import bounds, floats
 from zkhost.ml.lower.context import Lowering, along, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.moves import reshape, transpose
-from zkhost.ml.lower.quantize import quant, target_of, to_integers
+from zkhost.ml.lower.scales import quant, target_of, to_integers
 from zkhost.ml.lower.values import Const, Quant, Sums, Value
 from zkhost.ml.lower.window import window_of
 from zkhost.ml.read.node import Node
@@ -113,6 +113,8 @@ def _conv(low: Lowering, node: Node, args: Args) -> list[Value]:
     _check_conv(node, left.shape, right.shape, groups)
     window = window_of(node, left.shape[2:], right.shape[2:])
     offset = None if bias is None else f32(low, node, bias)
+    if offset is not None and offset.shape != right.shape[:1]:
+        raise node.invalid(f"a bias of {list(offset.shape)}", f"[{right.shape[0]}]")
     y = low.tensor(node, "f32", (left.shape[0], right.shape[0], *window.out(left.shape[2:])))
     names = low.name(right), None if offset is None else low.name(offset)
     low.emit(ops.ConvF(node.label, y.name, left.name, *names, window, groups))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from zkhost.ml.ops import Pads, Window
 from zkhost.ml.read.node import Node
 
-MAX_PADDING = 1 << 12
+MAX_SIZE = 1 << 12
+"""Of one axis of a kernel, stride, dilation or pad."""
+MAX_POSITIONS = 1 << 16
+"""Of a kernel."""
+MAX_PADDED = 1 << 24
+"""Elements of one plane with its pads."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,12 @@ def _window(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> tupl
     declared = node.get_ints("kernel_shape", list(kernel))
     if not len(kernel) == len(strides) == len(dilations) == rank or len(pads) != 2 * rank or declared != kernel:
         raise node.invalid("a kernel, strides, dilations or pads of another rank than its input", f"{rank} axes")
-    if any(not 1 <= v <= MAX_PADDING for v in (*kernel, *strides, *dilations)) or any(
-        not 0 <= pad <= MAX_PADDING for pad in pads
+    if any(not 1 <= v <= MAX_SIZE for v in (*kernel, *strides, *dilations)) or any(
+        not 0 <= pad <= MAX_SIZE for pad in pads
     ):
         raise node.unsupported(
             f"kernel {kernel}, strides {strides}, dilations {dilations}, pads {pads}",
-            f"sizes of 1 to {MAX_PADDING}, pads of 0 to {MAX_PADDING}",
+            f"sizes of 1 to {MAX_SIZE}, pads of 0 to {MAX_SIZE}",
             "use Slice for negative pads",
         )
     auto = str(node.attributes.get("auto_pad", "NOTSET"))
@@ -73,6 +79,13 @@ def _window(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> tupl
             if (out - 1) * strides[i] >= size + pads[i]:  # a window that would start behind the input is left out
                 out -= 1
             pads[rank + i] = max((out - 1) * strides[i] + extent[i] - size - pads[i], pads[rank + i])
+    plane = [size + pads[i] + pads[rank + i] for i, size in enumerate(sizes)]
+    if prod(kernel) > MAX_POSITIONS or prod(plane) > MAX_PADDED:
+        raise node.unsupported(
+            f"a kernel of {list(kernel)} over planes of {plane}",
+            f"at most {MAX_POSITIONS:,} positions over {MAX_PADDED:,} elements",
+            "use smaller windows",
+        )
     window = Window(kernel, strides, tuple(pads), dilations)
     if any(out < 1 for out in window.out(sizes)):
         raise node.invalid(f"a kernel of {extent} over {list(sizes)}", "a kernel that fits its padded input")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -81,6 +81,8 @@ def _format(message: str, hint: str) -> ModelFormatError:
 
 def _source(model: onnx.ModelProto, name: str, folder: Path | None) -> Source:
     graph = model.graph
+    if not all(isinstance(text, str) for text in _texts(model)):
+        raise _format(f"{name} has names that are not UTF-8", "the file is damaged: export it again")
     opsets: dict[str, int] = {}
     for entry in model.opset_import:
         domain = "" if entry.domain == "ai.onnx" else entry.domain
@@ -118,6 +120,20 @@ def _source(model: onnx.ModelProto, name: str, folder: Path | None) -> Source:
     return Source(name, opsets, inputs, outputs, constants, nodes)
 
 
+def _texts(model: onnx.ModelProto) -> Iterator[object]:
+    """Every name in the file. protobuf hands over one that is not UTF-8 as bytes."""
+    graph = model.graph
+    yield graph.name
+    yield from (entry.domain for entry in model.opset_import)
+    yield from (tensor.name for tensor in graph.initializer)
+    for value in (*graph.input, *graph.output):
+        yield value.name
+        yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+
+
 def _unique(name: str, names: list[str]) -> None:
     seen: set[str] = set()
     for each in names:
@@ -141,9 +157,7 @@ def _port(value: onnx.ValueInfoProto) -> Port:
         raise _format(
             f"{value.name!r} has the element type {tensor.elem_type}, which ONNX lacks", "export it again"
         ) from error
-    axes = tuple(
-        dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else dim.dim_param for dim in tensor.shape.dim
-    )
+    axes = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in tensor.shape.dim)
     return Port(value.name, dtype, axes)
 
 
@@ -218,5 +232,4 @@ def _external(tensor: onnx.TensorProto, folder: Path | None) -> onnx.TensorProto
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read(length)
-    inline = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=data)
-    return inline
+    return onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=data)

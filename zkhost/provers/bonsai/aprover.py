@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from zkhost.errors import ConfigError, RemoteAnswerError, RemoteError, UnsupportedError
+from zkhost.image_id import ImageID
 from zkhost.provers.bonsai import results, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id
@@ -20,13 +21,12 @@ from zkhost.provers.bonsai.store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.transport import Transport
 from zkhost.provers.interface import Progress, ProveInfo, ProverInfo, ProverOpts, is_as_small
 from zkhost.receipt.claim import ReceiptKind
-from zkhost.receipt.image_id import image_id_hex
 from zkhost.session import ExitCode
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.image_id import ImageIDLike
     from zkhost.provers.interface import OnProgress, Program
-    from zkhost.receipt.image_id import ImageIDLike
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
 
@@ -148,7 +148,7 @@ class AsyncBonsaiProver:
         says the image ID, or they differ.
         """
         record = self.store.load(session_id)
-        given = None if image_id is None else image_id_hex(image_id)
+        given = None if image_id is None else str(ImageID(image_id))
         if not is_id(session_id):
             raise ConfigError(f"{session_id!r} is not a session id")
         if record is None and given is None:
@@ -270,7 +270,7 @@ class AsyncBonsaiProver:
         if receipt is not None:
             journal, exit_code = await asyncio.to_thread(results.unproved, receipt)
         elif (served := await session.journal()) is not None:
-            journal, exit_code = served, ExitCode("Halted", 0)
+            journal, exit_code = served, ExitCode.halted()
         else:
             raise RemoteAnswerError(f"session {session.id} succeeded, but the server has no journal of it")
         return results.session_info(status, journal, exit_code, asyncio.get_running_loop().time() - started)

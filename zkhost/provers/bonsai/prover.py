@@ -18,8 +18,8 @@ from zkhost.provers.interface import ProveInfo, ProverOpts
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.image_id import ImageIDLike
     from zkhost.provers.interface import OnProgress, Program
-    from zkhost.receipt.image_id import ImageIDLike
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
 

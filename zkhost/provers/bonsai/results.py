@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zkhost import _shim
-from zkhost.environment.executor_env import STDIN, STDOUT, Assumption, Reader
+from zkhost.environment import serving
+from zkhost.environment.assumption import Assumption
+from zkhost.environment.streams import STDIN, STDOUT, Reader
 from zkhost.errors import (
     FakeReceiptError,
     GuestExitError,
@@ -20,6 +22,7 @@ from zkhost.errors import (
     VerificationError,
     VerifierVersionError,
 )
+from zkhost.image_id import ImageID, compute_image_id
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.session import OnStage, Stage
@@ -101,18 +104,18 @@ def verified(data: bytes | bytearray, record: SessionRecord) -> Receipt:
     not to be proved.
     """
     receipt = Receipt.from_bytes(bytes(data))
-    image_id = bytes.fromhex(record.image_id)
+    image_id = ImageID(record.image_id)
     if record.prove_guest_errors:
         claim = receipt.verify_integrity()
         if claim is None:
             raise VerificationError(
                 "the receipt's claim is pruned, so which program and exit code it proves is unknown"
             )
-        if claim.pre != image_id:
+        if claim.image_id != image_id:
             raise ImageIDMismatchError(
                 f"the receipt proves program {claim.image_id}, not {record.image_id}",
                 expected=record.image_id,
-                found=claim.image_id,
+                found=str(claim.image_id),
             )
     else:
         try:
@@ -157,12 +160,12 @@ def session_info(status: wire.SessionStatus, journal: bytes, exit_code: ExitCode
 def unproved(data: bytes | bytearray) -> tuple[bytes, ExitCode]:
     """Journal and exit code that a receipt says, unverified. Halted(0) where it does not say how the run ended."""
     receipt = Receipt.from_bytes(bytes(data))
-    return receipt.journal.bytes, ExitCode("Halted", 0) if receipt.claim is None else receipt.claim.exit_code
+    return receipt.journal.bytes, ExitCode.halted() if receipt.claim is None else receipt.claim.exit_code
 
 
 def show_output(env: ExecutorEnv, logs: str) -> None:
     """The guest's stdout and stderr, which servers merge, to where the environment wants its stdout."""
-    env.host().writers[STDOUT](logs.encode())
+    serving.writers(env)[STDOUT](logs.encode())
 
 
 def teller(on_progress: OnProgress | None) -> OnStage | None:
@@ -191,8 +194,7 @@ def risc0_version() -> str:
 
 @functools.lru_cache(maxsize=8)
 def _image_id(program: bytes) -> str:
-    image_id: bytes = _shim.call("image_id", {"program": program})["image_id"]
-    return image_id.hex()
+    return str(compute_image_id(program))
 
 
 def _assumption(item: Receipt | Assumption) -> Body:

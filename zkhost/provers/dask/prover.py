@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkhost import _config, _shim
+from zkhost.environment import serving
 from zkhost.errors import (
     ConfigError,
     ProverUnavailableError,
@@ -186,7 +187,7 @@ class _Proof:
             if kind == "segment":
                 self.meter.executed(event["segments"], event["user_cycles"])
 
-        host = self.run.env.host(cancel=self.run.cancel, on_progress=note)
+        host = serving.host(self.run.env, cancel=self.run.cancel, on_progress=note)
         reply = self.run.bench.execute(self.run.env, self.run.program, host, spool)
         require_success(SessionInfo.from_reply(reply).exit_code, self.run.opts)
         return reply

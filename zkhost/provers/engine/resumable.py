@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _config, _shim
+from zkhost.environment import serving
 from zkhost.errors import FaultReason, GuestFaultError, HostIOError, OutOfMemoryError, StorageError
+from zkhost.image_id import compute_image_id
 from zkhost.provers.engine import segments
 from zkhost.provers.interface import ProveInfo, ProverInfo, ProverOpts, SessionStats
 from zkhost.provers.storage.checkpoint import SegmentStore
@@ -33,8 +35,8 @@ SMALLEST_SEGMENT_PO2 = 14
 def request_key(env: ExecutorEnv, program: bytes, opts: ProverOpts) -> RequestKey:
     """The key of a request: everything that its receipt depends on."""
     return RequestKey.of(
-        env.request(),
-        image_id=_shim.call("image_id", {"program": program})["image_id"],
+        serving.request(env),
+        image_id=compute_image_id(program),
         receipt_kind=opts.receipt_kind,
         risc0_version=_shim.build_info()["risc0_version"],
         options={"prove_guest_errors": opts.prove_guest_errors},

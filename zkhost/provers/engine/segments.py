@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zkhost import _config, _shim
+from zkhost.environment import serving
 from zkhost.errors import RecursionUnavailableError
 from zkhost.provers.engine.meter import Meter
 from zkhost.provers.interface import OnProgress, ProverOpts, require_success
@@ -59,7 +60,9 @@ def run_guest(
         meter.executed(event["segments"], event["user_cycles"])
 
     folder = _made(env.segment_path)
-    return SessionInfo.from_reply(bench.execute(env, program, env.host(cancel=cancel, on_progress=note), folder))
+    return SessionInfo.from_reply(
+        bench.execute(env, program, serving.host(env, cancel=cancel, on_progress=note), folder)
+    )
 
 
 @dataclass
@@ -149,7 +152,7 @@ class Run:
                 meter.executed(event["segments"], event["user_cycles"])
 
         self.store.begin_execution()
-        host = self.env.host(cancel=self.cancel, on_progress=note)
+        host = serving.host(self.env, cancel=self.cancel, on_progress=note)
         reply = self.bench.execute(self.env, self.program, host, self.store.spool)
         self.store.end_execution(reply)
         session = SessionInfo.from_reply(reply)
@@ -171,6 +174,7 @@ class Run:
 def verify_made(receipt: Receipt, session: SessionInfo) -> None:
     """Verify what was made, for the program and journal that were run."""
     if session.exit_code.ok:
+        assert session.image_id is not None, "provers that prove segments report it"
         receipt.verify(session.image_id, allow_fake=False)
     else:
         receipt.verify_integrity(allow_fake=False)

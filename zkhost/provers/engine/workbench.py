@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkhost import _shim
+from zkhost.environment import serving
 from zkhost.receipt.claim import ReceiptKind
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class LocalBench:
     """Works on pieces with the native library."""
 
     def execute(self, env: ExecutorEnv, program: bytes, host: Host, segment_dir: Path | None) -> dict[str, Any]:
-        request: dict[str, Any] = {"env": env.request(), "program": program, "segments": "discard"}
+        request: dict[str, Any] = {"env": serving.request(env), "program": program, "segments": "discard"}
         if segment_dir is not None:
             request |= {"segments": "dir", "segment_dir": str(segment_dir)}
         return _shim.call("execute", request, host)

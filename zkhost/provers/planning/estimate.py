@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from zkhost.environment.executor_env import STDERR, STDOUT, ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
+from zkhost.environment.streams import STDERR, STDOUT
 from zkhost.errors import FaultReason, GuestFaultError, HostIOError, OutOfMemoryError, UnsupportedError
 from zkhost.guest.guest import Guest
 from zkhost.provers.engine.resumable import SMALLEST_SEGMENT_PO2

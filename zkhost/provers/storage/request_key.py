@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zkhost.errors import UnsupportedError
+from zkhost.image_id import ImageID, ImageIDLike
 
 _SHOWN_CHARACTERS = 12
 # Fields of the environment that change neither the run nor its proof: where output, traces and profiles go.
@@ -35,7 +36,7 @@ class RequestKey:
         cls,
         env: Mapping[str, Any],
         *,
-        image_id: bytes,
+        image_id: ImageIDLike,
         receipt_kind: str,
         risc0_version: str,
         options: Mapping[str, Any] | None = None,
@@ -45,7 +46,7 @@ class RequestKey:
         A field of `env` that is not known here is hashed as it stands: a new field can never be left out by mistake.
         """
         parts = {
-            "image ID": image_id.hex(),
+            "image ID": str(ImageID(image_id)),
             "risc0 version": risc0_version,
             "receipt kind": receipt_kind,
         }

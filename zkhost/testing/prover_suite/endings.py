@@ -13,6 +13,7 @@ from zkhost.errors import CancelledError, GuestPanicError, InvalidProgramError, 
 from zkhost.provers import features
 from zkhost.provers.features import Feature
 from zkhost.provers.interface import Executor, Progress
+from zkhost.session import ExitCode
 from zkhost.testing.prover_suite.common import Guests, Suite, u32
 
 LONG_RUN_CYCLES = 300_000_000
@@ -34,7 +35,7 @@ class Endings(Suite):
         if Feature.EXIT_CODE in features.lacks(prover):
             assert session.exit_code.ok
         else:
-            assert (session.exit_code.kind, session.exit_code.code) == ("Halted", code)
+            assert session.exit_code == ExitCode.halted(code)
             assert session.exit_code.ok == (code == 0)
 
     def test_a_panic(self, prover: Executor, guests: Guests) -> None:

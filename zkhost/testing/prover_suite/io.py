@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zkhost.environment.executor_env import MAX_SLICE_ANSWER, ExecutorEnv
+from zkhost.environment.executor_env import ExecutorEnv
+from zkhost.environment.streams import MAX_SLICE_ANSWER
 from zkhost.errors import GuestPanicError, HostIOError
 from zkhost.provers import features
 from zkhost.provers.features import Feature

@@ -3,31 +3,80 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
+import pickle
 import random
 import struct
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
 
+import numpy
 import pytest
 
 from zkhost import _shim
-from zkhost.errors import ConfigError, InvalidProgramError
-from zkhost.receipt.image_id import image_id_bytes, image_id_hex, parse_image_id
+from zkhost.errors import ConfigError, GuestError, InvalidProgramError
+from zkhost.guest.guest import Guest
+from zkhost.guest.program_file import read_program_file
+from zkhost.image_id import ImageID, compute_image_id, program_binary
 
 WORDS = (0x11223344, 1, 2, 3, 4, 5, 6, 0xFFFFFFFF)
 
 
-def test_the_forms_agree() -> None:
-    data = image_id_bytes(WORDS)
-    assert data[:4] == bytes([0x44, 0x33, 0x22, 0x11])
-    assert parse_image_id(data) == parse_image_id(image_id_hex(WORDS)) == parse_image_id("0x" + data.hex()) == WORDS
+def test_every_form_is_the_same_image_id() -> None:
+    image_id = ImageID(WORDS)
+    assert bytes(image_id)[:4] == bytes([0x44, 0x33, 0x22, 0x11])
+    digits = "44332211" + "".join(f"{n:02x}000000" for n in range(1, 7)) + "ffffffff"
+    assert (image_id.hex(), str(image_id), f"{image_id}", repr(image_id)) == (digits,) * 3 + (f"ImageID('{digits}')",)
+    assert image_id.words == WORDS
+    forms: list[Any] = [
+        image_id,
+        digits,
+        "0x" + digits.upper(),
+        bytes(image_id),
+        bytearray(bytes(image_id)),
+        list(WORDS),
+    ]
+    assert {ImageID(form) for form in [*forms, memoryview(bytes(image_id)), numpy.array(WORDS, dtype="u4")]} == {
+        image_id
+    }
+    assert image_id != ImageID(bytes(32))
+    assert image_id != cast(Any, digits), "an image ID is equal to image IDs only"
 
 
-@pytest.mark.parametrize("bad", ["", "xyz", "00" * 31, b"short", (1, 2), [2**32] + [0] * 7, [-1] + [0] * 7])
-def test_anything_else_is_refused(bad: str | bytes) -> None:
-    with pytest.raises(ConfigError, match="not an image ID"):
-        image_id_bytes(bad)
+def test_it_is_immutable_and_survives_pickling() -> None:
+    image_id = ImageID(WORDS)
+    with pytest.raises(AttributeError):
+        image_id._data = bytes(32)  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(image_id)) == copy.deepcopy(image_id) == image_id
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "xyz", "00" * 31, b"short", (1, 2), [2**32] + [0] * 7, [-1] + [0] * 7, None, 7, ["1"] * 8]
+)
+def test_anything_else_is_refused(bad: Any) -> None:
+    with pytest.raises(ConfigError, match="not an image ID") as caught:
+        ImageID(bad)
+    assert "64 hex digits" in (caught.value.hint or "")
+
+
+def test_it_is_computed_from_a_program_binary_or_an_elf(guests: Mapping[str, bytes], tmp_path: Path) -> None:
+    """A program binary holds the guest's ELF as it is, with its length in front."""
+    program = guests["factors"]
+    start = program.index(b"\x7fELF")
+    elf = program[start : start + int.from_bytes(program[start - 4 : start], "little")]
+    assert program_binary(elf) == program
+    assert compute_image_id(elf) == compute_image_id(program) == Guest(program).image_id
+    (tmp_path / "factors").write_bytes(elf)
+    assert read_program_file(tmp_path / "factors") == program
+
+
+@pytest.mark.parametrize("nothing", [b"", b"R0BF", b"#!/bin/sh", b"\x7fELF" + bytes(100)])
+def test_what_is_no_program_has_no_image_id(nothing: bytes) -> None:
+    with pytest.raises(InvalidProgramError):
+        compute_image_id(nothing)
 
 
 def test_a_plain_elf_is_told_apart(guests: Mapping[str, bytes]) -> None:
@@ -55,7 +104,7 @@ def test_ten_thousand_damaged_programs_give_typed_errors(guests: Mapping[str, by
             for _ in range(rng.randrange(1, 8)):
                 mutated[rng.randrange(low, high)] ^= 1 << rng.randrange(8)
             data = bytes(mutated)
-        with contextlib.suppress(_shim.errors.GuestError):
+        with contextlib.suppress(GuestError):
             if kind == 3 and round_ % 400 == 3:
                 _shim.call("execute", {"env": {"input": bytes(16), "session_limit": 100_000}, "program": data})
             elif kind == 2 and round_ % 40 == 2:

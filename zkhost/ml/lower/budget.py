@@ -1,0 +1,59 @@
+"""What f32 costs: the zkVM has no floating-point unit, so a layer that stays in f32 takes a hundred times the cycles of one in int8.
+
+The figures are soft-float instructions an element or multiply-add, rounded up.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from zkhost.errors import UnsupportedModelError
+from zkhost.ml import ops
+from zkhost.ml.graph import Graph
+
+MAX_FLOAT_CYCLES = 50_000_000
+"""About an hour on two cores."""
+
+_PER_MAC = 150
+_PER_ELEMENT = {
+    ops.Quantize: 350,
+    ops.DynamicQuantize: 450,
+    ops.Dequantize: 120,
+    ops.AveragePoolQ: 400,
+    ops.AveragePool: 200,
+    ops.Binary: 80,
+    ops.Unary: 60,
+    ops.Clip: 30,
+}
+
+
+def float_cycles(graph: Graph, op: ops.Op) -> int:
+    """About how many cycles an operation spends in f32."""
+    size = prod(graph.shape(op.y))
+    match op:
+        case ops.MatMulF():
+            return size * graph.shape(op.a)[-1] * _PER_MAC
+        case ops.ConvF():
+            return size * prod(graph.shape(op.w)[1:]) * _PER_MAC
+        case ops.SumF():
+            return size * op.count * _PER_ELEMENT[ops.Binary]
+        case ops.AveragePool() | ops.AveragePoolQ():
+            return size * prod(op.window.kernel) * _PER_ELEMENT[type(op)]
+        case _:
+            return size * _PER_ELEMENT.get(type(op), 0)
+
+
+def check_budget(graph: Graph, most: int) -> None:
+    """Raises UnsupportedModelError, naming the dearest layer, where f32 takes more than `most` cycles."""
+    costs = {op: float_cycles(graph, op) for op in graph}
+    total = sum(costs.values())
+    if total <= most:
+        return
+    worst = max(costs, key=lambda op: costs[op])
+    raise UnsupportedModelError(
+        f"{graph.name} takes about {total:,} cycles in float32, {costs[worst]:,} of them in {worst.node}; "
+        f"expected at most {most:,}",
+        hint="quantise it to int8 first (zkhost ml quantize); or raise max_float_cycles, at about a minute a million on two cores",
+        node=worst.node,
+        expected=f"at most {most:,} cycles in float32",
+    )

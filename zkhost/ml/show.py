@@ -1,0 +1,124 @@
+"""A model's layers with what they cost, as text, HTML table and page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zkhost.receipt.image_id import image_id_hex
+
+if TYPE_CHECKING:
+    from zkhost.ml.model import Model
+
+BAR = 20
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node of the model: what it writes, its multiply-adds, the cycles it takes, and their share of all."""
+
+    node: str
+    kinds: tuple[str, ...]
+    tensor: str
+    dtype: str
+    shape: tuple[int, ...]
+    macs: int
+    cycles: int
+    share: float
+
+
+def layers(model: Model) -> list[Layer]:
+    """The nodes in order; operations that one node became are one layer."""
+    graph, costs = model.graph, model.compiled.layers
+    total = sum(cost.cycles for cost in costs) or 1
+    found: list[Layer] = []
+    for op, cost in zip(graph, costs, strict=True):
+        tensor = graph.tensors[op.y]
+        kind = type(op).__name__
+        if found and found[-1].node == op.node:
+            last = found[-1]
+            macs, cycles = last.macs + cost.macs, last.cycles + cost.cycles
+            found[-1] = Layer(
+                op.node, (*last.kinds, kind), tensor.name, tensor.dtype, tensor.shape, macs, cycles, cycles / total
+            )
+        else:
+            found.append(
+                Layer(
+                    op.node,
+                    (kind,),
+                    tensor.name,
+                    tensor.dtype,
+                    tensor.shape,
+                    cost.macs,
+                    cost.cycles,
+                    cost.cycles / total,
+                )
+            )
+    return found
+
+
+def summary(model: Model) -> list[tuple[str, str]]:
+    """The model's figures."""
+    compiled = model.compiled
+    macs = sum(cost.macs for cost in compiled.layers)
+    weights = sum(array.nbytes for array in model.graph.constants.values())
+    return [
+        ("inputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.inputs) + f" ({model.input_mode})"),
+        ("outputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.output_mode})"),
+        ("multiply-adds", f"{macs:,}"),
+        ("constants", f"{weights:,} bytes"),
+        ("cycles", f"about {compiled.cycles:,}"),
+        ("image ID", image_id_hex(model.image_id)),
+    ]
+
+
+def text(model: Model) -> str:
+    """What `print(model)` shows."""
+    rows = [("layer", "output", "multiply-adds", "cycles", "share", "")]
+    for layer in layers(model):
+        bar = "█" * round(BAR * layer.share)
+        rows.append(
+            (layer.node, _tensor(layer), f"{layer.macs:,}", f"{layer.cycles:,}", f"{100 * layer.share:.1f} %", bar)
+        )
+    head = [f"{name + ':':<15}{value}" for name, value in summary(model)]
+    return "\n".join([f"{model.name}", *head, "", *_aligned(rows)])
+
+
+def _tensor(layer: Layer) -> str:
+    return f"{layer.dtype}[{','.join(map(str, layer.shape))}]"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    right = (False, False, True, True, True, False)
+    return [
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def html_table(model: Model) -> str:
+    """The same for a notebook or a page."""
+    head = "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in summary(model)
+    )
+    body = "".join(_html_row(layer) for layer in layers(model))
+    titles = "".join(f"<th>{title}</th>" for title in ("layer", "output", "multiply-adds", "cycles", "share"))
+    return (
+        f"<table class=facts><caption>{html.escape(model.name)}</caption>{head}</table>"
+        f"<table class=layers><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _html_row(layer: Layer) -> str:
+    share = f"{100 * layer.share:.1f}"
+    return (
+        f"<tr><td title='{html.escape(' + '.join(layer.kinds), quote=True)}'>{html.escape(layer.node)}</td>"
+        f"<td>{html.escape(_tensor(layer))}</td><td>{layer.macs:,}</td><td>{layer.cycles:,}</td>"
+        f"<td><meter min=0 max=100 value={share}></meter> {share} %</td></tr>"
+    )

@@ -1,0 +1,136 @@
+"""What a model takes and returns, seen from outside: arrays to bytes and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+from zkhost.errors import DecodeError, ModelInputError
+from zkhost.ml.graph import NUMPY, Array, Graph
+from zkhost.ml.read.onnx_file import Port
+
+InputMode = Literal["public", "hashed", "private"]
+OutputMode = Literal["all", "argmax", "topk", "threshold"]
+
+SALT_BYTES = 32
+
+
+def named(ports: Sequence[Port], value: Any) -> dict[str, Array]:
+    """The arrays of a model's inputs, by name, checked; `value` is one array, or a mapping with an array for each name.
+
+    An array has the input's own dtype and shape; an axis of size 1 in front (the batch) may be left out.
+    Raises ModelInputError, naming the input.
+    """
+    if isinstance(value, Mapping):
+        given = dict(value)
+    elif len(ports) == 1:
+        given = {ports[0].name: value}
+    else:
+        names = ", ".join(repr(port.name) for port in ports)
+        raise ModelInputError(f"the model has {len(ports)} inputs", hint=f"give a dict with {names}", expected=names)
+    unknown = sorted(set(given) - {port.name for port in ports})
+    missing = [port.name for port in ports if port.name not in given]
+    if unknown or missing:
+        wrong = f"no input {unknown[0]!r}" if unknown else f"nothing for the input {missing[0]!r}"
+        names = ", ".join(repr(port.name) for port in ports)
+        raise ModelInputError(f"there is {wrong}", hint=f"the model's inputs are {names}", expected=names)
+    return {port.name: _fitting(port, np.asarray(given[port.name])) for port in ports}
+
+
+def _fitting(port: Port, array: Array) -> Array:
+    shape = tuple(int(axis) for axis in port.axes)
+    expected = f"{port.dtype}{list(shape)}"
+    found = f"{array.dtype}{list(array.shape)}"
+    if array.dtype != port.dtype:
+        raise ModelInputError(
+            f"input {port.name!r}: expected {expected} but got {found}",
+            hint=f"convert it yourself, so that you know what is proved: x.astype(np.{port.dtype})",
+            expected=expected,
+        )
+    if array.shape != shape and not (shape[:1] == (1,) and array.shape == shape[1:]):
+        raise ModelInputError(
+            f"input {port.name!r}: expected {expected} but got {found}",
+            hint="reshape it, or load the model with other dims",
+            expected=expected,
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ModelInputError(
+            f"input {port.name!r} has a NaN or infinity", hint="give finite numbers", expected=expected
+        )
+    if array.dtype == np.int64 and array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31)):
+        raise ModelInputError(
+            f"input {port.name!r} has values outside int32",
+            hint="indices of at most 32 bits are taken",
+            expected=expected,
+        )
+    return np.ascontiguousarray(array).reshape(shape)
+
+
+def graph_inputs(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The same in the graph's dtypes."""
+    return {name: arrays[name].astype(NUMPY[graph.tensors[name].dtype]) for name in graph.inputs}
+
+
+def to_bytes(graph: Graph, arrays: Mapping[str, Array]) -> bytes:
+    """Inputs as the guest reads them: in order, little-endian, row-major, each padded with zeros to whole words."""
+    return b"".join(padded(_little(arrays[name]).tobytes()) for name in graph.inputs)
+
+
+def _little(array: Array) -> Array:
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+
+
+def padded(data: bytes) -> bytes:
+    """With zeros up to a whole word."""
+    return data + bytes(-len(data) % 4)
+
+
+def sizes(graph: Graph, names: Sequence[str]) -> int:
+    """Bytes that tensors take, each padded to whole words."""
+    return sum(-(-graph.tensors[name].nbytes // 4) * 4 for name in names)
+
+
+def from_bytes(graph: Graph, names: Sequence[str], ports: Sequence[Port], data: bytes) -> dict[str, Array]:
+    """Tensors as the guest commits them, by the ports' names and in their dtypes.
+
+    Raises DecodeError for another length or padding that is not zero.
+    """
+    if len(data) != sizes(graph, names):
+        raise DecodeError(
+            f"expected {sizes(graph, names)} bytes of tensors but got {len(data)}",
+            path="", offset=0, expected=f"{sizes(graph, names)} bytes", found=f"{len(data)} bytes",
+        )  # fmt: skip
+    found, at = {}, 0
+    for name, port in zip(names, ports, strict=True):
+        tensor = graph.tensors[name]
+        raw = data[at : at + tensor.nbytes]
+        at += len(padded(raw))
+        if any(data[at - len(padded(raw)) + len(raw) : at]):
+            raise DecodeError(
+                f"the padding of {port.name!r} is not zero", path=port.name, offset=at // 4, expected="0", found="not 0"
+            )
+        array = np.frombuffer(raw, NUMPY[tensor.dtype].newbyteorder("<")).reshape([int(axis) for axis in port.axes])
+        found[port.name] = array.astype(port.dtype)
+    return found
+
+
+def batch_of(ports: Sequence[Port], samples: Any) -> list[Any]:
+    """Samples one by one: an array with the samples on its first axis, a mapping of such arrays, or a sequence of inputs."""
+    if isinstance(samples, Mapping):
+        counts = {len(array) for array in samples.values()}
+        if len(counts) != 1:
+            raise ModelInputError("the inputs have different numbers of samples", hint="give as many of each")
+        return [{name: _sample(ports, name, array[i]) for name, array in samples.items()} for i in range(counts.pop())]
+    if isinstance(samples, np.ndarray):
+        return [_sample(ports, ports[0].name, samples[i]) for i in range(len(samples))]
+    return list(samples)
+
+
+def _sample(ports: Sequence[Port], name: str, array: Array) -> Array:
+    """A sample in the input's shape, whose batch axis it lacks."""
+    port = next((port for port in ports if port.name == name), None)
+    shape = () if port is None else tuple(int(axis) for axis in port.axes)
+    return array.reshape(shape) if port is not None and array.size == prod(shape) else array
