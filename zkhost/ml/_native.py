@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zkhost import _shim, methods
+from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 
 
@@ -70,8 +71,8 @@ def preflight(
     if segment_limit_po2 is not None:
         builder.segment_limit_po2(segment_limit_po2)
     env = builder.build()
-    host = env.host(cancel=cancel)
+    host = serving.host(env, cancel=cancel)
     host.on_segment = lambda _, segment: _shim.call("segment_preflight", {"segment": segment})
-    reply = _shim.call("execute", {"env": env.request(), "program": program, "segments": "callback"}, host)
+    reply = _shim.call("execute", {"env": serving.request(env), "program": program, "segments": "callback"}, host)
     segments = tuple(segment["po2"] for segment in reply["segments"])
     return Checked(reply["journal"], reply["user_cycles"], reply["total_cycles"], segments)
