@@ -314,9 +314,14 @@ class InferenceError(ModelError):
 
 
 class PlanError(ModelError):
-    """A compiled model is not one, or has an operation that the interpreter refuses: `operation` is its position, or None."""
+    """A compiled model is not one, or has an operation that the interpreter refuses."""
 
-    operation: int | None = None
+    operation: int | None
+    """The operation's position in the plan; None where it is not about one."""
+
+    def __init__(self, message: str, *, hint: str | None = None, operation: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.operation = operation
 
 
 class ModelMismatchError(ModelError):

@@ -163,7 +163,7 @@ fn appended(elf: &[u8], data: &[u8]) -> std::result::Result<Vec<u8>, String> {
     let loaded = segments
         .iter()
         .filter(|segment| segment.p_type(LittleEndian) == PT_LOAD);
-    if loaded.map(end).max().unwrap_or_default() > PLAN_ADDRESS.into() {
+    if loaded.map(end).max().unwrap_or_default() > u64::from(PLAN_ADDRESS) {
         return Err("its segments reach into the place of a plan".to_owned());
     }
     let word = |value: u32| U32::new(LittleEndian, value);

@@ -191,7 +191,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     let at = channel * y_channel as usize + (strip * layer.grid.rows * to_row) as usize;
                     let lanes = Lanes::new(planes);
                     if size == 1 {
-                        let requantize = Requantize::new(scale[channel % scale.len()], bias, output);
+                        let requantize = Requantize::new(scale[if scale.len() == 1 { 0 } else { channel }], bias, output);
                         layer.grid.bytes(&lanes, &requantize, rows, &mut y[at..]);
                     } else {
                         layer.grid.sums(&lanes, bias, rows, &mut as_i32_mut(y)[at..]);

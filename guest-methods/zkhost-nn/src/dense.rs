@@ -55,8 +55,10 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     workspace.set_row(zero as u8);
     let Workspace { planes, cells: terms, constants, offset, channels, .. } = workspace;
     if size == 1 {
-        for (column, channel) in channels[..columns as usize].iter_mut().enumerate() {
-            *channel = Requantize::new(scale[column % scale.len()], correction.bias(column, x_zero), output);
+        channels.clear();
+        for column in 0..columns as usize {
+            let scale = scale[if scale.len() == 1 { 0 } else { column }];
+            channels.push(Requantize::new(scale, correction.bias(column, x_zero), output));
         }
     }
     let mut loads = [0; LOADS];
@@ -101,10 +103,17 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 }
 
 /// Puts inputs into a cell each. Returns their sum.
-#[inline(never)]
 fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
+    if step == 1 {
+        return each(x.iter(), cells);
+    }
+    each(x.iter().step_by(step.max(1)), cells)
+}
+
+#[inline(never)]
+fn each<'x>(inputs: impl Iterator<Item = &'x u8>, cells: &mut [u32]) -> u32 {
     let mut sum = 0;
-    for (cell, x) in cells.chunks_exact_mut(CELL / 4).zip(x.iter().step_by(step.max(1))) {
+    for (cell, x) in cells.chunks_exact_mut(CELL / 4).zip(inputs) {
         cell[0] = u32::from(*x);
         sum += u32::from(*x);
     }

@@ -57,7 +57,7 @@ impl Workspace {
             cells: vec![0; MAX_CELLS as usize * cell_words],
             constants,
             offset: vec![0; MAX_LANES as usize * cell_words],
-            channels: vec![Requantize::NONE; MAX_COLUMNS as usize],
+            channels: Vec::with_capacity(MAX_COLUMNS as usize),
             offset_words: 0,
         }
     }

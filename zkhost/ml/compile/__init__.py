@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zkhost.ml import _native
-from zkhost.ml.compile import plain, proved
+from zkhost.ml.compile import cost, plain, proved
 from zkhost.ml.compile.plan import Plan
 from zkhost.ml.compile.target import Target
 from zkhost.ml.graph import Graph
@@ -40,7 +40,7 @@ class Compiled:
     @property
     def cycles(self) -> int:
         """User cycles of a run, an estimate."""
-        return sum(layer.cycles for layer in self.layers)
+        return cost.START + sum(layer.cycles for layer in self.layers)
 
 
 def compile_graph(
@@ -62,7 +62,7 @@ def compile_graph(
         if op.y in done:
             layers.append(Layer(op.node, "fused", 0, 0))
             continue
-        finish = None
+        start, finish = len(plan.operations), None
         if accelerate and isinstance(op, Conv):
             finish = proved.convolution(target, op)
         elif accelerate and isinstance(op, MatMul):
@@ -71,6 +71,7 @@ def compile_graph(
             plain.write(target, op)
         else:
             done.update(fused.y for fused in finish.ops)
-        layers.append(Layer(op.node, type(op).__name__, 0, 0))
+        kind = f"{type(op).__name__}{' on the accelerator' if finish else ''}"
+        layers.append(Layer(op.node, kind, cost.macs(graph, op), sum(map(cost.cycles, plan.operations[start:]))))
     target.outputs()
     return Compiled(plan.to_bytes(), tuple(layers))

@@ -16,9 +16,12 @@ OFFSET = 1 << 23
 DENSE = ((1, 1024), (2, 800), (4, 480), (8, 256), (16, 128))
 MAX_COLUMNS = 4096
 
-# User cycles, counted: a call beside its program's words; asking the host for advice; a byte of advice; a lane requantised;
-# a word of a program built; a kernel's weight, or an input, put into a cell; an operation begun.
-CALL, ADVISE, ADVICE_BYTE, LANE, BUILD, SPREAD, BEGIN = 110, 260, 0.1, 21, 5, 4, 600
+# User cycles, counted: a call beside its program's words; asking the host for advice; a byte of advice; a word of a program
+# built; a kernel's weight, or an input, put into a cell; an operation begun.
+CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 420, 260, 0.1, 5, 5, 2500
+# A lane requantised; a row of them begun; a lane that goes into a pool, and what comes out; a sum; a dense layer's channel
+# prepared, and its lane.
+LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 24, 30, 13, 14, 20, 90, 35
 
 
 def cells(count: int) -> int:

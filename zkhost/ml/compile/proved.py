@@ -102,6 +102,33 @@ def convolution(target: Target, op: ops.Conv) -> Finish | None:
     return finish
 
 
+def _planes(target: Target, layout: _Layout) -> At:
+    """Memory for a convolution's input as it reads it, its padding filled in."""
+    plan, plane = target.plan, layout.plane
+    _, channels, *sizes = target.graph.shape(layout.op.x)
+    pitch = layout.program.pitch * acc.CELL
+    step = layout.strip_step
+    read = (channels - 1) * pitch + (layout.strips - 1) * step + layout.program.plane * acc.CELL
+    nbytes = max(read, channels * pitch)
+    planes = plan.buffer(nbytes)
+    if pitch != prod(sizes):
+        zero = _zero(target, layout.op.x, layout.op.x_zero)
+        if isinstance(zero, At):
+            plan.emit(Code.FILL_FROM, planes, nbytes, zero)
+        else:
+            plan.emit(Code.FILL, 1, planes, nbytes, zero)
+    return planes
+
+
+def _reader(target: Target, name: str) -> _Layout | None:
+    """The one convolution that reads a tensor, if it is on the accelerator: the tensor can be written as that reads it."""
+    found = target.readers.get(name, [])
+    if len(found) != 1 or name in target.graph.outputs or not isinstance(found[0], ops.Conv):
+        return None
+    chosen = _choose(target, found[0])
+    return chosen[0] if chosen and target.graph.shape(name)[0] == 1 else None
+
+
 @dataclass(frozen=True)
 class _Layout:
     """A convolution laid out for the accelerator."""
@@ -118,6 +145,7 @@ class _Layout:
     last_rows: int
     columns: int
     out: tuple[int, int]  # after the pool
+    strip_step: int
 
     @property
     def cycles(self) -> int:
@@ -165,37 +193,34 @@ class _Layout:
         m, depth, kh, kw = self.weights.shape
         (sh, sw), (dh, dw) = self.window.strides, self.window.dilations
         pitch = program.pitch * acc.CELL
-        step = self.rows * finish.pool * sh * self.plane.pitch
-        reach = (c - 1) * pitch + (self.strips - 1) * step + program.plane * acc.CELL
         zero, correction = _correction(target, op.x, op.x_zero, op.bias, self.weights.sum(axis=(1, 2, 3)))
         terms = plan.constant(self.kernels())
         ones = plan.constant(self.ones()) if program.pairs else At(None)
         scale = plan.constant(finish.scale)
-        y = target.write(finish.y)
+        reader = _reader(target, finish.y) if finish.size == 1 else None
         out = self.out[0] * self.out[1]
+        if reader is None:
+            y, to = target.write(finish.y), (out, self.out[1])
+        else:
+            target.planes[finish.y] = _planes(target, reader)
+            y, to = target.planes[finish.y] + reader.plane.first, (reader.program.pitch * acc.CELL, reader.plane.pitch)
         for image in range(n):
-            planes = plan.buffer(max(reach, c * pitch))
-            x = target.read(op.x) + image * c * height * width
-            if self.plane.nbytes > height * width or pitch > height * width:
-                if isinstance(zero, At):
-                    plan.emit(Code.FILL_FROM, planes, max(reach, c * pitch), zero)
-                else:
-                    plan.emit(Code.FILL, 1, planes, max(reach, c * pitch), zero)
-            shape, source = (1, 1, 1, c, height, width), (0, 0, 0, height * width, width, 1)
-            plan.emit(Code.COPY, 1, x, planes + self.plane.first, shape, source, (0, 0, 0, pitch, self.plane.pitch, 1))
-            first = self.plane.gap - op_left(self.window) + (kh - 1) * dh * self.plane.pitch + (kw - 1) * dw
+            if op.x in target.planes:
+                planes = target.planes[op.x]
+            else:
+                planes = _planes(target, self)
+                x = target.read(op.x) + image * c * height * width
+                shape, source = (1, 1, 1, c, height, width), (0, 0, 0, height * width, width, 1)
+                stored = planes + self.plane.first
+                plan.emit(Code.COPY, 1, x, stored, shape, source, (0, 0, 0, pitch, self.plane.pitch, 1))
+            first = self.plane.gap - self.window.pads[1] + (kh - 1) * dh * self.plane.pitch + (kw - 1) * dw
             plan.emit(
-                Code.PROVED_CONVOLUTION, planes, int(isinstance(zero, At)), zero, terms, correction, y + image * m * out * finish.size, op.groups,
-                m // op.groups, depth, program.kernel, program.plane, program.pitch, program.pairs, self.zero, ones,
-                int(self.expand), self.strips, step if self.strips > 1 else 0, self.last_rows, first, self.rows, self.columns,
-                sh * self.plane.pitch, sw, finish.pool, out, self.out[1], 1,
+                Code.PROVED_CONVOLUTION, planes, int(isinstance(zero, At)), zero, terms, correction,
+                y + image * m * out * finish.size, op.groups, m // op.groups, depth, program.kernel, program.plane,
+                program.pitch, program.pairs, self.zero, ones, int(self.expand), self.strips, self.strip_step,
+                self.last_rows, first, self.rows, self.columns, sh * self.plane.pitch, sw, finish.pool, *to, 1,
                 scale, finish.scale.size, finish.zero, finish.low, finish.high, finish.size,
             )  # fmt: skip
-
-
-def op_left(window: ops.Window) -> int:
-    """Padding before a row."""
-    return window.pads[1]
 
 
 def _two(values: tuple[int, ...] | list[int], fill: int) -> tuple[int, int]:
@@ -207,15 +232,19 @@ def _window(window: ops.Window) -> ops.Window:
     if len(window.kernel) == 2:
         return window
     return ops.Window(
-        _two(window.kernel, 1),
-        _two(window.strides, 1),
-        (0, window.pads[0], 0, window.pads[1]),
-        _two(window.dilations, 1),
+        _two(window.kernel, 1), _two(window.strides, 1), (0, window.pads[0], 0, window.pads[1]), _two(window.dilations, 1)
     )
 
 
 def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     """The cheapest layout that the interpreter takes."""
+    if op.y not in target.chosen:
+        target.chosen[op.y] = _cheapest(target, op)
+    chosen: tuple[_Layout, Finish] | None = target.chosen[op.y]
+    return chosen
+
+
+def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     graph = target.graph
     _, _, *sizes = graph.shape(op.x)
     if len(sizes) > 2:
@@ -229,7 +258,9 @@ def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     return (min(found, key=lambda layout: layout.cycles), finish) if found else None
 
 
-def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish) -> Iterator[_Layout]:
+def _layouts(
+    target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish
+) -> Iterator[_Layout]:
     graph = target.graph
     sizes = _two(graph.shape(op.x)[2:], 1)
     plane = Plane.of(sizes, window.pads)
@@ -255,7 +286,13 @@ def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, f
             yield _Layout(
                 op, program, plane, weights, window, kernel == 1 and kh == kw == 1, shared or 0, count, rows,
                 height - (count - 1) * rows, width, (height, width),
+                rows * finish.pool * sh * plane.pitch if count > 1 else 0,
             )  # fmt: skip
+
+
+def _zero(target: Target, x: str, zero: ops.Zero) -> int | At:
+    """An input's zero point as it lies in memory, or where it does."""
+    return target.read(zero) if isinstance(zero, str) else zero + added(target.graph.dtype(x))
 
 
 def _correction(
@@ -265,11 +302,9 @@ def _correction(
     biases, which have it already where it is not."""
     graph, plan = target.graph, target.plan
     total = graph.constants[bias].astype(np.int64) if bias else np.zeros(sums.size, np.int64)
-    place: int | At
-    if isinstance(zero, str):
-        place, factors = target.read(zero), plan.constant(sums.astype(np.int32))
-        return place, (factors, plan.constant(total.astype(np.int32)))
-    place = zero + added(graph.dtype(x))
+    place = _zero(target, x, zero)
+    if isinstance(place, At):
+        return place, (plan.constant(sums.astype(np.int32)), plan.constant(total.astype(np.int32)))
     # What a sum of products cannot leave, a part of it may: the interpreter's sums wrap around, and so may these.
     return place, (At(None), plan.constant((total - place * sums).astype(np.int32)))
 
@@ -313,11 +348,13 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
         kind = 1 if whole else 4 if piece == 0 else 5
         plan.emit(
             Code.PROVED_DENSE, a + piece * each, 1, depth, int(piece == 0 and isinstance(zero, At)),
-            zero if piece == 0 else 0, rows, len(part), plan.constant(weights), w_sums if piece == 0 else 0, shared, row,
+            zero if piece == 0 else 0, rows, len(part), plan.constant(weights), w_sums if piece == 0 else At(None), shared, row,
             blocks, columns, bias if piece == 0 else none, sums, columns, 1,
             scale, finish.scale.size, finish.zero, finish.low, finish.high, kind,
         )  # fmt: skip
     if not whole and finish.size == 1:
         layout = [1, 1, rows * columns] if finish.scale.size == 1 else [rows, columns, 1]
-        plan.emit(Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high)
+        plan.emit(
+            Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high
+        )
     return finish

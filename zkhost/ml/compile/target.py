@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,9 @@ class Target:
     plan: Plan
     accelerate: bool
     places: dict[str, At] = field(default_factory=dict)
+    # Tensors that only a convolution on the accelerator reads, as it reads them; and how each is laid out.
+    planes: dict[str, At] = field(default_factory=dict)
+    chosen: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def readers(self) -> dict[str, list[Op]]:
