@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/stamps
-SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null)
+SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null; find templates -type f | tr ' ' '?')
 
 # Runs a step: says what it does, and how long it took.
 step = tools/step.sh $(1)
@@ -67,7 +67,7 @@ test-rust: setup ## Rust unit tests
 	$(call step,"cargo test of zkhost-guest") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml -p zkhost-guest -- --quiet'
 
 test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
-	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" tests/unit
+	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" tests/unit tests/foreign
 
 test-slow: setup r0vm browser ## All Python tests that `make test` leaves out, and the quick ones
 	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m "slow or not prove"
@@ -103,5 +103,5 @@ wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for a
 	$(BIN)/maturin build --release --locked --out dist
 
 clean: ## Remove what was made inside the checkout (the caches outside stay)
-	@rm -rf .venv dist site zkhost/_native .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv dist site zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

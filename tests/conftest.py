@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.provers.interface import ProveInfo
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProveInfo
 from zkhost.testing.prover_suite import build_guests
 
 # A shell starts what runs in the background with Ctrl-C ignored; the tests of Ctrl-C need it.

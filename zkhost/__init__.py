@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken as CancelToken
+    from zkhost._cancel import CancelToken as CancelToken
     from zkhost.contract.declare import Contract as Contract
     from zkhost.environment.assumption import Assumption as Assumption
     from zkhost.environment.executor_env import ExecutorEnv as ExecutorEnv
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from zkhost.image_id import compute_image_id as compute_image_id
     from zkhost.image_id import program_binary as program_binary
     from zkhost.project.loading import load as load
+    from zkhost.provers.batch import MapResult as MapResult
+    from zkhost.provers.features import Feature as Feature
     from zkhost.provers.interface import Executor as Executor
-    from zkhost.provers.interface import Progress as Progress
-    from zkhost.provers.interface import ProveInfo as ProveInfo
     from zkhost.provers.interface import Prover as Prover
-    from zkhost.provers.interface import ProverInfo as ProverInfo
-    from zkhost.provers.interface import ProverOpts as ProverOpts
+    from zkhost.provers.options import ProveInfo as ProveInfo
+    from zkhost.provers.options import Provenance as Provenance
+    from zkhost.provers.options import ProverOpts as ProverOpts
     from zkhost.provers.planning.estimate import Estimate as Estimate
     from zkhost.provers.planning.estimate import estimate as estimate
     from zkhost.provers.select import default_executor as default_executor
@@ -34,23 +35,28 @@ if TYPE_CHECKING:
     from zkhost.receipt.policy import VerifyPolicy as VerifyPolicy
     from zkhost.receipt.receipt import Receipt as Receipt
     from zkhost.session import Journal as Journal
+    from zkhost.session import Phase as Phase
+    from zkhost.session import Progress as Progress
     from zkhost.session import SessionInfo as SessionInfo
 
 _WHERE: dict[str, str] = {
     "Assumption": "zkhost.environment.assumption",
-    "CancelToken": "zkhost._shim",
+    "CancelToken": "zkhost._cancel",
     "Contract": "zkhost.contract.declare",
     "Estimate": "zkhost.provers.planning.estimate",
     "Executor": "zkhost.provers.interface",
     "ExecutorEnv": "zkhost.environment.executor_env",
+    "Feature": "zkhost.provers.features",
     "Guest": "zkhost.guest.guest",
     "ImageID": "zkhost.image_id",
     "Journal": "zkhost.session",
-    "Progress": "zkhost.provers.interface",
-    "ProveInfo": "zkhost.provers.interface",
+    "MapResult": "zkhost.provers.batch",
+    "Phase": "zkhost.session",
+    "Progress": "zkhost.session",
+    "ProveInfo": "zkhost.provers.options",
+    "Provenance": "zkhost.provers.options",
     "Prover": "zkhost.provers.interface",
-    "ProverInfo": "zkhost.provers.interface",
-    "ProverOpts": "zkhost.provers.interface",
+    "ProverOpts": "zkhost.provers.options",
     "Receipt": "zkhost.receipt.receipt",
     "ReceiptCache": "zkhost.provers.storage.receipt_cache",
     "ReceiptKind": "zkhost.receipt.claim",
@@ -72,13 +78,16 @@ __all__ = [
     "Estimate",
     "Executor",
     "ExecutorEnv",
+    "Feature",
     "Guest",
     "ImageID",
     "Journal",
+    "MapResult",
+    "Phase",
     "Progress",
     "ProveInfo",
+    "Provenance",
     "Prover",
-    "ProverInfo",
     "ProverOpts",
     "Receipt",
     "ReceiptCache",

@@ -46,7 +46,7 @@
     │   │   └── DeadlineError (TimeoutError)
     │   ├── MissingAssumptionError     the guest relies on a claim whose receipt was not supplied
     │   ├── OutOfMemoryError           proving needs more memory than there is, even with the smallest segments
-    │   ├── WorkerLostError            a piece of a proof was lost with its worker, more often than we retry
+    │   ├── WorkerLostError            a job of a proof was lost with its worker, more often than it is retried
     │   ├── ClusterError               an r0vm cluster did not start, or lost a process
     │   ├── UnsupportedError           the prover cannot do what the environment or the options ask for
     │   └── CancelledError             cancelled by the caller; nothing was returned
@@ -629,16 +629,16 @@ class OutOfMemoryError(ProverError):
 
 
 class WorkerLostError(ProverError):
-    """A piece of a proof was lost with its worker, more often than we retry."""
+    """A job of a proof was lost with its worker, more often than it is retried."""
 
-    piece: str
-    """Which piece, as in `segment 3`."""
+    job: str
+    """Which job, as in `segment 3`."""
     attempts: int
     """How often it was tried."""
 
-    def __init__(self, message: str, *, hint: str | None = None, piece: str, attempts: int) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, job: str, attempts: int) -> None:
         super().__init__(message, hint=hint)
-        self.piece = piece
+        self.job = job
         self.attempts = attempts
 
 

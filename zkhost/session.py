@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from zkhost import _notebook
 from zkhost.image_id import ImageID
@@ -177,3 +177,56 @@ class SessionInfo:
             keccak_po2s=tuple(reply["keccaks"]),
             record=reply["session"],
         )
+
+
+@dataclass(frozen=True)
+class SessionStats:
+    """Counts of the proved run. Cycles that a prover does not report are None."""
+
+    segments: int
+    user_cycles: int
+    total_cycles: int | None
+    paging_cycles: int | None
+    reserved_cycles: int | None
+
+    @classmethod
+    def of(cls, session: SessionInfo) -> SessionStats:
+        """The counts of a run."""
+        return cls(
+            len(session.segments),
+            session.user_cycles,
+            session.total_cycles,
+            session.paging_cycles,
+            session.reserved_cycles,
+        )
+
+
+class Phase(enum.StrEnum):
+    """What a prover is doing. UPLOAD, QUEUE and DOWNLOAD are the remote prover's."""
+
+    UPLOAD = "upload"
+    QUEUE = "queue"
+    EXECUTE = "execute"
+    PREFLIGHT = "preflight"
+    """Checks each segment's witness before any is proved (`ProverOpts.preflight`)."""
+    PROVE = "prove"
+    COMPRESS = "compress"
+    DOWNLOAD = "download"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work is. Times in seconds; `segments_total` and `remaining_s` are None where not known yet."""
+
+    phase: Phase
+    segments_done: int = 0
+    segments_total: int | None = None
+    user_cycles: int = 0
+    elapsed_s: float = 0.0
+    remaining_s: float | None = None
+    disk_bytes: int | None = None
+    """What the checkpoint takes on disk; None without one."""
+
+
+OnProgress: TypeAlias = Callable[[Progress], object]

@@ -15,7 +15,7 @@ use crate::env::{Built, EnvRequest, Watch};
 use crate::error::{Kind, Result};
 use crate::guest_error::{guest_error, guest_fault};
 use crate::host::Host;
-use crate::pieces::{create, lock, Keccaks, Made, Reply, SegmentInfo};
+use crate::jobs::{create, lock, Keccaks, Made, Reply, SegmentInfo};
 use crate::profile::Profile;
 use crate::receipt::{bytes, exit_code};
 use crate::session::SessionRecord;
@@ -80,7 +80,7 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
                 segments.push(info);
                 host.progress(&Made {
                     phase: "execute",
-                    piece: ("segment", segment.index as usize),
+                    job: ("segment", segment.index as usize),
                     segments: segments.len(),
                     user_cycles: segments.iter().map(|segment| segment.cycles).sum(),
                 })?;

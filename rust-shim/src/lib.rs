@@ -13,9 +13,10 @@ mod guests;
 mod host;
 mod info;
 mod ipc;
+mod jobs;
 mod nn;
 mod oracle;
-mod pieces;
+
 #[cfg(feature = "prove")]
 mod profile;
 mod program;
@@ -31,6 +32,7 @@ mod verify;
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Once;
 use std::thread;
 
@@ -66,6 +68,7 @@ operations! {
     "build_info" => info::build_info,
     "toolchain_info" => guests::toolchain_info,
     "build_guests" => guests::build_guests,
+    "describe_guests" => guests::describe_guests,
     "build_tests" => guests::build_tests,
     "build_toolchain" => guests::build_toolchain,
     "image_id" => program::image_id,
@@ -85,8 +88,6 @@ operations! {
     #[cfg(feature = "prove")]
     "join" => recursion::join,
     #[cfg(feature = "prove")]
-    "verify_segment" => recursion::verify_segment,
-    #[cfg(feature = "prove")]
     "verify_succinct" => recursion::verify_succinct,
     #[cfg(feature = "prove")]
     "assemble_succinct" => recursion::assemble_succinct,
@@ -98,6 +99,7 @@ operations! {
     "fake_receipt" => session::fake_receipt,
     "verify" => verify::verify,
     "verify_integrity" => verify::verify_integrity,
+    "verify_segment" => verify::verify_segment,
     "receipt_inspect" => receipt::inspect,
     "receipt_convert" => receipt::convert,
     "receipt_prune" => receipt::prune,
@@ -186,6 +188,22 @@ fn on_own_thread(work: impl FnOnce() -> Result<Vec<u8>> + Send) -> Result<Vec<u8
     })
 }
 
+/// The process that made the first call.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+
+/// Refuses calls in a forked child: the thread pools have no threads there, and a lock that was held stays locked.
+fn not_forked() -> Result<()> {
+    let me = std::process::id();
+    match OWNER.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed) {
+        Err(owner) if owner != me => Err(fail!(
+            ProverUnavailable,
+            "process {me} was forked from {owner}, which had called the native library: its threads are not here"
+        )
+        .hint("start worker processes with multiprocessing's \"spawn\" or \"forkserver\"")),
+        _ => Ok(()),
+    }
+}
+
 /// Runs operation `op` (UTF-8, NUL-terminated) on the msgpack request `req`; `cb` with `host` is the way back.
 ///
 /// Returns 0 and a reply frame, or 1 and an error frame {kind, message, data}; free the frame with `zkhost_free`.
@@ -212,8 +230,11 @@ pub unsafe extern "C" fn zkhost_call(
         // SAFETY: by this function's contract `req` is readable for `len` bytes.
         unsafe { std::slice::from_raw_parts(req, len) }
     };
-    let host = Host::new(cb, host);
-    let (status, frame) = match on_own_thread(|| dispatch(&name, request, &host)) {
+    let outcome = not_forked().and_then(|()| {
+        let host = Host::new(cb, host);
+        on_own_thread(|| dispatch(&name, request, &host))
+    });
+    let (status, frame) = match outcome {
         Ok(frame) => (0, frame),
         Err(error) => (1, ShimError::to_frame(&error)),
     };

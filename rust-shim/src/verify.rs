@@ -4,14 +4,13 @@ use risc0_zkp::verify::VerificationError;
 use risc0_zkvm::sha::{Digest, Digestible};
 use risc0_zkvm::{
     CompositeReceiptVerifierParameters, ExitCode, InnerAssumptionReceipt, InnerReceipt, Receipt,
-    ReceiptClaim, VerifierContext,
+    ReceiptClaim, SegmentReceipt, VerifierContext,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, ShimError};
-use crate::fail;
 use crate::host::Host;
-use crate::receipt;
+use crate::{bounded, fail, receipt};
 
 #[derive(Deserialize)]
 pub struct VerifyRequest<'a> {
@@ -87,6 +86,43 @@ pub fn verify_integrity(request: IntegrityRequest<'_>, _: &Host) -> Result<Integ
         kind: receipt::kind(&receipt.inner),
         claim: claim.as_value().ok().map(receipt::claim_facts),
     })
+}
+
+#[derive(Deserialize)]
+pub struct SegmentRequest<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    receipt: &'a [u8],
+    index: Option<u32>,
+}
+
+#[derive(Serialize)]
+pub struct VerifiedSegment {
+    index: u32,
+}
+
+/// `verify_segment {receipt, index?}`: Ok where the seal of a bincode SegmentReceipt proves its claim, and where it is the
+/// segment with that index.
+pub fn verify_segment(request: SegmentRequest<'_>, _: &Host) -> Result<VerifiedSegment> {
+    let segment: SegmentReceipt = bounded::bincode("segment receipt", request.receipt)?;
+    segment
+        .verify_integrity_with_context(&context())
+        .map_err(|error| {
+            fail!(
+                InvalidSeal,
+                "the seal does not prove segment {}: {error}",
+                segment.index
+            )
+        })?;
+    match request.index {
+        Some(index) if index != segment.index => Err(fail!(
+            Verification,
+            "this is the receipt of segment {}, not of segment {index}",
+            segment.index
+        )),
+        _ => Ok(VerifiedSegment {
+            index: segment.index,
+        }),
+    }
 }
 
 /// 32 bytes of a request as a digest.

@@ -28,8 +28,8 @@ from zkhost.errors import (
     SessionLimitError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF
-from zkhost.provers.bonsai import ApiKey, AsyncBonsaiProver, BonsaiProver, RetryPolicy, Settings
-from zkhost.provers.interface import ProverOpts
+from zkhost.provers.bonsai import ApiKey, BonsaiProver, RetryPolicy, Settings
+from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 
 pytestmark = pytest.mark.slow
@@ -95,8 +95,8 @@ class TestExecute:
 
     def test_many_at_once(self, cluster: Cluster) -> None:
         async def main() -> list[int]:
-            async with AsyncBonsaiProver(settings(cluster)) as prover:
-                runs = await asyncio.gather(*(prover.execute(factors(n, 7), FACTORS_ELF) for n in range(2, 22)))
+            async with BonsaiProver(settings(cluster)) as prover:
+                runs = await asyncio.gather(*(prover.aexecute(factors(n, 7), FACTORS_ELF) for n in range(2, 22)))
             return [product(run.journal.bytes) for run in runs]
 
         assert asyncio.run(main()) == [7 * n for n in range(2, 22)]

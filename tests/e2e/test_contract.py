@@ -134,7 +134,7 @@ def test_cancelling_the_task_cancels_the_work() -> None:
     loaded = guest("sum")
     tokens: list[Any] = []
 
-    class Stuck:
+    class Stuck(zkhost.Executor):
         """An executor that works until it is cancelled."""
 
         name = "stuck"

@@ -19,7 +19,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from zkhost import _shim
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     CancelledError,
@@ -31,8 +31,8 @@ from zkhost.errors import (
 from zkhost.provers.dask import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
-from zkhost.provers.dask.spread import OnPiece, Spread
-from zkhost.provers.interface import ProverOpts
+from zkhost.provers.dask.spread import OnJob, Spread
+from zkhost.provers.options import ProverOpts
 from zkhost.provers.select import default_prover
 from zkhost.provers.storage.checkpoint import SegmentStore
 
@@ -69,11 +69,11 @@ def asleep(operation: str, inputs: Sequence[bytes]) -> bytes:
     return b"%d-%d" % (int(inputs[0]), int(inputs[0]) + 1)
 
 
-def executing(count: int) -> Callable[[Path, OnPiece], Mapping[str, Any]]:
-    def execute(spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
+def executing(count: int) -> Callable[[Path, OnJob], Mapping[str, Any]]:
+    def execute(spool: Path, on_job: OnJob) -> Mapping[str, Any]:
         for index in range(count):
             (spool / f"{index}.bincode").write_bytes(b"%d" % index)
-            on_piece("segment", index)
+            on_job("segment", index)
         return {}
 
     return execute

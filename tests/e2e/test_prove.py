@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
+from zkhost._cancel import CancelToken
 from zkhost.codec import U64
 from zkhost.environment.assumption import Assumption
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.image_id import compute_image_id
-from zkhost.provers.interface import Progress, ProveInfo, ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProveInfo, ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import DevModeWarning, Receipt
+from zkhost.session import Progress
 
 pytestmark = pytest.mark.prove
 
@@ -128,7 +130,7 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     prover = LocalProver() if where == "local" else IpcProver()
-    token = _shim.CancelToken()
+    token = CancelToken()
     cancelled_at: list[float] = []
 
     def on_progress(now: Progress) -> None:

@@ -16,7 +16,8 @@ import click
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.provers.batch import MapResult
-    from zkhost.provers.interface import ProverOpts
+    from zkhost.provers.interface import Prover
+    from zkhost.provers.options import ProveInfo, ProverOpts
 
 _FIELDS = {"text", "hex", "base64", "file", "args", "env"}
 
@@ -64,7 +65,7 @@ def _data(kind: str, value: Any, folder: Path) -> bytes:
 
 
 def prove_all(
-    prover: Any,
+    prover: Prover,
     program: bytes,
     base: ExecutorEnv,
     opts: ProverOpts,
@@ -77,7 +78,7 @@ def prove_all(
     """Proves every line, writes receipts into the folder, prints a JSON line for each. Exit status 1 if one failed."""
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
-    results = prover.map(program, read_inputs(inputs, base), opts, concurrency=concurrency, cache=cache)
+    results = prover.map(read_inputs(inputs, base), program, opts, concurrency=concurrency, cache=cache)
     for result in results:
         failed += not result.ok
         click.echo(json.dumps(_line(result, folder)))
@@ -86,19 +87,19 @@ def prove_all(
         sys.exit(1)
 
 
-def _line(result: MapResult, folder: Path) -> dict[str, Any]:
-    if result.info is None:
+def _line(result: MapResult[ProveInfo], folder: Path) -> dict[str, Any]:
+    if result.value is None:
         error = result.error
         message = getattr(error, "message", None) or str(error)
         return {"index": result.index, "ok": False, "error": type(error).__name__, "message": message}
     path = folder / f"{result.index}.zkr"
-    result.info.receipt.dump(path)
+    result.value.receipt.dump(path)
     return {
         "index": result.index,
         "ok": True,
         "receipt": str(path),
-        "journal": result.info.receipt.journal.bytes.hex(),
-        "user_cycles": result.info.stats.user_cycles,
-        "elapsed_s": round(result.info.elapsed_s, 3),
-        "prover": result.info.prover.name,
+        "journal": result.value.receipt.journal.bytes.hex(),
+        "user_cycles": result.value.stats.user_cycles,
+        "elapsed_s": round(result.value.elapsed_s, 3),
+        "prover": result.value.prover.name,
     }

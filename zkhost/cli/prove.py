@@ -94,7 +94,7 @@ def prove(
     With --inputs a JSON line is printed for each proof, in the order of the lines.
     """
     from zkhost.cli._progress import progress_bar
-    from zkhost.provers.interface import ProverOpts
+    from zkhost.provers.options import ProverOpts
     from zkhost.provers.select import default_prover
     from zkhost.receipt.claim import ReceiptKind
 
@@ -104,10 +104,10 @@ def prove(
 
         if inputs is not None:
             raise click.UsageError("--estimate is for one proof: give its input with --input, not --inputs")
-        show_estimate(binary, env, as_json=as_json)
+        show_estimate(env, binary, as_json=as_json)
         return
     dev_mode_banner()
-    prover: Any = default_prover()
+    prover = default_prover()
     if inputs is not None:
         from zkhost.cli._inputs import prove_all
 
@@ -118,9 +118,9 @@ def prove(
             prover, binary, env, opts, inputs=inputs, folder=receipts_folder, concurrency=concurrency, cache=cache
         )
         return
-    extra = {name: folder for name, folder in (("checkpoint", checkpoint), ("cache", cache)) if folder is not None}
     with progress_bar() as on_progress:
-        info = prover.prove(env, binary, ProverOpts(ReceiptKind(kind)), on_progress=on_progress, **extra)
+        opts = ProverOpts(ReceiptKind(kind))
+        info = prover.prove(env, binary, opts, on_progress=on_progress, checkpoint=checkpoint, cache=cache)
     info.receipt.dump(receipt_file)
     stats, claim = info.stats, info.receipt.claim
     image_id = "" if claim is None else str(claim.image_id)

@@ -10,7 +10,8 @@ from zkhost.environment.assumption import Assumption
 from zkhost.environment.streams import MAX_SLICE_ANSWER, STDERR, STDOUT, SliceHandler
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken, Host
+    from zkhost._cancel import CancelToken
+    from zkhost._shim import Host
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.receipt.receipt import Receipt
 

@@ -1,17 +1,18 @@
-"""What a Guest's execute and prove give: a run without a proof, and a proof, both with the journal decoded."""
+"""What a Guest's execute and prove return: a run without a proof, and a proof, both with the journal decoded."""
 
 from __future__ import annotations
 
-import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from zkhost import _work
+
 if TYPE_CHECKING:
     from zkhost.guest.guest import Guest
-    from zkhost.provers.interface import ProveInfo, ProverInfo, SessionStats
+    from zkhost.provers.options import ProveInfo, Provenance
     from zkhost.receipt.policy import VerifyPolicy
     from zkhost.receipt.receipt import Receipt
-    from zkhost.session import SessionInfo
+    from zkhost.session import SessionInfo, SessionStats
 
 J = TypeVar("J")
 
@@ -64,7 +65,7 @@ class Proof(Generic[J]):
         return self.info.stats
 
     @property
-    def prover(self) -> ProverInfo:
+    def prover(self) -> Provenance:
         """Which prover did it, and why it was chosen."""
         return self.info.prover
 
@@ -80,7 +81,7 @@ class Proof(Generic[J]):
 
     async def averify(self, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None) -> Self:
         """As verify, in a thread."""
-        return await asyncio.to_thread(self.verify, policy=policy, allow_fake=allow_fake)
+        return await _work.arun(lambda _: self.verify(policy=policy, allow_fake=allow_fake))
 
     def __repr__(self) -> str:
         return f"<Proof of {self.guest.name}: {self.receipt!r}, {self.elapsed_s:.1f} s by {self.prover.name}>"

@@ -36,7 +36,7 @@ def load_program(
 
 def _build(folder: Path, guest: str | None, output: Callable[[bytes], object]) -> NamedProgram:
     """A guest of the project in this folder (or above it), built with debug information."""
-    from zkhost import _shim
+    from zkhost.project.builder import build_for_profile
     from zkhost.project.discover import find_project
 
     project = find_project(folder)
@@ -47,6 +47,4 @@ def _build(folder: Path, guest: str | None, output: Callable[[bytes], object]) -
     package = project.owners(name)[0]
     # A package's name means its only bin.
     name = name if name in package.bins else package.bins[0]
-    request = {"package": str(package.folder), "bins": [name], "debug": True}
-    report = _shim.call("build_guests", request, _shim.Host(writers={2: output}))
-    return NamedProgram(name, Path(report["guests"][0]["program"]).read_bytes())
+    return NamedProgram(name, build_for_profile(project, name, output).read_bytes())

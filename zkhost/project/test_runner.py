@@ -13,13 +13,15 @@ import enum
 import io
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import BuildError, GuestError, GuestPanicError
+from zkhost.project.builder import package_request
 from zkhost.provers.local import LocalProver
 from zkhost.session import SessionInfo
 
@@ -69,12 +71,13 @@ def build_tests(
     package: Path,
     *,
     features: tuple[str, ...] = (),
+    env: Mapping[str, str] = MappingProxyType({}),
     locked: bool = False,
     output: Callable[[bytes], object] = lambda data: None,
     progress_width: int | None = None,
 ) -> list[TestProgram]:
     """Compile a package's tests for the zkVM. `output` takes what cargo prints. Raises a BuildError."""
-    request = {"package": str(package), "features": list(features), "locked": locked, "progress_width": progress_width}
+    request = package_request(package, features, env) | {"locked": locked, "progress_width": progress_width}
     report = _shim.call("build_tests", request, _shim.Host(writers={2: output}))
     return [
         TestProgram(report["package"], found["kind"], found["name"], Path(found["program"]))

@@ -20,11 +20,11 @@ from zkhost.errors import (
     RemoteRefusedError,
     RemoteUnavailableError,
 )
-from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.client import Client
+from zkhost.provers.bonsai.origins import Origins
 from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.transport import Transport
-from zkhost.provers.bonsai.urls import Places
+from zkhost.provers.bonsai.upload import Body
 
 T = TypeVar("T")
 IMAGE = "ab" * 32
@@ -389,7 +389,7 @@ class TestHttps:
 
     @staticmethod
     def goes_to(base: str, url: str) -> str:
-        return str(Places(base).checked(url))
+        return str(Origins(base).checked(url))
 
     def test_a_server_behind_tls_calls_itself_http(self) -> None:
         assert (

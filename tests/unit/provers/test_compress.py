@@ -9,9 +9,9 @@ import pytest
 
 from zkhost import _shim
 from zkhost.errors import FakeReceiptError, RecursionUnavailableError
-from zkhost.provers.interface import ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
 
@@ -21,14 +21,14 @@ RECEIPT = Path(__file__).parents[1] / "receipt" / "factors.bincode"
 class Succinct(Receipt):
     """Looks like a succinct receipt to who decides whether there is work to do, and verifies as what it is."""
 
-    kind = ReceiptKind.SUCCINCT  # type: ignore[assignment]
+    kind = ReceiptKind.SUCCINCT
 
 
 @pytest.fixture(params=[LocalProver, IpcProver])
 def prover(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A prover without the recursion programs."""
     prover = request.param()
-    monkeypatch.setattr(prover._bench, "has_recursion", lambda: False)
+    monkeypatch.setattr(prover.worker, "has_recursion", lambda: False)
     return prover
 
 
@@ -44,7 +44,7 @@ def test_a_succinct_receipt_stays_succinct(prover: Any, monkeypatch: pytest.Monk
         asked.append(kind)
         return data
 
-    monkeypatch.setattr(prover._bench, "compress", compress)
+    monkeypatch.setattr(prover.worker, "compress", compress)
     for opts in (ProverOpts.composite(), ProverOpts.succinct()):
         assert prover.compress(receipt, opts).to_bytes() == receipt.to_bytes()
     assert asked == [ReceiptKind.COMPOSITE, ReceiptKind.SUCCINCT], "the bench, which knows best, found nothing to do"

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from zkhost.errors import CacheError, InvalidSealError, UnsupportedError
-from zkhost.provers.interface import SessionStats
 from zkhost.provers.storage.receipt_cache import ReceiptCache
 from zkhost.provers.storage.request_key import RequestKey
 from zkhost.receipt.claim import ReceiptKind
+from zkhost.session import SessionStats
 
 STATS = SessionStats(1, 2, 3, 4, 5)
 
@@ -44,7 +44,7 @@ class StandIn:
 
 @pytest.fixture(autouse=True)
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkhost.receipt.receipt.Receipt", StandIn)
+    monkeypatch.setattr("zkhost.provers.storage.receipt_cache.Receipt", StandIn)
 
 
 def key(number: int) -> RequestKey:

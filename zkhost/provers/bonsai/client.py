@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from zkhost.errors import RemoteRefusedError
 from zkhost.provers.bonsai import wire
-from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.transport import Request, Transport
+from zkhost.provers.bonsai.upload import Body
 
 T = TypeVar("T")
 _NOT_SERVED = (404, 405, 501)

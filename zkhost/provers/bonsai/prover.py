@@ -1,33 +1,38 @@
-"""The remote prover for blocking code: the asyncio one, run in a thread that the process has one of."""
+"""The remote prover, for blocking callers and for asyncio."""
 
 from __future__ import annotations
 
 import os
 import weakref
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from zkhost.provers.batch import Bulk
-from zkhost.provers.bonsai import portal, results, wire
-from zkhost.provers.bonsai.aprover import AsyncBonsaiProver
-from zkhost.provers.bonsai.portal import Token
-from zkhost.provers.bonsai.session import RemoteSession
+from zkhost import _work
+from zkhost.provers.bonsai import wire
+from zkhost.provers.bonsai.remote_prover import RemoteProver
+from zkhost.provers.bonsai.remote_session import RemoteSession
+from zkhost.provers.bonsai.session_store import SessionStore
 from zkhost.provers.bonsai.settings import Settings
-from zkhost.provers.bonsai.store import SessionStore
-from zkhost.provers.interface import ProveInfo, ProverOpts
+from zkhost.provers.features import Feature
+from zkhost.provers.interface import Prover
+from zkhost.provers.options import ProveInfo, ProverOpts
+from zkhost.provers.program import Program, program_bytes
+from zkhost.provers.storage.receipt_cache import ReceiptCache, proved_once
 
 if TYPE_CHECKING:
+    from zkhost._cancel import CancelToken
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.image_id import ImageIDLike
-    from zkhost.provers.interface import OnProgress, Program
     from zkhost.receipt.receipt import Receipt
-    from zkhost.session import SessionInfo
-
-_DEFAULT_OPTS = ProverOpts()
+    from zkhost.session import OnProgress, SessionInfo
 
 
 class BonsaiSession:
-    """A session on the server, for blocking code. Its `id` is all one has to keep."""
+    """A session on the server. Its `id` is all one has to store.
+
+    The methods whose names begin with `a` are the same for asyncio.
+    """
 
     def __init__(self, session: RemoteSession) -> None:
         self._session = session
@@ -38,30 +43,46 @@ class BonsaiSession:
         return self._session.id
 
     def __repr__(self) -> str:
-        return repr(self._session)
+        return f"<BonsaiSession {self.id}>"
 
     def status(self) -> wire.SessionStatus:
         """How it stands now."""
-        return portal.run(lambda _: self._session.status())
+        return _work.run_async(lambda _: self.astatus())
+
+    async def astatus(self) -> wire.SessionStatus:
+        """As `status`."""
+        return await self._session.status()
 
     def stop(self) -> bool:
         """Ask the server to stop it. Whether the server serves that (r0vm and Bento do not)."""
-        return portal.run(lambda _: self._session.stop())
+        return _work.run_async(lambda _: self.astop())
+
+    async def astop(self) -> bool:
+        """As `stop`."""
+        return await self._session.stop()
 
     def logs(self) -> str | None:
-        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server keeps no logs."""
-        return portal.run(lambda _: self._session.logs())
+        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server stores no logs."""
+        return _work.run_async(lambda _: self.alogs())
+
+    async def alogs(self) -> str | None:
+        """As `logs`."""
+        return await self._session.logs()
 
 
-class BonsaiProver(Bulk):
+class BonsaiProver(Prover):
     """Proves on a server that speaks the Bonsai REST API: Bonsai, Bento, an r0vm cluster.
 
-    May be used from many threads at once. What each method does and raises: see AsyncBonsaiProver. Ctrl-C does what the
-    cancel token does.
+    May be used from many threads and event loops at once, and in a `with` or `async with` block. Methods raise RemoteErrors
+    for the server, GuestErrors for the guest and VerificationErrors for a receipt that does not prove what was asked; no
+    such receipt is ever returned. The methods whose names begin with `a` are the same for asyncio, without a thread each:
+    one process holds hundreds of sessions.
     """
 
     name = "bonsai"
-    lacks = results.LACKS
+    # The API has an input, assumptions and a session limit. Some servers store what a guest prints, stdout and stderr
+    # merged, and some have receipts of what was only executed, which tell the exit code.
+    lacks = frozenset(Feature) - {Feature.CACHE}
 
     def __init__(
         self,
@@ -72,17 +93,22 @@ class BonsaiProver(Bulk):
         reason: str = "asked for in code",
         store: SessionStore | None = None,
     ) -> None:
-        """Without settings: the environment's (see `Settings.from_env`), with `url` and `key` where given."""
-        self._core = AsyncBonsaiProver(settings, url=url, key=key, reason=reason, store=store)
-        self._finalizer = weakref.finalize(self, _close, self._core, os.getpid())
+        """Without settings: the environment's (see `Settings.from_env`), with `url` and `key` where they are given."""
+        self._remote = RemoteProver(settings, url=url, key=key, reason=reason, store=store)
+        self._finalizer = weakref.finalize(self, _close, self._remote, os.getpid())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self.settings.url}>"
 
     @property
     def settings(self) -> Settings:
-        """Where the server is and how it is dealt with."""
-        return self._core.settings
+        """Where the server is, and time limits and retries."""
+        return self._remote.settings
+
+    @property
+    def instead(self) -> str:
+        """What to do about what the API cannot carry."""
+        return "put it into the guest's input, or use the local or ipc prover"
 
     def __enter__(self) -> Self:
         return self
@@ -92,23 +118,21 @@ class BonsaiProver(Bulk):
     ) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Close all connections. Sessions on the server go on."""
-        portal.run(lambda _: self._core.aclose())
+    async def __aenter__(self) -> Self:
+        return self
 
-    def prove(
-        self,
-        env: ExecutorEnv,
-        program: Program,
-        opts: ProverOpts = _DEFAULT_OPTS,
-        *,
-        on_progress: OnProgress | None = None,
-        cancel: Token | None = None,
-    ) -> ProveInfo:
-        """Prove a run: upload, start a session, wait, download, verify."""
-        return portal.run(
-            lambda emit: self._core.prove(env, program, opts, on_progress=emit, cancel=cancel), on_progress
-        )
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def close(self) -> None:
+        """Close all connections of blocking calls. Sessions on the server go on."""
+        _work.run_async(lambda _: self._remote.aclose())
+
+    async def aclose(self) -> None:
+        """Close all connections of the running event loop. Sessions on the server go on."""
+        await self._remote.aclose()
 
     def execute(
         self,
@@ -116,26 +140,93 @@ class BonsaiProver(Bulk):
         program: Program,
         *,
         on_progress: OnProgress | None = None,
-        cancel: Token | None = None,
+        cancel: CancelToken | None = None,
     ) -> SessionInfo:
-        """Run without a proof: an execute-only session."""
-        return portal.run(lambda emit: self._core.execute(env, program, on_progress=emit, cancel=cancel), on_progress)
+        """Run without a proof: an execute-only session. Its journal is what the server says, nothing more."""
+        self.refuse(env)
+        return _work.run_async(
+            lambda emit: self._remote.execute(env, program, on_progress=emit, cancel=cancel), on_progress
+        )
+
+    async def aexecute(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> SessionInfo:
+        """As `execute`."""
+        self.refuse(env)
+        return await self._remote.execute(env, program, on_progress=on_progress, cancel=cancel)
+
+    def prove(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        opts: ProverOpts | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+        checkpoint: Path | str | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> ProveInfo:
+        """Prove a run: upload, start a session, wait, download, verify.
+
+        The server decides on succinct receipts; GROTH16 adds its snark stage. Cancelling, by Ctrl-C too, stops the
+        session. Raises UnsupportedError for a checkpoint: a session outlives this process, and `attach` takes it up.
+        """
+        opts = opts or ProverOpts()
+        self._refuse_options(env, opts, checkpoint)
+
+        def remotely() -> ProveInfo:
+            return _work.run_async(
+                lambda emit: self._remote.prove(env, program, opts, on_progress=emit, cancel=cancel), on_progress
+            )
+
+        return proved_once(cache, env, program_bytes(program), opts, remotely)
+
+    async def aprove(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        opts: ProverOpts | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+        checkpoint: Path | str | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> ProveInfo:
+        """As `prove`; in a thread where a cache is used."""
+        opts = opts or ProverOpts()
+        self._refuse_options(env, opts, checkpoint)
+        if cache is not None:
+            return await super().aprove(env, program, opts, on_progress=on_progress, cancel=cancel, cache=cache)
+        return await self._remote.prove(env, program, opts, on_progress=on_progress, cancel=cancel)
 
     def submit(
-        self, env: ExecutorEnv, program: Program, opts: ProverOpts = _DEFAULT_OPTS, *, execute_only: bool = False
+        self, env: ExecutorEnv, program: Program, opts: ProverOpts | None = None, *, execute_only: bool = False
     ) -> BonsaiSession:
-        """Start a session and return at once; keep its `id`, and `attach` to it later."""
-        return BonsaiSession(portal.run(lambda _: self._core.submit(env, program, opts, execute_only=execute_only)))
+        """Start a session and return at once; store its `id`, and `attach` to it later."""
+        return _work.run_async(lambda _: self.asubmit(env, program, opts, execute_only=execute_only))
+
+    async def asubmit(
+        self, env: ExecutorEnv, program: Program, opts: ProverOpts | None = None, *, execute_only: bool = False
+    ) -> BonsaiSession:
+        """As `submit`."""
+        opts = opts or ProverOpts()
+        self._refuse_options(env, opts, None)
+        return BonsaiSession(await self._remote.submit(env, program, opts, execute_only=execute_only))
 
     def session(
         self, session_id: str, *, image_id: ImageIDLike | None = None, opts: ProverOpts | None = None
     ) -> BonsaiSession:
-        """A session that was started before, here or elsewhere, without asking the server."""
+        """A session that was started before, here or elsewhere; the server is not asked.
 
-        async def work() -> RemoteSession:
-            return self._core.session(session_id, image_id=image_id, opts=opts)
-
-        return BonsaiSession(portal.run(lambda _: work()))
+        What its receipt must be comes from the store, or from `image_id` and `opts`. Raises ConfigError where neither
+        names the image ID, or they differ.
+        """
+        return BonsaiSession(self._remote.session(session_id, image_id=image_id, opts=opts))
 
     def attach(
         self,
@@ -144,28 +235,49 @@ class BonsaiProver(Bulk):
         image_id: ImageIDLike | None = None,
         opts: ProverOpts | None = None,
         on_progress: OnProgress | None = None,
-        cancel: Token | None = None,
+        cancel: CancelToken | None = None,
     ) -> ProveInfo:
-        """Wait for a session that was started before, its snark stage included, and verify its receipt."""
-        return portal.run(
-            lambda emit: self._core.attach(session_id, image_id=image_id, opts=opts, on_progress=emit, cancel=cancel),
+        """Wait for a session that was started before, its snark stage included, and verify its receipt.
+
+        Cancelling ends the wait, not the session. See `session` for where image ID and options come from.
+        """
+        return _work.run_async(
+            lambda emit: self._remote.attach(session_id, image_id=image_id, opts=opts, on_progress=emit, cancel=cancel),
             on_progress,
         )
 
-    def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: Token | None = None) -> Receipt:
+    async def aattach(
+        self,
+        session_id: str,
+        *,
+        image_id: ImageIDLike | None = None,
+        opts: ProverOpts | None = None,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> ProveInfo:
+        """As `attach`."""
+        return await self._remote.attach(
+            session_id, image_id=image_id, opts=opts, on_progress=on_progress, cancel=cancel
+        )
+
+    def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
         """The receipt, where it is as small as asked for. The API compresses no receipt it did not make."""
-        return portal.run(lambda _: self._core.compress(receipt, opts))
+        return self._remote.compress(receipt, opts)
 
     def versions(self) -> tuple[str, ...] | None:
         """The versions of risc0-zkvm the server proves for; None where it does not say."""
-        return portal.run(lambda _: self._core.versions())
+        return _work.run_async(lambda _: self._remote.versions())
 
     def quotas(self) -> wire.Quotas | None:
         """What the API key may use; None where the server has no quotas."""
-        return portal.run(lambda _: self._core.quotas())
+        return _work.run_async(lambda _: self._remote.quotas())
+
+    def _refuse_options(self, env: ExecutorEnv, opts: ProverOpts, checkpoint: Path | str | None) -> None:
+        asked = {Feature.CHECKPOINT: checkpoint is not None, Feature.PREFLIGHT: opts.preflight}
+        self.refuse(env, [feature for feature, is_asked in asked.items() if is_asked])
 
 
-def _close(core: AsyncBonsaiProver, pid: int) -> None:
-    """Close connections that nobody closed, in the process that opened them."""
+def _close(remote: RemoteProver, pid: int) -> None:
+    """Close connections that were left open, in the process that opened them."""
     if os.getpid() == pid:
-        portal.start(core.aclose())
+        _work.start_async(remote.aclose())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
+import contextlib
+import os
 import time
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from zkhost import _config, _shim
+from zkhost import _shim, _work
+from zkhost._cancel import CancelToken
 from zkhost.environment import serving
 from zkhost.errors import (
     ConfigError,
@@ -18,45 +18,30 @@ from zkhost.errors import (
     RecursionUnavailableError,
     ServerVersionError,
 )
-from zkhost.provers.dask import work as worker
+from zkhost.provers.dask import tasks
 from zkhost.provers.dask.farm import Farm, FarmStats
 from zkhost.provers.dask.pool import DaskPool
-from zkhost.provers.dask.spread import OnPiece, Spread
-from zkhost.provers.engine import resumable, segments
-from zkhost.provers.engine.meter import Meter
-from zkhost.provers.engine.workbench import LocalBench
-from zkhost.provers.engine.workbench_prover import BenchProver
-from zkhost.provers.interface import (
-    OnProgress,
-    Program,
-    ProveInfo,
-    ProverInfo,
-    ProverOpts,
-    program_bytes,
-    require_success,
-)
+from zkhost.provers.dask.spread import OnJob, Spread
+from zkhost.provers.engine.segment_prover import SegmentProver
+from zkhost.provers.engine.segment_run import ProofRequest, SegmentRun
+from zkhost.provers.engine.worker import InProcessWorker, no_recursion
+from zkhost.provers.options import Provenance
+from zkhost.provers.storage.checkpoint import SegmentStore
 from zkhost.receipt.claim import ReceiptKind
-from zkhost.receipt.receipt import Receipt
-from zkhost.session import SessionInfo
+from zkhost.session import Phase, SessionInfo
 
-if TYPE_CHECKING:
-    from zkhost._shim import CancelToken
-    from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.provers.storage.checkpoint import SegmentStore
-    from zkhost.provers.storage.receipt_cache import ReceiptCache
-
-T = TypeVar("T")
-
-_DEFAULT_OPTS = ProverOpts()
 _GOODBYE_S = 2.0  # how long Ctrl-C waits for the cluster to be told
 
 
-class DaskProver(BenchProver):
+class DaskProver(SegmentProver):
     """Executes here and proves on the workers of a Dask cluster, segment by segment.
 
     cluster: a `distributed.Client`, or the address of a scheduler ("tcp://10.0.0.1:8786"). The workers need zkhost. A
     worker that dies costs what it was working on, no more; a slow one is overtaken by a second copy once others idle. A
     segment is in memory only while it is in flight: `in_flight` at most, else one and a half for each worker thread.
+
+    `on_progress` is called on Dask's event loop: it should be quick. Ctrl-C or `cancel` returns control within seconds; a
+    worker ends the segment it is at, and its receipt is discarded. The connection does not survive a fork.
 
     Raises ProverUnavailableError where `distributed` is not installed, no scheduler answers, or no worker comes.
     """
@@ -76,11 +61,12 @@ class DaskProver(BenchProver):
             raise ConfigError(f"in_flight is {in_flight}; it must be at least 1")
         self._client, self._is_ours = _client(cluster)
         self._in_flight, self._tries, self._worker_wait_s = in_flight, tries, worker_wait_s
-        self._bench = LocalBench()
+        self.worker = InProcessWorker()
+        self._pid = os.getpid()
         self.stats = FarmStats()
         """What the last proof took: jobs started, lost, run twice."""
         version = _shim.build_info()["risc0_version"]
-        self.info = ProverInfo("dask", f"the Dask cluster at {self._client.scheduler.address}", version, reason)
+        self.info = Provenance("dask", f"the Dask cluster at {self._client.scheduler.address}", version, reason)
 
     def __repr__(self) -> str:
         return f"<DaskProver at {self._client.scheduler.address}, risc0 {self.info.version}>"
@@ -96,39 +82,19 @@ class DaskProver(BenchProver):
         if self._is_ours:
             self._client.close()
 
-    def prove(
-        self,
-        env: ExecutorEnv,
-        program: Program,
-        opts: ProverOpts = _DEFAULT_OPTS,
-        *,
-        on_progress: OnProgress | None = None,
-        cancel: CancelToken | None = None,
-        checkpoint: Path | str | None = None,
-        cache: ReceiptCache | Path | str | None = None,
-    ) -> ProveInfo:
-        """Run a guest and prove the run on the cluster; `checkpoint` and `cache` as for LocalProver.
-
-        `on_progress` is called on Dask's event loop: it should be quick. Ctrl-C or `cancel` gives control back within
-        seconds; a worker ends the segment it is at, for nobody.
-        """
-        binary = program_bytes(program)
-        token = cancel or _shim.CancelToken()
-
-        def work(env: ExecutorEnv, store: SegmentStore) -> tuple[Receipt, SessionInfo]:
-            run = segments.Run(self._bench, env, binary, opts, store, on_progress, token)
-            fake = opts.receipt_kind is ReceiptKind.FAKE or _config.dev_mode()
-            if fake:
-                return run.prove()
-            proof = _Proof(self, run, Meter(on_progress))
-            self._await(proof.spread(), token)
-            return proof.finish()
-
-        return resumable.prove(work, self.info, env, binary, opts, checkpoint=checkpoint, cache=cache)
+    @contextlib.contextmanager
+    def run(self, request: ProofRequest, store: SegmentStore) -> Iterator[SegmentRun]:
+        """The run that proves a request on the cluster; a fake receipt needs none."""
+        if os.getpid() != self._pid:
+            raise ProverUnavailableError(
+                "this DaskProver was made before a fork, and its connection belongs to the parent process",
+                hint='make a DaskProver in the child, or start it with multiprocessing\'s "spawn" or "forkserver"',
+            )
+        yield DaskRun(self, request, store)
 
     async def workers(self) -> Mapping[str, dict[str, Any]]:
         """What each worker can do, by address. Raises ServerVersionError where one has another risc0 version."""
-        found: dict[str, dict[str, Any]] = await self._client.run(worker.facts, asynchronous=True)
+        found: dict[str, dict[str, Any]] = await self._client.run(tasks.facts, asynchronous=True)
         for address, facts in found.items():
             if facts["risc0_version"] != self.info.version:
                 raise ServerVersionError(
@@ -139,84 +105,78 @@ class DaskProver(BenchProver):
                 )
         return found
 
-    def _await(self, work: Coroutine[Any, Any, T], cancel: CancelToken) -> T:
-        """Runs a coroutine on the client's event loop; Ctrl-C cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._client.loop.asyncio_loop)
-        try:
-            return future.result()
-        except BaseException:
-            if not future.done():
-                cancel.cancel()
-                concurrent.futures.wait([future], timeout=_GOODBYE_S)
-            raise
 
+class DaskRun(SegmentRun):
+    """A run whose jobs are proved on the workers, from the moment the executor makes them."""
 
-@dataclass
-class _Proof:
-    prover: DaskProver
-    run: segments.Run
-    meter: Meter
-
-    def __post_init__(self) -> None:
+    def __init__(self, prover: DaskProver, request: ProofRequest, store: SegmentStore) -> None:
+        super().__init__(request, prover.worker, store)
+        self._prover = prover
+        self._stop = CancelToken()
         self._since = time.monotonic()
-        pool = DaskPool(self.prover._client, worker.work)
-        farm = Farm(pool, tries=self.prover._tries, max_in_flight=self.prover._in_flight)
-        self.prover.stats = farm.stats
-        succinct = self.run.opts.receipt_kind is not ReceiptKind.COMPOSITE
-        self.work = Spread(
-            self.run.store,
+        pool = DaskPool(prover._client, tasks.run_task)
+        farm = Farm(pool, tries=prover._tries, max_in_flight=prover._in_flight)
+        prover.stats = farm.stats
+        self._spread = Spread(
+            store,
             farm,
-            worker.check,
-            succinct=succinct,
-            on_done=self._tell,
-            starve_s=self.prover._worker_wait_s,
+            tasks.verify_answer,
+            succinct=request.opts.receipt_kind is not ReceiptKind.COMPOSITE,
+            on_done=self._report,
+            starve_s=prover._worker_wait_s,
         )
 
-    async def spread(self) -> None:
-        facts = await self.prover.workers()
-        lacking = [address for address, fact in facts.items() if not fact["recursion"]]
-        if self.work.succinct and lacking:
-            error = segments.no_recursion(f"a {self.run.opts.receipt_kind} receipt")
-            raise RecursionUnavailableError(f"{error.message} (worker {lacking[0]})", hint=error.hint)
-        await self.work.run(self._execute, self.run.cancel)
+    def prove_jobs(self) -> SessionInfo:
+        """Execute here and prove on the workers, at the same time unless the options ask for a check in between."""
+        cancel = self.request.cancel
+        cancel.check()
+        if self.store.execution is not None or self.request.opts.preflight:
+            self.session()
+        loop = self._prover._client.loop.asyncio_loop
+        try:
+            with cancel.calling(self._stop.cancel):
+                _work.run_async(lambda _: self._prove_on_workers(), loop=loop, grace_s=_GOODBYE_S)
+        except BaseException:
+            self._stop.cancel()  # the executor, which an interrupted coroutine does not wait for
+            raise
+        assert self.store.execution is not None, "the workers have proved a run that has ended"
+        return SessionInfo.from_reply(self.store.execution)
 
-    def _execute(self, spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
-        def note(event: dict[str, Any]) -> None:
-            kind, index = event["piece"]
-            on_piece(kind, index)
+    def assemble(self, session: SessionInfo) -> bytes:
+        """One receipt, in bincode: succinct where the workers have joined the segments', else composite."""
+        if not self._spread.succinct:
+            return super().assemble(session)
+        keccaks = [self.store.receipt(job) for job in self.store.jobs if job.kind == "keccak"]
+        request = {"session": session.record, "joined": self._spread.root(), "keccak_receipts": keccaks}
+        assembled: bytes = _shim.call("assemble_succinct", request, _shim.Host(cancel=self.request.cancel))["receipt"]
+        return assembled
+
+    async def _prove_on_workers(self) -> None:
+        facts = await self._prover.workers()
+        lacking = [address for address, fact in facts.items() if not fact["recursion"]]
+        if self._spread.succinct and lacking:
+            error = no_recursion(f"a {self.request.opts.receipt_kind} receipt")
+            raise RecursionUnavailableError(f"{error.message} (worker {lacking[0]})", hint=error.hint)
+        await self._spread.run(self._execute_into, self.request.cancel)
+
+    def _execute_into(self, spool: Path, on_job: OnJob) -> Mapping[str, Any]:
+        def take(event: dict[str, Any]) -> None:
+            kind, index = event["job"]
+            on_job(kind, index)
             if kind == "segment":
                 self.meter.executed(event["segments"], event["user_cycles"])
 
-        host = serving.host(self.run.env, cancel=self.run.cancel, on_progress=note)
-        reply = self.run.bench.execute(self.run.env, self.run.program, host, spool)
-        require_success(SessionInfo.from_reply(reply).exit_code, self.run.opts)
+        request = self.request
+        host = serving.host(request.env, cancel=self._stop, on_progress=take)
+        reply = self.worker.execute(request.env, request.program, host, spool)
+        request.opts.require_success(SessionInfo.from_reply(reply).exit_code)
         return reply
 
-    def _tell(self, done: int, total: int | None) -> None:
-        self.meter.disk_bytes = self.run.store.shown_bytes()
+    def _report(self, done: int, total: int | None) -> None:
+        self.meter.disk_bytes = self.store.shown_bytes()
         spent = time.monotonic() - self._since
         remaining = None if not done or total is None else spent / done * (total - done)
-        self.meter.tell("prove", done, total, remaining)
-
-    def finish(self) -> tuple[Receipt, SessionInfo]:
-        """Everything is proved: one verified receipt of it."""
-        run, store = self.run, self.run.store
-        if not self.work.succinct:
-            return run.prove()  # which finds nothing left to prove, and assembles
-        execution = store.execution
-        if execution is None:
-            raise ProverUnavailableError("the run has ended without an outcome")
-        session = SessionInfo.from_reply(execution)
-        keccaks = [store.receipt(piece) for piece in store.pieces if piece.kind == "keccak"]
-        request = {"session": session.record, "joined": self.work.root(), "keccak_receipts": keccaks}
-        data: bytes = _shim.call("assemble_succinct", request, _shim.Host(cancel=run.cancel))["receipt"]
-        if run.opts.receipt_kind is ReceiptKind.GROTH16:
-            self.meter.tell("compress", len(store.pieces), len(store.pieces))
-            data = run.bench.compress(data, ReceiptKind.GROTH16, run.cancel)
-        receipt = Receipt(data)
-        segments.verify_made(receipt, session)
-        store.finish(data)
-        return receipt, session
+        self.meter.report(Phase.PROVE, done, total, remaining)
 
 
 def _client(cluster: Any) -> tuple[Any, bool]:

@@ -77,7 +77,7 @@ class Suite:
 
 def run(prover: Executor, env: ExecutorEnv, program: bytes) -> SessionInfo | None:
     """The run; None where the prover lacks what the environment asks for, and said so, and started nothing."""
-    lacking = features.used_by(env) & features.lacks(prover)
+    lacking = features.used_by(env) & prover.lacks
     if not lacking:
         return prover.execute(env, program)
     with pytest.raises(UnsupportedError) as caught:
