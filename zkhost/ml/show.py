@@ -64,7 +64,10 @@ def summary(model: Model) -> list[tuple[str, str]]:
     weights = sum(array.nbytes for array in model.graph.constants.values())
     return [
         ("inputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.inputs) + f" ({model.input_mode})"),
-        ("outputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.output_mode})"),
+        (
+            "outputs",
+            ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.options.output})",
+        ),
         ("multiply-adds", f"{macs:,}"),
         ("constants", f"{weights:,} bytes"),
         ("cycles", f"about {compiled.cycles:,}"),
