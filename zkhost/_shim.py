@@ -21,12 +21,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgpack  # type: ignore[import-untyped]
 
 from zkhost import _work, errors
 from zkhost._cancel import CancelToken
+
+if TYPE_CHECKING:
+    import ctypes
 
 try:
     from zkhost._native import ffi, lib
@@ -247,6 +250,16 @@ def pack(value: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """The plain data of a msgpack frame."""
     return msgpack.unpackb(data, strict_map_key=False)
+
+
+def codec_library() -> ctypes.PyDLL:
+    """The native library's second door, for zkhost.codec: functions that hold Python's lock and take its objects.
+
+    Raises OSError where ctypes cannot load what cffi has.
+    """
+    import ctypes
+
+    return ctypes.PyDLL(str(Path(__file__).with_name("_native") / "lib_native.so"))
 
 
 @functools.cache

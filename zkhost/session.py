@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
@@ -36,6 +37,11 @@ class Journal:
         from zkhost import codec
 
         return codec.decode(type, self.bytes, format=format, strict=strict)
+
+    @property
+    def digest(self) -> bytes:
+        """Its SHA-256, 32 bytes: what the claim and smart contracts hold in its place."""
+        return hashlib.sha256(self.bytes).digest()
 
     def __bytes__(self) -> bytes:
         return self.bytes

@@ -6,6 +6,7 @@
 mod bounded;
 mod env;
 mod error;
+mod evm;
 #[cfg(feature = "prove")]
 mod execute;
 mod guest_error;
@@ -106,6 +107,9 @@ operations! {
     "nn_validate" => nn::validate,
     "nn_compute" => nn::compute,
     "nn_image" => nn::image,
+    "evm_seal" => evm::seal,
+    "receipt_from_seal" => evm::receipt_from_seal,
+    "verify_inclusion" => evm::verify_inclusion,
     "serde_encode" => oracle::serde_encode,
     "serde_decode" => oracle::serde_decode,
 }
@@ -271,7 +275,7 @@ pub extern "C" fn zkhost_codec_functions() -> *const std::ffi::c_char {
     native_codec::FUNCTIONS.as_ptr().cast()
 }
 
-/// The codec's fast path for one type: a Python tuple of two functions, or None where there is none for it.
+/// The codec's native engine for one type: a Python tuple of three functions, or None where it cannot read the type.
 ///
 /// # Safety
 /// As for `native_codec::functions`: called with Python's lock held, complete tables and live objects.
@@ -281,8 +285,7 @@ pub unsafe extern "C" fn zkhost_codec(
     objects: *const std::ffi::c_void,
     description: *mut std::ffi::c_void,
     packed: bool,
-    encode: *mut std::ffi::c_void,
-    decode: *mut std::ffi::c_void,
+    reference: *mut std::ffi::c_void,
     large: usize,
 ) -> *mut std::ffi::c_void {
     keep_freed_memory();
@@ -293,8 +296,7 @@ pub unsafe extern "C" fn zkhost_codec(
             objects,
             description,
             packed,
-            encode,
-            decode,
+            reference,
             large,
         )
     }

@@ -21,7 +21,7 @@ LIMIT = "beyond the oracle's limits"
 
 @dataclass(frozen=True)
 class Case:
-    """A value and this codec's words for it; descriptor and plain form as in `zkhost.codec.plain`."""
+    """A value and this codec's words for it; descriptor and plain form as in `zkhost.codec.describe`."""
 
     type: Any
     value: Any
