@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from zkhost.cli._guest_io import cycles_line, dev_mode_banner
 from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
-    from zkhost.ml import Model
+    from zkhost.ml import CheckReport, Model, QuantizeReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -116,14 +117,24 @@ def _lines(arrays: Mapping[str, Any]) -> str:
     return "\n".join(f"{name}: {json.dumps(array.tolist())}" for name, array in arrays.items())
 
 
-@ml.command()
+def _report_json(report: CheckReport | QuantizeReport) -> str:
+    return json.dumps(dataclasses.asdict(report), indent=2, default=str)
+
+
+@ml.command(
+    epilog=notes(
+        """
+    zkhost ml show digits.onnx
+    zkhost ml show digits.onnx --html digits.html --dim batch=4
+    """,
+        {0: "the layers were shown", 1: "an error"},
+    )
+)
 @_model_options
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with the graph instead.")
 @_JSON
 def show(html: Path | None, as_json: bool, **given: Any) -> None:
     """Show the layers: shapes, multiply-adds, cycles, shares; and the image ID."""
-    import dataclasses
-
     model = _load(**given)
     if html is not None:
         from zkhost.ml.page import render_page
@@ -137,28 +148,55 @@ def show(html: Path | None, as_json: bool, **given: Any) -> None:
         click.echo(str(model))
 
 
-@ml.command(name="image-id")
+@ml.command(
+    name="image-id",
+    epilog=notes(
+        """
+    zkhost ml image-id digits.onnx
+    zkhost ml image-id digits.onnx --show-input private --show-output argmax
+    """,
+        {0: "the image ID was printed", 1: "an error"},
+    ),
+)
 @_model_options
-def image_id(**given: Any) -> None:
+@_JSON
+def image_id(as_json: bool, **given: Any) -> None:
     """Print the image ID that commits to this model with these options."""
-    click.echo(str(_load(**given).image_id))
+    found = str(_load(**given).image_id)
+    click.echo(json.dumps({"image_id": found}) if as_json else found)
 
 
-@ml.command()
+@ml.command(
+    epilog=notes(
+        """
+    zkhost ml check digits.onnx --samples test.npy
+    """,
+        {0: "no value differs", 1: "one does, or an error"},
+    )
+)
 @_model_options
 @click.option(
     "--samples", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, metavar="X.npy",
     help="Samples on the first axis: .npy, or .npz with an array for each input.",
 )  # fmt: skip
-def check(samples: Path, **given: Any) -> None:
+@_JSON
+def check(samples: Path, as_json: bool, **given: Any) -> None:
     """Compare with onnxruntime on samples: how many values differ, and where first."""
     report = _load(**given).check(_arrays(samples))
-    click.echo(str(report))
+    click.echo(_report_json(report) if as_json else str(report))
     if not report.equal:
         raise SystemExit(1)
 
 
-@ml.command()
+@ml.command(
+    epilog=notes(
+        """
+    zkhost ml quantize digits.f32.onnx --samples train.npy --out digits.onnx
+    zkhost ml quantize digits.f32.onnx --samples train.npy --labels classes.npy --form dynamic --out digits.onnx
+    """,
+        {0: "the model was written", 1: "an error"},
+    )
+)
 @click.argument("file", metavar="MODEL.onnx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--samples",
@@ -184,18 +222,34 @@ def check(samples: Path, **given: Any) -> None:
 @click.option(
     "--calibrate", type=click.IntRange(1), default=100, show_default=True, help="How many samples set the ranges."
 )
+@_JSON
 def quantize(
-    *, file: Path, samples: Path, labels: Path | None, out: Path, form: Any, per_tensor: bool, calibrate: int
+    *,
+    file: Path,
+    samples: Path,
+    labels: Path | None,
+    out: Path,
+    form: Any,
+    per_tensor: bool,
+    calibrate: int,
+    as_json: bool,
 ) -> None:
     """Quantise a float model to int8 with onnxruntime's quantiser; show both accuracies."""
     from zkhost.ml import quantize as run
 
     truth = None if labels is None else _arrays(labels)
     report = run(file, _arrays(samples), out, labels=truth, form=form, per_channel=not per_tensor, calibrate=calibrate)
-    click.echo(str(report))
+    click.echo(_report_json(report) if as_json else str(report))
 
 
-@ml.command()
+@ml.command(
+    epilog=notes(
+        """
+    zkhost ml estimate digits.onnx --input digit.npy
+    """,
+        {0: "the estimate was printed", 1: "an error"},
+    )
+)
 @_model_options
 @_INPUT
 @_JSON
@@ -207,7 +261,14 @@ def estimate(input_file: Path, as_json: bool, **given: Any) -> None:
     show_estimate(model.env(_arrays(input_file)), model.program, as_json=as_json)
 
 
-@ml.command()
+@ml.command(
+    epilog=notes(
+        """
+    zkhost ml execute digits.onnx --input digit.npy --show-output argmax
+    """,
+        {0: "it ran", 1: "an error"},
+    )
+)
 @_model_options
 @_INPUT
 @_JSON
@@ -223,7 +284,15 @@ def execute(input_file: Path, as_json: bool, **given: Any) -> None:
     click.echo("UNVERIFIED: nothing was proved")
 
 
-@ml.command()
+@ml.command(
+    epilog=notes(
+        """
+    zkhost ml prove digits.onnx --input digit.npy
+    zkhost ml prove digits.onnx --input digit.npy --show-input hashed --show-output topk -k 3 --receipt proof.zkr
+    """,
+        {0: "a verified receipt was written", 1: "an error"},
+    )
+)
 @_model_options
 @_INPUT
 @click.option(
@@ -280,7 +349,15 @@ def prove(
     click.echo(f"receipt: {receipt_file} ({proof.receipt.kind}){'' if proof.verified else ' UNVERIFIED'}")
 
 
-@ml.command()
+@ml.command(
+    epilog=notes(
+        """
+    zkhost ml verify receipt.zkr digits.onnx
+    zkhost ml verify proof.zkr digits.onnx --show-input hashed --show-output topk -k 3
+    """,
+        {0: "it verifies", 1: "it does not, or an error"},
+    )
+)
 @click.argument("receipt_file", metavar="RECEIPT", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @_model_options
 @click.option("--allow-fake", is_flag=True, help="Accept a dev-mode receipt, which proves nothing.")
