@@ -11,9 +11,9 @@ pub const OFFSET: i32 = 1 << 23;
 /// One channel's requantisation of lanes.
 #[derive(Clone, Copy)]
 pub struct Requantize {
-    /// The scale's mantissa, its top bit set, perhaps shifted right to keep `shift` in range.
+    /// The scale's mantissa, its top bit set, perhaps shifted right to keep `shift` in range; 0 where floats decide everything.
     multiplier: u32,
-    /// What is added to lane * 2^7 * multiplier / 2^32: the bias, the zero point, a half, and `near`.
+    /// What is added to lane * 2^7 * multiplier / 2^32: the bias, the zero point, a half, and `near`; `low` is taken off.
     fold: i32,
     shift: u32,
     mask: u32,
@@ -21,8 +21,8 @@ pub struct Requantize {
     near: u32,
     low: i32,
     span: u32,
-    pub scale: f32,
-    pub bias: i32,
+    scale: f32,
+    bias: i32,
     zero: i32,
 }
 
@@ -49,12 +49,8 @@ pub fn valid(scale: f32) -> bool {
 }
 
 impl Requantize {
-    /// What nothing is requantised with.
-    pub const NONE: Self =
-        Self { multiplier: 0, fold: 0, shift: 0, mask: 0, near: 0, low: 0, span: 0, scale: 0.0, bias: 0, zero: 0 };
-
-    /// For accumulators `lane - 2^23 + bias` of less than 2^24, and a valid scale.
-    pub fn new(scale: f32, bias: i32, output: Output) -> Self {
+    /// For a valid scale; `with_bias` makes it one for a channel.
+    pub fn new(scale: f32, output: Output) -> Self {
         let bits = scale.to_bits();
         let mantissa = (bits & 0x7f_ffff | 0x80_0000) << 8;
         // lane * scale = lane * 2^7 * mantissa / 2^32 / 2^shift
@@ -62,55 +58,75 @@ impl Requantize {
         // A larger shift than 20 gains nothing, and would leave no room for the zero point.
         let surplus = (exact - 20).clamp(0, 31);
         let shift = exact - surplus;
-        if !(7..=20).contains(&shift) || bias.unsigned_abs() >= 1 << 23 {
-            // Scales of a half and more: every value is near a half.
-            return Self::emulated(scale, bias, output);
+        let span = (output.high - output.low) as u32;
+        let floats = Self {
+            multiplier: 0,
+            fold: 0,
+            shift: 0,
+            mask: 0,
+            near: 0,
+            low: output.low,
+            span,
+            scale,
+            bias: 0,
+            zero: output.zero,
+        };
+        if !(7..=20).contains(&shift) {
+            // Scales of a half and more, where every value is near a half; and those that lead nowhere but to zero.
+            return floats;
         }
         let multiplier = mantissa >> surplus;
         // The two floors, the shifted-out bits of the multiplier (at most one unit, as lane * 2^7 < 2^31) and f32's rounding,
         // which moves a value below 512 by 2^-16 at most.
         let near = 4 + (1 << (shift.max(15) - 15));
-        let constant = ((i64::from(bias - OFFSET) << 7) * i64::from(multiplier)) >> 32;
-        let fold = constant as i32 + (1 << (shift - 1)) + near + (output.zero << shift);
-        Self {
-            multiplier,
-            fold,
-            shift: shift as u32,
-            mask: (1 << shift) - 1,
-            near: 2 * near as u32,
-            low: output.low,
-            span: (output.high - output.low) as u32,
-            scale,
-            bias,
-            zero: output.zero,
+        let fold = (1 << (shift - 1)) + near + ((output.zero - output.low) << shift);
+        Self { multiplier, fold, shift: shift as u32, mask: (1 << shift) - 1, near: 2 * near as u32, ..floats }
+    }
+
+    /// For one channel's sums: `lane - 2^23 + bias`.
+    #[inline]
+    pub fn with_bias(&self, bias: i32) -> Self {
+        if bias.unsigned_abs() >= 1 << 23 {
+            return Self { multiplier: 0, mask: 0, fold: 0, bias, ..*self };
         }
+        let constant = ((i64::from((bias - OFFSET) << 7) * i64::from(self.multiplier)) >> 32) as i32;
+        Self { fold: self.fold + constant, bias, ..*self }
     }
 
-    fn emulated(scale: f32, bias: i32, output: Output) -> Self {
-        let span = (output.high - output.low) as u32;
-        Self { low: output.low, span, scale, bias, zero: output.zero, ..Self::NONE }
-    }
-
-    /// Of a lane multiplied by 2^7.
+    /// Of a lane multiplied by 2^7. None where the floats decide.
     #[inline(always)]
-    pub fn apply(&self, lane7: u32) -> u8 {
+    pub fn fast(&self, lane7: u32) -> Option<u8> {
         let product = ((u64::from(lane7) * u64::from(self.multiplier)) >> 32) as i32;
         let value = product.wrapping_add(self.fold);
         if value as u32 & self.mask <= self.near {
-            return self.emulate(((lane7 >> 7) as i32 - OFFSET).wrapping_add(self.bias));
+            return None;
         }
-        let above = (value >> self.shift).wrapping_sub(self.low);
-        if above as u32 <= self.span {
+        let above = value >> self.shift;
+        Some(if above as u32 <= self.span {
             (above + self.low) as u8
         } else if above < 0 {
             self.low as u8
         } else {
             (self.low as u32 + self.span) as u8
+        })
+    }
+
+    #[inline(always)]
+    pub fn apply(&self, lane7: u32) -> u8 {
+        match self.fast(lane7) {
+            Some(value) => value,
+            None => self.slow(lane7),
         }
     }
 
-    /// Of an accumulator that has its bias already.
+    /// The same by floats.
     #[cold]
+    #[inline(never)]
+    pub fn slow(&self, lane7: u32) -> u8 {
+        self.emulate(((lane7 >> 7) as i32 - OFFSET).wrapping_add(self.bias))
+    }
+
+    /// Of an accumulator that has its bias already.
     #[inline(never)]
     pub fn emulate(&self, accumulator: i32) -> u8 {
         let (low, high) = (self.low - self.zero, self.low - self.zero + self.span as i32);
@@ -163,7 +179,7 @@ mod tests {
             let (zero, low) = ((next() % 256) as i32, (next() % 128) as i32);
             let output = Output { zero, low, high: low + (next() % 128) as i32 };
             let bias = (next() % (1 << (1 + case % 23))) as i32 - (1 << (case % 23));
-            let requantize = Requantize::new(scale, bias, output);
+            let requantize = Requantize::new(scale, output).with_bias(bias);
             for step in 0..300 {
                 let tie = (next() % 512) as f32 - 256.5;
                 let wanted = match step % 3 {

@@ -328,7 +328,8 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
     def cost(row: int) -> tuple[int, int]:
         pieces = -(-depth // dict(acc.DENSE)[row])
         words = acc.dense_words(-(-depth // pieces), row) + acc.CALL
-        return -(-columns // (row * acc.CELL)) * pieces * words, row
+        blocks = -(-columns // (row * acc.CELL))
+        return pieces * (rows * (blocks * words + columns * acc.DENSE_LANE) + acc.BEGIN), row
 
     row = min((row for row, _ in acc.DENSE), key=cost)
     pieces = -(-depth // dict(acc.DENSE)[row])
