@@ -133,7 +133,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     };
 
     let x_zero = correction.zero(x_zero);
-    let base = Requantize::new(scale[0], output);
+    let mut requantize = Requantize::new(scale[0], output);
     let (mut loads, mut sums_loads) = ([0; LOADS], [0; LOADS]);
     let loads = &loads_of(&program, &mut loads);
     let (terms, kernel_bytes) = (layer.terms() as usize, layer.kernel_bytes());
@@ -192,9 +192,11 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     let at = channel * y_channel as usize + (strip * layer.grid.rows * to_row) as usize;
                     let lanes = Lanes::new(planes);
                     if size == 1 {
-                        let own = if scale.len() == 1 { base } else { Requantize::new(scale[channel], output) };
-                        let requantize = own.with_bias(bias);
-                        layer.grid.bytes(&lanes, &requantize, rows, &mut y[at..]);
+                        if scale.len() > 1 {
+                            requantize = Requantize::new(scale[channel], output);
+                        }
+                        let own = requantize.channel(bias);
+                        layer.grid.bytes(&lanes, &requantize, &own, rows, &mut y[at..]);
                     } else {
                         layer.grid.sums(&lanes, bias, rows, &mut as_i32_mut(y)[at..]);
                     }

@@ -53,13 +53,14 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
     workspace.need_offset(cells);
     workspace.set_row(zero as u8);
-    let Workspace { planes, cells: terms, constants, offset, channels, .. } = workspace;
+    let Workspace { planes, cells: terms, constants, offset, channels, scales: scales_of, .. } = workspace;
     if size == 1 {
+        scales_of.clear();
+        scales_of.extend(scale.iter().map(|scale| Requantize::new(*scale, output)));
         channels.clear();
-        let base = Requantize::new(scale[0], output);
         for column in 0..columns as usize {
-            let own = if scale.len() == 1 { base } else { Requantize::new(scale[column], output) };
-            channels.push(own.with_bias(correction.bias(column, x_zero)));
+            let requantize = if scale.len() == 1 { &scales_of[0] } else { &scales_of[column] };
+            channels.push(requantize.channel(correction.bias(column, x_zero)));
         }
     }
     let mut loads = [0; LOADS];
@@ -89,8 +90,15 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 let here = first..columns.min(first + width);
                 if size == 1 {
                     let y = y[to..].iter_mut().step_by(to_column as usize);
-                    for (lane, (y, channel)) in y.zip(&channels[here]).enumerate() {
-                        *y = channel.apply(lanes.times128(lane));
+                    let channels = &channels[here.clone()];
+                    if scale.len() == 1 {
+                        for (lane, (y, channel)) in y.zip(channels).enumerate() {
+                            *y = scales_of[0].apply(channel, lanes.times128(lane));
+                        }
+                    } else {
+                        for (lane, ((y, channel), requantize)) in y.zip(channels).zip(&scales_of[here]).enumerate() {
+                            *y = requantize.apply(channel, lanes.times128(lane));
+                        }
                     }
                 } else {
                     let y = as_i32_mut(y)[to..].iter_mut().step_by(to_column as usize);

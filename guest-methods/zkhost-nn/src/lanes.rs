@@ -1,7 +1,7 @@
 //! From lanes, three planes of bytes, to what a layer writes: requantised bytes, pooled or not, or sums in s32.
 
 use crate::memory::product;
-use crate::requantize::{Requantize, OFFSET};
+use crate::requantize::{Channel, Requantize, OFFSET};
 use crate::Checked;
 
 /// Three planes of bytes: the lanes that a program was proved to hold for.
@@ -27,98 +27,10 @@ impl<'p> Lanes<'p> {
         }
     }
 
-    /// Requantises neighbouring lanes. The loop calls nothing, so that it stays in registers: what the floats decide is done
-    /// between two runs of it.
-    fn run(&self, requantize: &Requantize, from: usize, to: &mut [u8]) {
-        debug_assert!(from + to.len() <= self.plane);
-        let mut done = 0;
-        loop {
-            let (low, rest) = (self.planes[from + done..].as_ptr(), &mut to[done..]);
-            // SAFETY: `Grid::check` put all lanes below the planes' length.
-            done += unsafe { run(requantize, low, low.add(self.plane), low.add(2 * self.plane), rest) };
-            match to.get_mut(done) {
-                Some(to) => *to = requantize.slow(self.times128(from + done)),
-                None => return,
-            }
-            done += 1;
-        }
-    }
-
-    /// The same for the largest of two lanes and the two a row below.
-    fn pairs(&self, requantize: &Requantize, from: usize, row: usize, to: &mut [u8]) {
-        debug_assert!(from + row + 2 * to.len() <= self.plane);
-        let mut done = 0;
-        loop {
-            let (low, rest) = (self.planes[from + 2 * done..].as_ptr(), &mut to[done..]);
-            let planes = [low, low.wrapping_add(self.plane), low.wrapping_add(2 * self.plane)];
-            // SAFETY: `Grid::check` put all lanes below the planes' length.
-            done += unsafe { pairs(requantize, planes, planes.map(|plane| plane.wrapping_add(row)), rest) };
-            match to.get_mut(done) {
-                Some(to) => {
-                    let at = from + 2 * done;
-                    let most = [at, at + 1, at + row, at + row + 1].map(|at| self.times128(at)).into_iter().max();
-                    *to = requantize.slow(most.unwrap_or_default());
-                }
-                None => return,
-            }
-            done += 1;
-        }
-    }
-
     /// A lane without its offset.
     #[inline(always)]
     pub fn sum(&self, at: usize) -> i32 {
         (self.times128(at) >> 7) as i32 - OFFSET
-    }
-}
-
-/// Requantises lanes up to the first that floats decide. Returns how many.
-///
-/// # Safety
-/// The three planes must be readable for as many bytes as `to` has.
-#[inline(never)]
-unsafe fn run(requantize: &Requantize, mut low: *const u8, mut middle: *const u8, mut high: *const u8, to: &mut [u8]) -> usize {
-    let requantize = *requantize;
-    let start = to.as_mut_ptr();
-    // SAFETY: by this function's contract; `to` ends at `end`.
-    unsafe {
-        let end = start.add(to.len());
-        let mut to = start;
-        while to != end {
-            let lane = u32::from(*low) << 7 | u32::from(*middle) << 15 | u32::from(*high) << 23;
-            let Some(value) = requantize.fast(lane) else { break };
-            *to = value;
-            (low, middle, high, to) = (low.add(1), middle.add(1), high.add(1), to.add(1));
-        }
-        to.offset_from_unsigned(start)
-    }
-}
-
-/// Requantises the largest of each two lanes above and two below, up to the first that floats decide. Returns how many.
-///
-/// # Safety
-/// The planes must be readable for twice as many bytes as `to` has.
-#[inline(never)]
-unsafe fn pairs(requantize: &Requantize, above: [*const u8; 3], below: [*const u8; 3], to: &mut [u8]) -> usize {
-    let requantize = *requantize;
-    let ([mut a, mut b, mut c], [mut d, mut e, mut f]) = (above, below);
-    let start = to.as_mut_ptr();
-    // SAFETY: by this function's contract; `to` ends at `end`.
-    unsafe {
-        let end = start.add(to.len());
-        let mut to = start;
-        while to != end {
-            let lane = |low: *const u8, middle: *const u8, high: *const u8, at: usize| {
-                u32::from(*low.add(at)) | u32::from(*middle.add(at)) << 8 | u32::from(*high.add(at)) << 16
-            };
-            let most = lane(a, b, c, 0).max(lane(a, b, c, 1)).max(lane(d, e, f, 0).max(lane(d, e, f, 1)));
-            let Some(value) = requantize.fast(most << 7) else { break };
-            *to = value;
-            (a, b, c) = (a.add(2), b.add(2), c.add(2));
-            (d, e, f) = (d.add(2), e.add(2), f.add(2));
-            to = to.add(1);
-        }
-        to.offset_from_unsigned(start)
     }
 }
 
@@ -157,7 +69,7 @@ impl Grid {
     }
 
     /// Requantised bytes. `to` holds `extent(rows)` elements, `rows` at most those of the grid.
-    pub fn bytes(&self, lanes: &Lanes<'_>, requantize: &Requantize, rows: u32, to: &mut [u8]) {
+    pub fn bytes(&self, lanes: &Lanes<'_>, requantize: &Requantize, channel: &Channel, rows: u32, to: &mut [u8]) {
         assert!(rows <= self.rows);
         let (first, row_step) = (self.first as usize, self.row_step as usize);
         let (columns, step, pool) = (self.columns as usize, self.column_step as usize, self.pool as usize);
@@ -166,13 +78,13 @@ impl Grid {
             let to = &mut to[row * to_row..];
             let from = first + row * pool * row_step;
             match (pool, step, to_column) {
-                (1, 1, 1) => lanes.run(requantize, from, &mut to[..columns]),
+                (1, 1, 1) => requantize.lanes(channel, lanes.planes, from, &mut to[..columns]),
                 (1, ..) => {
                     for column in 0..columns {
-                        to[column * to_column] = requantize.apply(lanes.times128(from + column * step));
+                        to[column * to_column] = requantize.apply(channel, lanes.times128(from + column * step));
                     }
                 }
-                (2, 1, 1) => lanes.pairs(requantize, from, row_step, &mut to[..columns]),
+                (2, 1, 1) => requantize.largest(channel, lanes.planes, from, row_step, &mut to[..columns]),
                 _ => {
                     // The rule is monotone: the largest lane gives the largest output.
                     for column in 0..columns {
@@ -182,7 +94,7 @@ impl Grid {
                                 most = most.max(lanes.times128(from + i * row_step + (column * pool + j) * step));
                             }
                         }
-                        to[column * to_column] = requantize.apply(most);
+                        to[column * to_column] = requantize.apply(channel, most);
                     }
                 }
             }

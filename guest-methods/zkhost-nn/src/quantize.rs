@@ -54,10 +54,11 @@ pub fn requantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     };
     let x = as_i32(x);
     layout.each(|index, range| {
-        let requantize = Requantize::new(scales[index], output).with_bias(0);
+        let requantize = Requantize::new(scales[index], output);
+        let channel = requantize.channel(0);
         for (y, x) in y[range.clone()].iter_mut().zip(&x[range]) {
             let lane = x.wrapping_add(OFFSET) as u32;
-            *y = if lane < 1 << 24 { requantize.apply(lane << 7) } else { requantize.emulate(*x) };
+            *y = if lane < 1 << 24 { requantize.apply(&channel, lane << 7) } else { requantize.emulate(*x) };
         }
     });
     Ok(())

@@ -8,22 +8,30 @@
 /// Accumulators come as lanes of the accelerator: 24-bit numbers with 2^23 added.
 pub const OFFSET: i32 = 1 << 23;
 
-/// One channel's requantisation of lanes.
+/// Requantisation of lanes by one scale.
 #[derive(Clone, Copy)]
 pub struct Requantize {
     /// The scale's mantissa, its top bit set, perhaps shifted right to keep `shift` in range; 0 where floats decide everything.
     multiplier: u32,
-    /// What is added to lane * 2^7 * multiplier / 2^32: the bias, the zero point, a half, and `near`; `low` is taken off.
+    /// What is added to lane * 2^7 * multiplier / 2^32 beside the bias: the zero point without `low`, a half, and `near`.
     fold: i32,
     shift: u32,
     mask: u32,
-    /// Twice the distance to a half within which the emulation decides.
+    /// Twice the distance to a half within which floats decide.
     near: u32,
     low: i32,
     span: u32,
     scale: f32,
-    bias: i32,
     zero: i32,
+}
+
+/// One channel's: its bias, alone and among what is added.
+#[derive(Clone, Copy)]
+pub struct Channel {
+    fold: i32,
+    bias: i32,
+    /// Whether the fast path is right for sums with this bias.
+    fast: bool,
 }
 
 /// Clamp and zero point, in bytes as plans keep them.
@@ -49,7 +57,7 @@ pub fn valid(scale: f32) -> bool {
 }
 
 impl Requantize {
-    /// For a valid scale; `with_bias` makes it one for a channel.
+    /// For a valid scale.
     pub fn new(scale: f32, output: Output) -> Self {
         let bits = scale.to_bits();
         let mantissa = (bits & 0x7f_ffff | 0x80_0000) << 8;
@@ -58,80 +66,178 @@ impl Requantize {
         // A larger shift than 20 gains nothing, and would leave no room for the zero point.
         let surplus = (exact - 20).clamp(0, 31);
         let shift = exact - surplus;
-        let span = (output.high - output.low) as u32;
-        let floats = Self {
-            multiplier: 0,
-            fold: 0,
-            shift: 0,
-            mask: 0,
-            near: 0,
-            low: output.low,
-            span,
-            scale,
-            bias: 0,
-            zero: output.zero,
-        };
+        let (low, zero) = (output.low, output.zero);
+        let span = (output.high - low) as u32;
         if !(7..=20).contains(&shift) {
             // Scales of a half and more, where every value is near a half; and those that lead nowhere but to zero.
-            return floats;
+            return Self { multiplier: 0, fold: 0, shift: 0, mask: 0, near: 0, low, span, scale, zero };
         }
         let multiplier = mantissa >> surplus;
         // The two floors, the shifted-out bits of the multiplier (at most one unit, as lane * 2^7 < 2^31) and f32's rounding,
         // which moves a value below 512 by 2^-16 at most.
         let near = 4 + (1 << (shift.max(15) - 15));
-        let fold = (1 << (shift - 1)) + near + ((output.zero - output.low) << shift);
-        Self { multiplier, fold, shift: shift as u32, mask: (1 << shift) - 1, near: 2 * near as u32, ..floats }
+        let fold = (1 << (shift - 1)) + near + ((zero - low) << shift);
+        let (shift, mask, near) = (shift as u32, (1 << shift) - 1, 2 * near as u32);
+        Self { multiplier, fold, shift, mask, near, low, span, scale, zero }
     }
 
-    /// For one channel's sums: `lane - 2^23 + bias`.
+    /// For sums `lane - 2^23 + bias`.
     #[inline]
-    pub fn with_bias(&self, bias: i32) -> Self {
-        if bias.unsigned_abs() >= 1 << 23 {
-            return Self { multiplier: 0, mask: 0, fold: 0, bias, ..*self };
-        }
-        let constant = ((i64::from((bias - OFFSET) << 7) * i64::from(self.multiplier)) >> 32) as i32;
-        Self { fold: self.fold + constant, bias, ..*self }
+    pub fn channel(&self, bias: i32) -> Channel {
+        let constant = ((i64::from(bias.wrapping_sub(OFFSET) << 7) * i64::from(self.multiplier)) >> 32) as i32;
+        let fast = self.multiplier != 0 && bias.unsigned_abs() < 1 << 23;
+        Channel { fold: self.fold.wrapping_add(constant), bias, fast }
     }
 
-    /// Of a lane multiplied by 2^7. None where the floats decide.
+    /// What requantises a lane multiplied by 2^7, where the channel is fast. None where floats decide.
     #[inline(always)]
-    pub fn fast(&self, lane7: u32) -> Option<u8> {
-        let product = ((u64::from(lane7) * u64::from(self.multiplier)) >> 32) as i32;
-        let value = product.wrapping_add(self.fold);
-        if value as u32 & self.mask <= self.near {
-            return None;
+    fn alone(&self, fold: i32) -> impl Fn(u32) -> Option<u8> {
+        let Self { multiplier, shift, mask, near, low, span, .. } = *self;
+        move |lane7| {
+            let product = ((u64::from(lane7) * u64::from(multiplier)) >> 32) as i32;
+            let value = product.wrapping_add(fold);
+            if value as u32 & mask <= near {
+                return None;
+            }
+            let above = value >> shift;
+            Some(if above as u32 <= span {
+                (above + low) as u8
+            } else if above < 0 {
+                low as u8
+            } else {
+                (low as u32 + span) as u8
+            })
         }
-        let above = value >> self.shift;
-        Some(if above as u32 <= self.span {
-            (above + self.low) as u8
-        } else if above < 0 {
-            self.low as u8
-        } else {
-            (self.low as u32 + self.span) as u8
-        })
     }
 
     #[inline(always)]
-    pub fn apply(&self, lane7: u32) -> u8 {
-        match self.fast(lane7) {
-            Some(value) => value,
-            None => self.slow(lane7),
+    pub fn apply(&self, channel: &Channel, lane7: u32) -> u8 {
+        match self.alone(channel.fold)(lane7) {
+            Some(value) if channel.fast => value,
+            _ => self.slow(channel.bias, lane7),
         }
     }
 
     /// The same by floats.
     #[cold]
     #[inline(never)]
-    pub fn slow(&self, lane7: u32) -> u8 {
-        self.emulate(((lane7 >> 7) as i32 - OFFSET).wrapping_add(self.bias))
+    pub fn slow(&self, bias: i32, lane7: u32) -> u8 {
+        self.emulate(((lane7 >> 7) as i32 - OFFSET).wrapping_add(bias))
     }
 
     /// Of an accumulator that has its bias already.
-    #[inline(never)]
     pub fn emulate(&self, accumulator: i32) -> u8 {
         let (low, high) = (self.low - self.zero, self.low - self.zero + self.span as i32);
         (round(accumulator as f32 * self.scale, low, high) + self.zero) as u8
     }
+
+    /// Requantises neighbouring lanes of `planes`, three planes of bytes, from lane `from` on.
+    pub fn lanes(&self, channel: &Channel, planes: &[u8], from: usize, to: &mut [u8]) {
+        let plane = planes.len() / 3;
+        assert!(from <= plane && to.len() <= plane - from);
+        let mut done = 0;
+        loop {
+            if channel.fast {
+                // SAFETY: the lanes from `from` on, as many as `to` has, lie within each plane.
+                done += unsafe { run(self, channel.fold, planes.as_ptr().add(from + done), plane, &mut to[done..]) };
+            }
+            if done == to.len() {
+                return;
+            }
+            let at = from + done;
+            to[done] = self.slow(channel.bias, lane(planes[at], planes[plane + at], planes[2 * plane + at]));
+            done += 1;
+        }
+    }
+
+    /// The same for the largest of each two lanes and the two that lie `row` lanes behind them.
+    pub fn largest(&self, channel: &Channel, planes: &[u8], from: usize, row: usize, to: &mut [u8]) {
+        let plane = planes.len() / 3;
+        assert!(from <= plane && row <= plane - from && 2 * to.len() <= plane - from - row);
+        let mut done = 0;
+        loop {
+            if channel.fast {
+                // SAFETY: the lanes from `from` and from `from + row` on, twice as many as `to` has, lie within each plane.
+                done += unsafe { pairs(self, channel.fold, planes.as_ptr().add(from + 2 * done), plane, row, &mut to[done..]) };
+            }
+            if done == to.len() {
+                return;
+            }
+            let at = from + 2 * done;
+            let value = |at: usize| lane(planes[at], planes[plane + at], planes[2 * plane + at]);
+            let most = value(at).max(value(at + 1)).max(value(at + row)).max(value(at + row + 1));
+            to[done] = self.slow(channel.bias, most);
+            done += 1;
+        }
+    }
+}
+
+/// A lane times 2^7.
+#[inline(always)]
+fn lane(low: u8, middle: u8, high: u8) -> u32 {
+    u32::from(low) << 7 | u32::from(middle) << 15 | u32::from(high) << 23
+}
+
+/// Requantises lanes up to the first that floats decide. Returns how many. The loop calls nothing, so it stays in registers.
+///
+/// # Safety
+/// `low`, and what lies `plane` and twice `plane` behind it, must be readable for as many bytes as `to` has.
+#[inline(never)]
+unsafe fn run(requantize: &Requantize, fold: i32, low: *const u8, plane: usize, to: &mut [u8]) -> usize {
+    let fast = requantize.alone(fold);
+    let count = to.len();
+    let to = to.as_mut_ptr();
+    let mut at = 0;
+    // SAFETY: by this function's contract: `at` stays below `count`.
+    unsafe {
+        let (middle, high) = (low.add(plane), low.add(2 * plane));
+        macro_rules! one {
+            ($low:ident, $middle:ident, $high:ident, $to:ident, $at:literal) => {
+                let Some(value) = fast(lane(*$low.add($at), *$middle.add($at), *$high.add($at))) else { return at + $at };
+                *$to.add($at) = value;
+            };
+        }
+        while at + 4 <= count {
+            let (low, middle, high, to) = (low.add(at), middle.add(at), high.add(at), to.add(at));
+            one!(low, middle, high, to, 0);
+            one!(low, middle, high, to, 1);
+            one!(low, middle, high, to, 2);
+            one!(low, middle, high, to, 3);
+            at += 4;
+        }
+        while at < count {
+            let (low, middle, high, to) = (low.add(at), middle.add(at), high.add(at), to.add(at));
+            one!(low, middle, high, to, 0);
+            at += 1;
+        }
+    }
+    count
+}
+
+/// Requantises the largest of each two lanes and two `row` behind, up to the first that floats decide. Returns how many.
+///
+/// # Safety
+/// `low` and `row` behind it, and what lies `plane` and twice `plane` behind those, must be readable for twice as many bytes
+/// as `to` has.
+#[inline(never)]
+unsafe fn pairs(requantize: &Requantize, fold: i32, low: *const u8, plane: usize, row: usize, to: &mut [u8]) -> usize {
+    let fast = requantize.alone(fold);
+    // SAFETY: by this function's contract.
+    unsafe {
+        let (mut a, mut b, mut c) = (low, low.add(plane), low.add(2 * plane));
+        let (mut d, mut e, mut f) = (a.add(row), b.add(row), c.add(row));
+        for (done, to) in to.iter_mut().enumerate() {
+            let lane = |low: *const u8, middle: *const u8, high: *const u8, at: usize| {
+                u32::from(*low.add(at)) | u32::from(*middle.add(at)) << 8 | u32::from(*high.add(at)) << 16
+            };
+            let most = lane(a, b, c, 0).max(lane(a, b, c, 1)).max(lane(d, e, f, 0).max(lane(d, e, f, 1)));
+            let Some(value) = fast(most << 7) else { return done };
+            *to = value;
+            (a, b, c) = (a.add(2), b.add(2), c.add(2));
+            (d, e, f) = (d.add(2), e.add(2), f.add(2));
+        }
+    }
+    to.len()
 }
 
 /// `value` clamped, then rounded half to even. A NaN becomes `low`.
@@ -179,7 +285,8 @@ mod tests {
             let (zero, low) = ((next() % 256) as i32, (next() % 128) as i32);
             let output = Output { zero, low, high: low + (next() % 128) as i32 };
             let bias = (next() % (1 << (1 + case % 23))) as i32 - (1 << (case % 23));
-            let requantize = Requantize::new(scale, output).with_bias(bias);
+            let requantize = Requantize::new(scale, output);
+            let channel = requantize.channel(bias);
             for step in 0..300 {
                 let tie = (next() % 512) as f32 - 256.5;
                 let wanted = match step % 3 {
@@ -192,7 +299,13 @@ mod tests {
                     continue;
                 }
                 let accumulator = lane as i32 - OFFSET + bias;
-                let got = requantize.apply((lane as u32) << 7);
+                let got = requantize.apply(&channel, (lane as u32) << 7);
+                let planes = [lane as u8, (lane >> 8) as u8, (lane >> 16) as u8].map(|byte| [byte; 6]).concat();
+                let mut many = [0; 6];
+                requantize.lanes(&channel, &planes, 1, &mut many[..5]);
+                assert_eq!(many[..5], [got; 5]);
+                requantize.largest(&channel, &planes, 0, 2, &mut many[..2]);
+                assert_eq!(many[..5], [got; 5]);
                 assert_eq!(got, reference(accumulator, scale, output), "{accumulator} * {scale:e}, bias {bias}");
                 emulated += 1;
             }
