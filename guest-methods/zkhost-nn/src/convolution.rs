@@ -229,7 +229,11 @@ impl<'p> Correction<'p> {
 
     /// The zero point that is to be taken out yet.
     pub fn zero(&self, read: &[u8]) -> i32 {
-        if self.sums.is_empty() { 0 } else { self.zero.of(read) }
+        if self.sums.is_empty() {
+            0
+        } else {
+            self.zero.of(read)
+        }
     }
 
     #[inline]

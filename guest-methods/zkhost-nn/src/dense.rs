@@ -19,7 +19,15 @@ pub const MAX_COLUMNS: u32 = 4096;
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
     let [x, step, row_step, x_kind, x_zero, rows, inputs, w, w_sums, zero, cells, blocks, columns, bias, y, to_row, to_column, scale, scales, zero_out, low, high, kind] =
         arguments(args)?;
-    if to_column == 0 || inputs == 0 || inputs > MAX_CELLS || rows == 0 || blocks == 0 || columns == 0 || columns > MAX_COLUMNS || zero > 255 {
+    if to_column == 0
+        || inputs == 0
+        || inputs > MAX_CELLS
+        || rows == 0
+        || blocks == 0
+        || columns == 0
+        || columns > MAX_COLUMNS
+        || zero > 255
+    {
         return Err("a dense layer's shape is out of range");
     }
     let program = tables::program(inputs, cells)?;

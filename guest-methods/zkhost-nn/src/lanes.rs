@@ -57,7 +57,10 @@ impl Grid {
             return Err("a grid of lanes is out of range");
         }
         let reach = |count: u32, step: u32| product(&[count * self.pool - 1, step]);
-        if self.pool > 16 || u64::from(self.first) + reach(self.rows, self.row_step)? + reach(self.columns, self.column_step)? >= lanes.into() {
+        if self.pool > 16
+            || u64::from(self.first) + reach(self.rows, self.row_step)? + reach(self.columns, self.column_step)?
+                >= lanes.into()
+        {
             return Err("a grid reaches beyond the lanes");
         }
         Ok(())

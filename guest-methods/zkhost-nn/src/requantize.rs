@@ -158,7 +158,9 @@ impl Requantize {
         loop {
             if channel.fast {
                 // SAFETY: the lanes from `from` and from `from + row` on, twice as many as `to` has, lie within each plane.
-                done += unsafe { pairs(self, channel.fold, planes.as_ptr().add(from + 2 * done), plane, row, &mut to[done..]) };
+                done += unsafe {
+                    pairs(self, channel.fold, planes.as_ptr().add(from + 2 * done), plane, row, &mut to[done..])
+                };
             }
             if done == to.len() {
                 return;
@@ -193,7 +195,9 @@ unsafe fn run(requantize: &Requantize, fold: i32, low: *const u8, plane: usize, 
         let (middle, high) = (low.add(plane), low.add(2 * plane));
         macro_rules! one {
             ($low:ident, $middle:ident, $high:ident, $to:ident, $at:literal) => {
-                let Some(value) = fast(lane(*$low.add($at), *$middle.add($at), *$high.add($at))) else { return at + $at };
+                let Some(value) = fast(lane(*$low.add($at), *$middle.add($at), *$high.add($at))) else {
+                    return at + $at;
+                };
                 *$to.add($at) = value;
             };
         }
@@ -260,8 +264,8 @@ mod tests {
     use super::*;
 
     fn reference(accumulator: i32, scale: f32, output: Output) -> u8 {
-        let value = (accumulator as f32 * scale)
-            .clamp((output.low - output.zero) as f32, (output.high - output.zero) as f32);
+        let value =
+            (accumulator as f32 * scale).clamp((output.low - output.zero) as f32, (output.high - output.zero) as f32);
         (value.round_ties_even() as i32 + output.zero) as u8
     }
 

@@ -104,7 +104,7 @@ def convolution(target: Target, op: ops.Conv) -> Finish | None:
 
 def _planes(target: Target, layout: _Layout) -> At:
     """Memory for a convolution's input as it reads it, its padding filled in."""
-    plan, plane = target.plan, layout.plane
+    plan = target.plan
     _, channels, *sizes = target.graph.shape(layout.op.x)
     pitch = layout.program.pitch * acc.CELL
     step = layout.strip_step
@@ -150,7 +150,7 @@ class _Layout:
     @property
     def cycles(self) -> int:
         """User cycles, an estimate."""
-        program, (m, depth, *_) = self.program, self.weights.shape
+        program, m = self.program, len(self.weights)
         groups = self.op.groups
         advice = 3 * program.lanes * acc.CELL
         call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 16384, 1 / 16)
@@ -232,7 +232,10 @@ def _window(window: ops.Window) -> ops.Window:
     if len(window.kernel) == 2:
         return window
     return ops.Window(
-        _two(window.kernel, 1), _two(window.strides, 1), (0, window.pads[0], 0, window.pads[1]), _two(window.dilations, 1)
+        _two(window.kernel, 1),
+        _two(window.strides, 1),
+        (0, window.pads[0], 0, window.pads[1]),
+        _two(window.dilations, 1),
     )
 
 
@@ -258,9 +261,7 @@ def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     return (min(found, key=lambda layout: layout.cycles), finish) if found else None
 
 
-def _layouts(
-    target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish
-) -> Iterator[_Layout]:
+def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish) -> Iterator[_Layout]:
     graph = target.graph
     sizes = _two(graph.shape(op.x)[2:], 1)
     plane = Plane.of(sizes, window.pads)
@@ -355,7 +356,5 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
         )  # fmt: skip
     if not whole and finish.size == 1:
         layout = [1, 1, rows * columns] if finish.scale.size == 1 else [rows, columns, 1]
-        plan.emit(
-            Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high
-        )
+        plan.emit(Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high)
     return finish
