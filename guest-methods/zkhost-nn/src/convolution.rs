@@ -236,7 +236,7 @@ impl<'p> Correction<'p> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn bias(&self, output: usize, zero: i32) -> i32 {
         let sum = if self.sums.is_empty() { 0 } else { self.sums[output] };
         self.bias[output].wrapping_sub(sum.wrapping_mul(zero))

@@ -98,13 +98,11 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 let here = first..columns.min(first + width);
                 if size == 1 {
                     let y = y[to..].iter_mut().step_by(to_column as usize);
-                    let channels = &channels[here.clone()];
                     if scale.len() == 1 {
-                        for (lane, (y, channel)) in y.zip(channels).enumerate() {
-                            *y = scales_of[0].apply(channel, lanes.times128(lane));
-                        }
+                        scales_of[0].channels(&channels[here], planes, y);
                     } else {
-                        for (lane, ((y, channel), requantize)) in y.zip(channels).zip(&scales_of[here]).enumerate() {
+                        let channels = channels[here.clone()].iter().zip(&scales_of[here]);
+                        for (lane, (y, (channel, requantize))) in y.zip(channels).enumerate() {
                             *y = requantize.apply(channel, lanes.times128(lane));
                         }
                     }

@@ -91,9 +91,9 @@ impl Requantize {
 
     /// What requantises a lane multiplied by 2^7, where the channel is fast. None where floats decide.
     #[inline(always)]
-    fn alone(&self, fold: i32) -> impl Fn(u32) -> Option<u8> {
+    fn alone(&self) -> impl Fn(i32, u32) -> Option<u8> {
         let Self { multiplier, shift, mask, near, low, span, .. } = *self;
-        move |lane7| {
+        move |fold, lane7| {
             let product = ((u64::from(lane7) * u64::from(multiplier)) >> 32) as i32;
             let value = product.wrapping_add(fold);
             if value as u32 & mask <= near {
@@ -112,7 +112,7 @@ impl Requantize {
 
     #[inline(always)]
     pub fn apply(&self, channel: &Channel, lane7: u32) -> u8 {
-        match self.alone(channel.fold)(lane7) {
+        match self.alone()(channel.fold, lane7) {
             Some(value) if channel.fast => value,
             _ => self.slow(channel.bias, lane7),
         }
@@ -131,46 +131,85 @@ impl Requantize {
         (round(accumulator as f32 * self.scale, low, high) + self.zero) as u8
     }
 
-    /// Requantises neighbouring lanes of `planes`, three planes of bytes, from lane `from` on.
-    pub fn lanes(&self, channel: &Channel, planes: &[u8], from: usize, to: &mut [u8]) {
+    /// Requantises rows of neighbouring lanes of `planes`, three planes of bytes: the largest of 1 x 1 or 2 x 2 lanes each.
+    pub fn rows(&self, channel: &Channel, planes: &[u8], rows: &Rows, to: &mut [u8]) {
         let plane = planes.len() / 3;
-        assert!(from <= plane && to.len() <= plane - from);
-        let mut done = 0;
-        loop {
-            if channel.fast {
-                // SAFETY: the lanes from `from` on, as many as `to` has, lie within each plane.
-                done += unsafe { run(self, channel.fold, planes.as_ptr().add(from + done), plane, &mut to[done..]) };
+        assert!(rows.lanes().is_some_and(|lanes| lanes <= plane) && rows.elements().is_some_and(|end| end <= to.len()));
+        let mut slow = [(0, 0); SLOW];
+        let count = if channel.fast {
+            // SAFETY: the lanes that `rows` names lie within each plane, and what it writes within `to`.
+            unsafe {
+                let low = planes.as_ptr().add(rows.first);
+                if rows.pool {
+                    largest(self, channel.fold, low, plane, rows, to.as_mut_ptr(), &mut slow)
+                } else {
+                    each(self, channel.fold, low, plane, rows, to.as_mut_ptr(), &mut slow)
+                }
             }
-            if done == to.len() {
-                return;
+        } else {
+            SLOW
+        };
+        let value = |at: usize| lane(planes[at], planes[plane + at], planes[2 * plane + at]);
+        let most = |at: usize| match rows.pool {
+            true => value(at).max(value(at + 1)).max(value(at + rows.row_step)).max(value(at + rows.row_step + 1)),
+            false => value(at),
+        };
+        if count < SLOW {
+            for (at, element) in &slow[..count] {
+                to[*element as usize] = self.slow(channel.bias, most(rows.first + *at as usize));
             }
-            let at = from + done;
-            to[done] = self.slow(channel.bias, lane(planes[at], planes[plane + at], planes[2 * plane + at]));
-            done += 1;
+            return;
+        }
+        // So many that there was no room for them, or a channel that is not fast at all.
+        let pool = 1 + usize::from(rows.pool);
+        for row in 0..rows.rows {
+            for column in 0..rows.columns {
+                let at = rows.first + row * pool * rows.row_step + column * pool;
+                to[row * rows.to_row + column] = self.apply(channel, most(at));
+            }
         }
     }
 
-    /// The same for the largest of each two lanes and the two that lie `row` lanes behind them.
-    pub fn largest(&self, channel: &Channel, planes: &[u8], from: usize, row: usize, to: &mut [u8]) {
-        let plane = planes.len() / 3;
-        assert!(from <= plane && row <= plane - from && 2 * to.len() <= plane - from - row);
-        let mut done = 0;
-        loop {
-            if channel.fast {
-                // SAFETY: the lanes from `from` and from `from + row` on, twice as many as `to` has, lie within each plane.
-                done += unsafe {
-                    pairs(self, channel.fold, planes.as_ptr().add(from + 2 * done), plane, row, &mut to[done..])
-                };
-            }
-            if done == to.len() {
-                return;
-            }
-            let at = from + 2 * done;
-            let value = |at: usize| lane(planes[at], planes[plane + at], planes[2 * plane + at]);
-            let most = value(at).max(value(at + 1)).max(value(at + row)).max(value(at + row + 1));
-            to[done] = self.slow(channel.bias, most);
-            done += 1;
+    /// Requantises lanes of a channel each, from the first lane on.
+    pub fn channels<'y>(&self, channels: &[Channel], planes: &[u8], to: impl Iterator<Item = &'y mut u8>) {
+        let (low, rest) = planes.split_at(planes.len() / 3);
+        let (middle, high) = rest.split_at(low.len());
+        let requantize = self.alone();
+        let lanes = low.iter().zip(middle).zip(high);
+        for (((low, middle), high), (channel, to)) in lanes.zip(channels.iter().zip(to)) {
+            let lane7 = lane(*low, *middle, *high);
+            *to = match requantize(channel.fold, lane7) {
+                Some(value) if channel.fast => value,
+                _ => self.slow(channel.bias, lane7),
+            };
         }
+    }
+}
+
+/// Rows of neighbouring lanes, and where they go. With a pool, the largest of each 2 x 2 lanes goes.
+#[derive(Clone, Copy)]
+pub struct Rows {
+    pub first: usize,
+    pub rows: usize,
+    pub columns: usize,
+    /// From a row of lanes to the next one.
+    pub row_step: usize,
+    /// From a row that is written to the next one.
+    pub to_row: usize,
+    pub pool: bool,
+}
+
+impl Rows {
+    /// Lanes up to the last that is read.
+    fn lanes(&self) -> Option<usize> {
+        let pool = 1 + usize::from(self.pool);
+        let row = (self.rows * pool).checked_sub(1)?.checked_mul(self.row_step)?;
+        row.checked_add(self.first)?.checked_add(self.columns * pool)
+    }
+
+    /// Elements up to the last that is written.
+    fn elements(&self) -> Option<usize> {
+        self.rows.checked_sub(1)?.checked_mul(self.to_row)?.checked_add(self.columns)
     }
 }
 
@@ -180,68 +219,109 @@ fn lane(low: u8, middle: u8, high: u8) -> u32 {
     u32::from(low) << 7 | u32::from(middle) << 15 | u32::from(high) << 23
 }
 
-/// Requantises lanes up to the first that floats decide. Returns how many. The loop calls nothing, so it stays in registers.
+/// Lanes of one call that floats decide, at most: lane and element.
+const SLOW: usize = 48;
+type Slow = [(u32, u32); SLOW];
+
+/// Requantises what it can, and notes the rest in `slow`. Returns how many it noted; where that is all of `slow`, it stopped.
+/// The loop calls nothing, so it stays in registers.
 ///
 /// # Safety
-/// `low`, and what lies `plane` and twice `plane` behind it, must be readable for as many bytes as `to` has.
+/// The lanes of `rows`, from `low`, from `plane` and from twice `plane` behind it, must be readable, and the elements of
+/// `rows` from `to` writable.
 #[inline(never)]
-unsafe fn run(requantize: &Requantize, fold: i32, low: *const u8, plane: usize, to: &mut [u8]) -> usize {
-    let fast = requantize.alone(fold);
-    let count = to.len();
-    let to = to.as_mut_ptr();
-    let mut at = 0;
-    // SAFETY: by this function's contract: `at` stays below `count`.
+unsafe fn each(
+    requantize: &Requantize,
+    fold: i32,
+    low: *const u8,
+    plane: usize,
+    rows: &Rows,
+    to: *mut u8,
+    slow: &mut Slow,
+) -> usize {
+    let fast = requantize.alone();
+    let mut count = 0;
+    // SAFETY: by this function's contract.
     unsafe {
-        let (middle, high) = (low.add(plane), low.add(2 * plane));
-        macro_rules! one {
-            ($low:ident, $middle:ident, $high:ident, $to:ident, $at:literal) => {
-                let Some(value) = fast(lane(*$low.add($at), *$middle.add($at), *$high.add($at))) else {
-                    return at + $at;
+        for row in 0..rows.rows {
+            let (mut low, mut to) = (low.add(row * rows.row_step), to.add(row * rows.to_row));
+            let (mut middle, mut high) = (low.add(plane), low.add(2 * plane));
+            let end = to.add(rows.columns);
+            macro_rules! one {
+                ($at:literal) => {
+                    match fast(fold, lane(*low.add($at), *middle.add($at), *high.add($at))) {
+                        Some(value) => *to.add($at) = value,
+                        None => {
+                            let column = rows.columns - end.offset_from_unsigned(to) + $at;
+                            slow[count] = ((row * rows.row_step + column) as u32, (row * rows.to_row + column) as u32);
+                            count += 1;
+                            if count == SLOW {
+                                return count;
+                            }
+                        }
+                    }
                 };
-                *$to.add($at) = value;
-            };
-        }
-        while at + 4 <= count {
-            let (low, middle, high, to) = (low.add(at), middle.add(at), high.add(at), to.add(at));
-            one!(low, middle, high, to, 0);
-            one!(low, middle, high, to, 1);
-            one!(low, middle, high, to, 2);
-            one!(low, middle, high, to, 3);
-            at += 4;
-        }
-        while at < count {
-            let (low, middle, high, to) = (low.add(at), middle.add(at), high.add(at), to.add(at));
-            one!(low, middle, high, to, 0);
-            at += 1;
+            }
+            while end.offset_from_unsigned(to) >= 4 {
+                one!(0);
+                one!(1);
+                one!(2);
+                one!(3);
+                (low, middle, high, to) = (low.add(4), middle.add(4), high.add(4), to.add(4));
+            }
+            while to != end {
+                one!(0);
+                (low, middle, high, to) = (low.add(1), middle.add(1), high.add(1), to.add(1));
+            }
         }
     }
     count
 }
 
-/// Requantises the largest of each two lanes and two `row` behind, up to the first that floats decide. Returns how many.
+/// The same for the largest of each 2 x 2 lanes.
 ///
 /// # Safety
-/// `low` and `row` behind it, and what lies `plane` and twice `plane` behind those, must be readable for twice as many bytes
-/// as `to` has.
+/// As for `each`.
 #[inline(never)]
-unsafe fn pairs(requantize: &Requantize, fold: i32, low: *const u8, plane: usize, row: usize, to: &mut [u8]) -> usize {
-    let fast = requantize.alone(fold);
+unsafe fn largest(
+    requantize: &Requantize,
+    fold: i32,
+    low: *const u8,
+    plane: usize,
+    rows: &Rows,
+    to: *mut u8,
+    slow: &mut Slow,
+) -> usize {
+    let fast = requantize.alone();
+    let mut count = 0;
     // SAFETY: by this function's contract.
     unsafe {
-        let (mut a, mut b, mut c) = (low, low.add(plane), low.add(2 * plane));
-        let (mut d, mut e, mut f) = (a.add(row), b.add(row), c.add(row));
-        for (done, to) in to.iter_mut().enumerate() {
-            let lane = |low: *const u8, middle: *const u8, high: *const u8, at: usize| {
-                u32::from(*low.add(at)) | u32::from(*middle.add(at)) << 8 | u32::from(*high.add(at)) << 16
-            };
-            let most = lane(a, b, c, 0).max(lane(a, b, c, 1)).max(lane(d, e, f, 0).max(lane(d, e, f, 1)));
-            let Some(value) = fast(most << 7) else { return done };
-            *to = value;
-            (a, b, c) = (a.add(2), b.add(2), c.add(2));
-            (d, e, f) = (d.add(2), e.add(2), f.add(2));
+        for row in 0..rows.rows {
+            let first = 2 * row * rows.row_step;
+            let (mut a, to) = (low.add(first), to.add(row * rows.to_row));
+            let (mut b, mut c) = (a.add(plane), a.add(2 * plane));
+            let (mut d, mut e, mut f) = (a.add(rows.row_step), b.add(rows.row_step), c.add(rows.row_step));
+            for column in 0..rows.columns {
+                let lane = |low: *const u8, middle: *const u8, high: *const u8, at: usize| {
+                    u32::from(*low.add(at)) | u32::from(*middle.add(at)) << 8 | u32::from(*high.add(at)) << 16
+                };
+                let most = lane(a, b, c, 0).max(lane(a, b, c, 1)).max(lane(d, e, f, 0).max(lane(d, e, f, 1)));
+                match fast(fold, most << 7) {
+                    Some(value) => *to.add(column) = value,
+                    None => {
+                        slow[count] = ((first + 2 * column) as u32, (row * rows.to_row + column) as u32);
+                        count += 1;
+                        if count == SLOW {
+                            return count;
+                        }
+                    }
+                }
+                (a, b, c) = (a.add(2), b.add(2), c.add(2));
+                (d, e, f) = (d.add(2), e.add(2), f.add(2));
+            }
         }
     }
-    to.len()
+    count
 }
 
 /// `value` clamped, then rounded half to even. A NaN becomes `low`.
@@ -304,12 +384,15 @@ mod tests {
                 }
                 let accumulator = lane as i32 - OFFSET + bias;
                 let got = requantize.apply(&channel, (lane as u32) << 7);
-                let planes = [lane as u8, (lane >> 8) as u8, (lane >> 16) as u8].map(|byte| [byte; 6]).concat();
-                let mut many = [0; 6];
-                requantize.lanes(&channel, &planes, 1, &mut many[..5]);
-                assert_eq!(many[..5], [got; 5]);
-                requantize.largest(&channel, &planes, 0, 2, &mut many[..2]);
-                assert_eq!(many[..5], [got; 5]);
+                let planes = [lane as u8, (lane >> 8) as u8, (lane >> 16) as u8].map(|byte| [byte; 70]).concat();
+                let mut many = [0; 70];
+                for (count, pool) in [(2, true), (5, false), (66, false)] {
+                    let rows = Rows { first: 1, rows: 1, columns: count, row_step: 3, to_row: 0, pool };
+                    requantize.rows(&channel, &planes, &rows, &mut many);
+                    assert_eq!(many[..count], vec![got; count]);
+                }
+                requantize.channels(&[channel; 3], &planes, many.iter_mut());
+                assert_eq!(many[..3], [got; 3]);
                 assert_eq!(got, reference(accumulator, scale, output), "{accumulator} * {scale:e}, bias {bias}");
                 emulated += 1;
             }

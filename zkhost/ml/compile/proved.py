@@ -10,6 +10,7 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
+from zkhost.ml.compile import shapes
 from zkhost.ml.compile.plan import At, Code
 from zkhost.ml.compile.target import Target, added
 from zkhost.ml.graph import Array
@@ -107,9 +108,7 @@ def _planes(target: Target, layout: _Layout) -> At:
     plan = target.plan
     _, channels, *sizes = target.graph.shape(layout.op.x)
     pitch = layout.program.pitch * acc.CELL
-    step = layout.strip_step
-    read = (channels - 1) * pitch + (layout.strips - 1) * step + layout.program.plane * acc.CELL
-    nbytes = max(read, channels * pitch)
+    nbytes = max(layout.reach, channels * pitch)
     planes = plan.buffer(nbytes)
     if pitch != prod(sizes):
         zero = _zero(target, layout.op.x, layout.op.x_zero)
@@ -159,6 +158,13 @@ class _Layout:
         lanes = m * self.out[0] * self.out[1]
         return int(acc.BEGIN + acc.BUILD * (program.words + program.sums_words) + calls + sums + acc.LANE * lanes)
 
+    @property
+    def reach(self) -> int:
+        """Bytes of the input up to the last that is read."""
+        channels = self.op.groups * self.program.inputs
+        strips = (self.strips - 1) * self.strip_step
+        return (channels - 1) * self.program.pitch * acc.CELL + strips + self.program.plane * acc.CELL
+
     def kernels(self) -> Array:
         """The kernels' terms: turned around, rows spread by the pitch."""
         m, depth, kh, kw = self.weights.shape
@@ -207,12 +213,15 @@ class _Layout:
         for image in range(n):
             if op.x in target.planes:
                 planes = target.planes[op.x]
+            elif self.plane.nbytes == height * width == pitch and self.reach <= c * pitch:
+                planes = target.read(op.x) + image * c * pitch
             else:
                 planes = _planes(target, self)
                 x = target.read(op.x) + image * c * height * width
-                shape, source = (1, 1, 1, c, height, width), (0, 0, 0, height * width, width, 1)
-                stored = planes + self.plane.first
-                plan.emit(Code.COPY, 1, x, stored, shape, source, (0, 0, 0, pitch, self.plane.pitch, 1))
+                walk = shapes.walk(
+                    op.node, (c, height, width), (height * width, width, 1), (pitch, self.plane.pitch, 1)
+                )
+                plan.emit(Code.COPY, 1, x, planes + self.plane.first, walk)
             first = self.plane.gap - self.window.pads[1] + (kh - 1) * dh * self.plane.pitch + (kw - 1) * dw
             plan.emit(
                 Code.PROVED_CONVOLUTION, planes, int(isinstance(zero, At)), zero, terms, correction,
