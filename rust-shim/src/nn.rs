@@ -2,8 +2,8 @@
 //! `ml` is made of too.
 
 use object::elf::{FileHeader32, ProgramHeader32, PT_LOAD};
-use object::read::elf::{FileHeader, ProgramHeader};
 use object::pod::{bytes_of, from_bytes_mut};
+use object::read::elf::{FileHeader, ProgramHeader};
 use object::{LittleEndian, U16, U32};
 use risc0_binfmt::ProgramBinary;
 use serde::{Deserialize, Serialize};

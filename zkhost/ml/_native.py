@@ -8,6 +8,7 @@ from zkhost import _shim, methods
 from zkhost._cancel import CancelToken
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
+from zkhost.errors import HostIOError, ProverError
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ def preflight(
     env = builder.build()
     host = serving.host(env, cancel=cancel)
     host.on_segment = lambda _, segment: _shim.call("segment_preflight", {"segment": segment})
-    reply = _shim.call("execute", {"env": serving.request(env), "program": program, "segments": "callback"}, host)
+    try:
+        reply = _shim.call("execute", {"env": serving.request(env), "program": program, "segments": "callback"}, host)
+    except HostIOError as exc:
+        if isinstance(exc.__cause__, ProverError):
+            raise exc.__cause__ from None
+        raise
     segments = tuple(segment["po2"] for segment in reply["segments"])
     return Checked(reply["journal"], reply["user_cycles"], reply["total_cycles"], segments)

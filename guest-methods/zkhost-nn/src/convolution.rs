@@ -133,6 +133,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     };
 
     let x_zero = correction.zero(x_zero);
+    let mut requantize = Requantize::new(scale[0], output);
     let (mut loads, mut sums_loads) = ([0; LOADS], [0; LOADS]);
     let loads = &loads_of(&program, &mut loads);
     let (terms, kernel_bytes) = (layer.terms() as usize, layer.kernel_bytes());
@@ -191,8 +192,11 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     let at = channel * y_channel as usize + (strip * layer.grid.rows * to_row) as usize;
                     let lanes = Lanes::new(planes);
                     if size == 1 {
-                        let requantize = Requantize::new(scale[if scale.len() == 1 { 0 } else { channel }], bias, output);
-                        layer.grid.bytes(&lanes, &requantize, rows, &mut y[at..]);
+                        if scale.len() > 1 {
+                            requantize = Requantize::new(scale[channel], output);
+                        }
+                        let own = requantize.channel(bias);
+                        layer.grid.bytes(&lanes, &requantize, &own, rows, &mut y[at..]);
                     } else {
                         layer.grid.sums(&lanes, bias, rows, &mut as_i32_mut(y)[at..]);
                     }
@@ -225,10 +229,14 @@ impl<'p> Correction<'p> {
 
     /// The zero point that is to be taken out yet.
     pub fn zero(&self, read: &[u8]) -> i32 {
-        if self.sums.is_empty() { 0 } else { self.zero.of(read) }
+        if self.sums.is_empty() {
+            0
+        } else {
+            self.zero.of(read)
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn bias(&self, output: usize, zero: i32) -> i32 {
         let sum = if self.sums.is_empty() { 0 } else { self.sums[output] };
         self.bias[output].wrapping_sub(sum.wrapping_mul(zero))

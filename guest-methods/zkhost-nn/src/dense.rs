@@ -19,7 +19,15 @@ pub const MAX_COLUMNS: u32 = 4096;
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
     let [x, step, row_step, x_kind, x_zero, rows, inputs, w, w_sums, zero, cells, blocks, columns, bias, y, to_row, to_column, scale, scales, zero_out, low, high, kind] =
         arguments(args)?;
-    if inputs == 0 || inputs > MAX_CELLS || rows == 0 || blocks == 0 || columns == 0 || columns > MAX_COLUMNS || zero > 255 {
+    if to_column == 0
+        || inputs == 0
+        || inputs > MAX_CELLS
+        || rows == 0
+        || blocks == 0
+        || columns == 0
+        || columns > MAX_COLUMNS
+        || zero > 255
+    {
         return Err("a dense layer's shape is out of range");
     }
     let program = tables::program(inputs, cells)?;
@@ -53,12 +61,14 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
     workspace.need_offset(cells);
     workspace.set_row(zero as u8);
-    let Workspace { planes, cells: terms, constants, offset, channels, .. } = workspace;
+    let Workspace { planes, cells: terms, constants, offset, channels, scales: scales_of, .. } = workspace;
     if size == 1 {
+        scales_of.clear();
+        scales_of.extend(scale.iter().map(|scale| Requantize::new(*scale, output)));
         channels.clear();
         for column in 0..columns as usize {
-            let scale = scale[if scale.len() == 1 { 0 } else { column }];
-            channels.push(Requantize::new(scale, correction.bias(column, x_zero), output));
+            let requantize = if scale.len() == 1 { &scales_of[0] } else { &scales_of[column] };
+            channels.push(requantize.channel(correction.bias(column, x_zero)));
         }
     }
     let mut loads = [0; LOADS];
@@ -85,13 +95,21 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 let lanes = Lanes::new(planes);
                 let first = (block + index) * width;
                 let to = row * to_row as usize + first * to_column as usize;
-                for (lane, column) in (first..columns.min(first + width)).enumerate() {
-                    let to = to + lane * to_column as usize;
-                    if size == 1 {
-                        y[to] = channels[column].apply(lanes.times128(lane));
+                let here = first..columns.min(first + width);
+                if size == 1 {
+                    let y = y[to..].iter_mut().step_by(to_column as usize);
+                    if scale.len() == 1 {
+                        scales_of[0].channels(&channels[here], planes, y);
                     } else {
+                        let channels = channels[here.clone()].iter().zip(&scales_of[here]);
+                        for (lane, (y, (channel, requantize))) in y.zip(channels).enumerate() {
+                            *y = requantize.apply(channel, lanes.times128(lane));
+                        }
+                    }
+                } else {
+                    let y = as_i32_mut(y)[to..].iter_mut().step_by(to_column as usize);
+                    for (lane, (y, column)) in y.zip(here).enumerate() {
                         let sum = lanes.sum(lane).wrapping_add(correction.bias(column, x_zero));
-                        let y = &mut as_i32_mut(y)[to];
                         *y = if adds { y.wrapping_add(sum) } else { sum };
                     }
                 }

@@ -1,7 +1,7 @@
 //! From lanes, three planes of bytes, to what a layer writes: requantised bytes, pooled or not, or sums in s32.
 
 use crate::memory::product;
-use crate::requantize::{Requantize, OFFSET};
+use crate::requantize::{Channel, Requantize, Rows, OFFSET};
 use crate::Checked;
 
 /// Three planes of bytes: the lanes that a program was proved to hold for.
@@ -57,7 +57,10 @@ impl Grid {
             return Err("a grid of lanes is out of range");
         }
         let reach = |count: u32, step: u32| product(&[count * self.pool - 1, step]);
-        if self.pool > 16 || u64::from(self.first) + reach(self.rows, self.row_step)? + reach(self.columns, self.column_step)? >= lanes.into() {
+        if self.pool > 16
+            || u64::from(self.first) + reach(self.rows, self.row_step)? + reach(self.columns, self.column_step)?
+                >= lanes.into()
+        {
             return Err("a grid reaches beyond the lanes");
         }
         Ok(())
@@ -69,48 +72,32 @@ impl Grid {
     }
 
     /// Requantised bytes. `to` holds `extent(rows)` elements, `rows` at most those of the grid.
-    pub fn bytes(&self, lanes: &Lanes<'_>, requantize: &Requantize, rows: u32, to: &mut [u8]) {
+    pub fn bytes(&self, lanes: &Lanes<'_>, requantize: &Requantize, channel: &Channel, rows: u32, to: &mut [u8]) {
         assert!(rows <= self.rows);
         let (first, row_step) = (self.first as usize, self.row_step as usize);
-        let (columns, step, pool) = (self.columns as usize, self.column_step as usize, self.pool as usize);
+        let (mut columns, step, pool) = (self.columns as usize, self.column_step as usize, self.pool as usize);
         let (to_row, to_column) = (self.to_row as usize, self.to_column as usize);
-        for row in 0..rows as usize {
+        let mut rows = rows as usize;
+        if pool <= 2 && step == 1 && to_column == 1 {
+            if pool == 1 && columns == row_step && columns == to_row {
+                // Nothing lies between the rows.
+                (columns, rows) = (columns * rows, 1);
+            }
+            let rows = Rows { first, rows, columns, row_step, to_row, pool: pool == 2 };
+            return requantize.rows(channel, lanes.planes, &rows, to);
+        }
+        for row in 0..rows {
             let to = &mut to[row * to_row..];
             let from = first + row * pool * row_step;
-            match (pool, step, to_column) {
-                (1, 1, 1) => {
-                    let mut at = from;
-                    for to in &mut to[..columns] {
-                        *to = requantize.apply(lanes.times128(at));
-                        at += 1;
+            for column in 0..columns {
+                // The rule is monotone: the largest lane gives the largest output.
+                let mut most = 0;
+                for i in 0..pool {
+                    for j in 0..pool {
+                        most = most.max(lanes.times128(from + i * row_step + (column * pool + j) * step));
                     }
                 }
-                (1, ..) => {
-                    for column in 0..columns {
-                        to[column * to_column] = requantize.apply(lanes.times128(from + column * step));
-                    }
-                }
-                (2, ..) => {
-                    // The rule is monotone: the largest lane gives the largest output.
-                    let mut at = from;
-                    for column in 0..columns {
-                        let above = lanes.times128(at).max(lanes.times128(at + step));
-                        let below = lanes.times128(at + row_step).max(lanes.times128(at + row_step + step));
-                        to[column * to_column] = requantize.apply(above.max(below));
-                        at += 2 * step;
-                    }
-                }
-                _ => {
-                    for column in 0..columns {
-                        let mut most = 0;
-                        for i in 0..pool {
-                            for j in 0..pool {
-                                most = most.max(lanes.times128(from + i * row_step + (column * pool + j) * step));
-                            }
-                        }
-                        to[column * to_column] = requantize.apply(most);
-                    }
-                }
+                to[column * to_column] = requantize.apply(channel, most);
             }
         }
     }

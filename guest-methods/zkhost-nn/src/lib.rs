@@ -23,9 +23,9 @@ mod moves;
 pub mod native;
 mod operations;
 mod plan;
-mod pools;
 #[cfg(not(target_os = "zkvm"))]
 pub mod polynomial;
+mod pools;
 pub mod program;
 mod quantize;
 pub mod requantize;

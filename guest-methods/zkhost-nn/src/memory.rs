@@ -36,7 +36,11 @@ pub fn elements(size: u32, at: u32, count: u64) -> Checked<Region> {
 pub fn product(sizes: &[u32]) -> Checked<u64> {
     sizes.iter().try_fold(1u64, |product, size| {
         let product = product * u64::from(*size);
-        if product < 1 << 31 { Ok(product) } else { Err("a shape is larger than memory") }
+        if product < 1 << 31 {
+            Ok(product)
+        } else {
+            Err("a shape is larger than memory")
+        }
     })
 }
 

@@ -51,7 +51,8 @@ pub fn compute(plan: &Plan<'_>, inputs: &[u8]) -> Result<Computed, Error> {
     let mut left = inputs;
     for index in 0..plan.inputs() {
         let words = plan.input(index, &mut arena);
-        let (input, rest) = left.split_at_checked(4 * words.len()).ok_or(refused("fewer inputs than the plan takes"))?;
+        let (input, rest) =
+            left.split_at_checked(4 * words.len()).ok_or(refused("fewer inputs than the plan takes"))?;
         bytes_mut(words).copy_from_slice(input);
         left = rest;
     }

@@ -46,7 +46,12 @@ fn step(
     }
 }
 
-fn each(plan: &Plan<'_>, memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Result<(), Error> {
+fn each(
+    plan: &Plan<'_>,
+    memory: &mut Memory<'_>,
+    workspace: &mut Workspace,
+    backend: &mut impl Backend,
+) -> Result<(), Error> {
     let mut operations = plan.operations();
     let mut index = 0;
     loop {
@@ -60,7 +65,12 @@ fn each(plan: &Plan<'_>, memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 }
 
 /// Runs a plan on its arena, which holds the inputs, and of which the outputs are then part.
-pub fn run(plan: &Plan<'_>, arena: &mut [u32], workspace: &mut Workspace, backend: &mut impl Backend) -> Result<(), Error> {
+pub fn run(
+    plan: &Plan<'_>,
+    arena: &mut [u32],
+    workspace: &mut Workspace,
+    backend: &mut impl Backend,
+) -> Result<(), Error> {
     if arena.len() * 4 != plan.arena_bytes() as usize {
         return Err(Error { operation: None, reason: "an arena of another size" });
     }

@@ -49,7 +49,8 @@ impl<'a> Plan<'a> {
     }
 
     fn parse(words: &'a [u32]) -> Checked<Self> {
-        let [magic, version, bytes, arena, mode, inputs, outputs, operations, count, constants, zero, zero2, ..] = *words
+        let [magic, version, bytes, arena, mode, inputs, outputs, operations, count, constants, zero, zero2, ..] =
+            *words
         else {
             return Err("a plan is longer than this");
         };

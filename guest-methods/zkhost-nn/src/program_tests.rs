@@ -251,7 +251,11 @@ fn a_convolution_is_a_product_of_polynomials() {
     for lane in 0..7 * CELL {
         let mut sum = 1i64 << 23;
         for channel in 0..3 {
-            for (i, plane) in planes[channel * 80..][..80].iter().enumerate().filter(|(i, _)| (0..32).contains(&(lane as i64 - *i as i64))) {
+            for (i, plane) in planes[channel * 80..][..80]
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| (0..32).contains(&(lane as i64 - *i as i64)))
+            {
                 let (plus, minus) = (terms[channel * 64 + lane - i], terms[channel * 64 + 32 + lane - i]);
                 sum += i64::from(*plane) * (i64::from(plus) - i64::from(minus));
             }

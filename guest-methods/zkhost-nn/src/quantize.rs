@@ -41,7 +41,11 @@ impl Channels {
 
 fn scales<'a>(memory: &Memory<'a>, at: u32, count: u32) -> Checked<&'a [f32]> {
     let scales = as_f32(memory.constant(words(at, count.into()))?);
-    if scales.iter().all(|scale| valid(*scale)) { Ok(scales) } else { Err("a scale is not positive and finite") }
+    if scales.iter().all(|scale| valid(*scale)) {
+        Ok(scales)
+    } else {
+        Err("a scale is not positive and finite")
+    }
 }
 
 /// `x, y, outer, channels, inner, scales, their number, zero, low, high`: s32 to bytes.
@@ -54,10 +58,11 @@ pub fn requantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     };
     let x = as_i32(x);
     layout.each(|index, range| {
-        let requantize = Requantize::new(scales[index], 0, output);
+        let requantize = Requantize::new(scales[index], output);
+        let channel = requantize.channel(0);
         for (y, x) in y[range.clone()].iter_mut().zip(&x[range]) {
             let lane = x.wrapping_add(OFFSET) as u32;
-            *y = if lane < 1 << 24 { requantize.apply(lane << 7) } else { requantize.emulate(*x) };
+            *y = if lane < 1 << 24 { requantize.apply(&channel, lane << 7) } else { requantize.emulate(*x) };
         }
     });
     Ok(())
@@ -293,9 +298,12 @@ mod tests {
                 let x = match step % 5 {
                     0 => f32::from_bits(next()),
                     1 => ((next() % 520) as f32 - 260.0 + 0.5) * scale,
-                    2 => f32::from_bits((((next() % 520) as f32 - 259.5) * scale).to_bits().wrapping_add(next() % 5).wrapping_sub(2)),
+                    2 => f32::from_bits(
+                        (((next() % 520) as f32 - 259.5) * scale).to_bits().wrapping_add(next() % 5).wrapping_sub(2),
+                    ),
                     3 => (next() as f32 / 4e9 - 0.5) * 600.0 * scale,
-                    _ => [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, 1e-45][next() as usize % 7],
+                    _ => [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, 1e-45]
+                        [next() as usize % 7],
                 };
                 let quotient = x / scale;
                 let (low, high) = ((low - zero) as f32, (high - zero) as f32);

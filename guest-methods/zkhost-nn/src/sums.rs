@@ -23,14 +23,8 @@ impl Window {
     pub fn new(args: &[u32]) -> Checked<Self> {
         let all: [u32; WINDOW] = arguments(args)?;
         let axis = |i: usize| [all[3 * i], all[3 * i + 1], all[3 * i + 2]];
-        let window = Self {
-            input: axis(0),
-            output: axis(1),
-            kernel: axis(2),
-            stride: axis(3),
-            pad: axis(4),
-            dilation: axis(5),
-        };
+        let window =
+            Self { input: axis(0), output: axis(1), kernel: axis(2), stride: axis(3), pad: axis(4), dilation: axis(5) };
         if all[..12].contains(&0) || all.iter().any(|value| *value >= 1 << 20) {
             return Err("a window is out of range");
         }
@@ -126,7 +120,11 @@ impl Zero {
     }
 
     pub fn of(self, read: &[u8]) -> i32 {
-        if self.tensor { read[0].into() } else { self.value as i32 }
+        if self.tensor {
+            read[0].into()
+        } else {
+            self.value as i32
+        }
     }
 }
 

@@ -55,7 +55,9 @@ mod tests {
                 let found = program(inputs, cells).unwrap();
                 let common = (inputs * (cells + 1)) as usize;
                 assert_eq!(found.words()[..common], built.words()[..common]);
-                for operand in [Operand::Terms, Operand::Polynomials, Operand::Planes, Operand::Constants, Operand::Offset] {
+                for operand in
+                    [Operand::Terms, Operand::Polynomials, Operand::Planes, Operand::Constants, Operand::Offset]
+                {
                     assert_eq!(found.cells(operand), built.cells(operand), "{operand:?}");
                 }
                 if parts(inputs) == parts(most) {

@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use crate::dense::MAX_COLUMNS;
 use crate::program::{constants, Operands, Program, CELL, MAX_CELLS, MAX_WORDS};
-use crate::requantize::Requantize;
+use crate::requantize::{Channel, Requantize};
 use crate::Checked;
 
 /// Lanes of a call, in cells, at most.
@@ -39,7 +39,9 @@ pub struct Workspace {
     pub cells: Vec<u32>,
     pub constants: Vec<u32>,
     pub offset: Vec<u32>,
-    pub channels: Vec<Requantize>,
+    /// A dense layer's channels, and their scales.
+    pub channels: Vec<Channel>,
+    pub scales: Vec<Requantize>,
     offset_words: usize,
 }
 
@@ -58,6 +60,7 @@ impl Workspace {
             constants,
             offset: vec![0; MAX_LANES as usize * cell_words],
             channels: Vec::with_capacity(MAX_COLUMNS as usize),
+            scales: Vec::with_capacity(MAX_COLUMNS as usize),
             offset_words: 0,
         }
     }

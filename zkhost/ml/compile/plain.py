@@ -154,7 +154,13 @@ def _max_pool(target: Target, op: ops.MaxPool) -> None:
 def _average_pool(target: Target, op: ops.AveragePool) -> None:
     planes, window = _pool(target, op)
     target.plan.emit(
-        Code.AVERAGE_POOL, target.read(op.x), target.write(op.y), planes, int(op.count_pads), shapes.pads(op.counted), window
+        Code.AVERAGE_POOL,
+        target.read(op.x),
+        target.write(op.y),
+        planes,
+        int(op.count_pads),
+        shapes.pads(op.counted),
+        window,
     )
 
 
@@ -212,7 +218,15 @@ def _arg_max(target: Target, op: ops.ArgMax) -> None:
 def _top_k(target: Target, op: ops.TopK) -> None:
     kind, rows = TYPE[target.graph.dtype(op.x)], target.size(op.x) // op.width
     target.plan.emit(
-        Code.TOP_K, kind, target.read(op.x), rows, op.width, op.k, int(op.largest), target.write(op.y), target.write(op.indices)
+        Code.TOP_K,
+        kind,
+        target.read(op.x),
+        rows,
+        op.width,
+        op.k,
+        int(op.largest),
+        target.write(op.y),
+        target.write(op.indices),
     )
 
 
@@ -253,7 +267,12 @@ def _dequantize(target: Target, op: ops.Dequantize) -> None:
 @_writes(ops.DynamicQuantize)
 def _dynamic(target: Target, op: ops.DynamicQuantize) -> None:
     target.plan.emit(
-        Code.DYNAMIC, target.read(op.x), target.size(op.x), target.write(op.y), target.write(op.scale), target.write(op.zero)
+        Code.DYNAMIC,
+        target.read(op.x),
+        target.size(op.x),
+        target.write(op.y),
+        target.write(op.scale),
+        target.write(op.zero),
     )
 
 

@@ -129,7 +129,8 @@ class Plan:
         self.inputs.append((place.buffer, nbytes))
 
     def add_output(self, place: At, nbytes: int) -> None:
-        assert place.buffer is not None and place.offset == 0
+        assert place.buffer is not None
+        assert place.offset == 0
         place.buffer.last = len(self.operations)
         self.outputs.append((place.buffer, nbytes))
 

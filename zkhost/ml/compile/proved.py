@@ -10,6 +10,7 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
+from zkhost.ml.compile import shapes
 from zkhost.ml.compile.plan import At, Code
 from zkhost.ml.compile.target import Target, added
 from zkhost.ml.graph import Array
@@ -104,12 +105,10 @@ def convolution(target: Target, op: ops.Conv) -> Finish | None:
 
 def _planes(target: Target, layout: _Layout) -> At:
     """Memory for a convolution's input as it reads it, its padding filled in."""
-    plan, plane = target.plan, layout.plane
+    plan = target.plan
     _, channels, *sizes = target.graph.shape(layout.op.x)
     pitch = layout.program.pitch * acc.CELL
-    step = layout.strip_step
-    read = (channels - 1) * pitch + (layout.strips - 1) * step + layout.program.plane * acc.CELL
-    nbytes = max(read, channels * pitch)
+    nbytes = max(layout.reach, channels * pitch)
     planes = plan.buffer(nbytes)
     if pitch != prod(sizes):
         zero = _zero(target, layout.op.x, layout.op.x_zero)
@@ -150,7 +149,7 @@ class _Layout:
     @property
     def cycles(self) -> int:
         """User cycles, an estimate."""
-        program, (m, depth, *_) = self.program, self.weights.shape
+        program, m = self.program, len(self.weights)
         groups = self.op.groups
         advice = 3 * program.lanes * acc.CELL
         call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 16384, 1 / 16)
@@ -158,6 +157,13 @@ class _Layout:
         sums = self.strips * groups * (program.sums_words + acc.CALL + acc.ADVISE) if program.pairs else 0
         lanes = m * self.out[0] * self.out[1]
         return int(acc.BEGIN + acc.BUILD * (program.words + program.sums_words) + calls + sums + acc.LANE * lanes)
+
+    @property
+    def reach(self) -> int:
+        """Bytes of the input up to the last that is read."""
+        channels = self.op.groups * self.program.inputs
+        strips = (self.strips - 1) * self.strip_step
+        return (channels - 1) * self.program.pitch * acc.CELL + strips + self.program.plane * acc.CELL
 
     def kernels(self) -> Array:
         """The kernels' terms: turned around, rows spread by the pitch."""
@@ -207,12 +213,15 @@ class _Layout:
         for image in range(n):
             if op.x in target.planes:
                 planes = target.planes[op.x]
+            elif self.plane.nbytes == height * width == pitch and self.reach <= c * pitch:
+                planes = target.read(op.x) + image * c * pitch
             else:
                 planes = _planes(target, self)
                 x = target.read(op.x) + image * c * height * width
-                shape, source = (1, 1, 1, c, height, width), (0, 0, 0, height * width, width, 1)
-                stored = planes + self.plane.first
-                plan.emit(Code.COPY, 1, x, stored, shape, source, (0, 0, 0, pitch, self.plane.pitch, 1))
+                walk = shapes.walk(
+                    op.node, (c, height, width), (height * width, width, 1), (pitch, self.plane.pitch, 1)
+                )
+                plan.emit(Code.COPY, 1, x, planes + self.plane.first, walk)
             first = self.plane.gap - self.window.pads[1] + (kh - 1) * dh * self.plane.pitch + (kw - 1) * dw
             plan.emit(
                 Code.PROVED_CONVOLUTION, planes, int(isinstance(zero, At)), zero, terms, correction,
@@ -232,7 +241,10 @@ def _window(window: ops.Window) -> ops.Window:
     if len(window.kernel) == 2:
         return window
     return ops.Window(
-        _two(window.kernel, 1), _two(window.strides, 1), (0, window.pads[0], 0, window.pads[1]), _two(window.dilations, 1)
+        _two(window.kernel, 1),
+        _two(window.strides, 1),
+        (0, window.pads[0], 0, window.pads[1]),
+        _two(window.dilations, 1),
     )
 
 
@@ -258,9 +270,7 @@ def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     return (min(found, key=lambda layout: layout.cycles), finish) if found else None
 
 
-def _layouts(
-    target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish
-) -> Iterator[_Layout]:
+def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish) -> Iterator[_Layout]:
     graph = target.graph
     sizes = _two(graph.shape(op.x)[2:], 1)
     plane = Plane.of(sizes, window.pads)
@@ -328,7 +338,8 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
     def cost(row: int) -> tuple[int, int]:
         pieces = -(-depth // dict(acc.DENSE)[row])
         words = acc.dense_words(-(-depth // pieces), row) + acc.CALL
-        return -(-columns // (row * acc.CELL)) * pieces * words, row
+        blocks = -(-columns // (row * acc.CELL))
+        return pieces * (rows * (blocks * words + columns * acc.DENSE_LANE) + acc.BEGIN), row
 
     row = min((row for row, _ in acc.DENSE), key=cost)
     pieces = -(-depth // dict(acc.DENSE)[row])
@@ -354,7 +365,5 @@ def dense(target: Target, op: ops.MatMul) -> Finish | None:
         )  # fmt: skip
     if not whole and finish.size == 1:
         layout = [1, 1, rows * columns] if finish.scale.size == 1 else [rows, columns, 1]
-        plan.emit(
-            Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high
-        )
+        plan.emit(Code.REQUANTIZE, sums, y, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high)
     return finish

@@ -33,7 +33,9 @@ def walk(node: str, shape: Sequence[int], *strides: Sequence[int]) -> list[int]:
             joined.append(tuple(axis))
     if len(joined) > AXES:
         raise UnsupportedModelError(
-            f"{node}: a move or broadcast over {len(joined)} axes, more than {AXES}", hint="split it into several", node=node
+            f"{node}: a move or broadcast over {len(joined)} axes, more than {AXES}",
+            hint="split it into several",
+            node=node,
         )
     one = (1, *(0 for _ in strides))
     padded = [one] * (AXES - len(joined)) + joined
