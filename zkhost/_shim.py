@@ -19,6 +19,7 @@ import shutil
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -49,6 +50,7 @@ _QUICK = frozenset(
 
 _FAILED, _CANCELLED = -1, -2
 _READ, _WRITE, _SLICE_IO, _FETCH, _TRACE, _PROGRESS, _SEGMENT = range(7)
+_DESCRIPTORS = {0: "standard input", 1: "standard output", 2: "standard error"}
 
 # How long the end of the process waits for native work to stop.
 _GRACE_S = 0.5
@@ -124,6 +126,7 @@ class Host:
         on_trace: Callable[[list[list[Any]]], object] | None = None,
         on_progress: Callable[[dict[str, Any]], object] | None = None,
         on_segment: Callable[[int, bytes], object] | None = None,
+        on_end: Callable[[], object] | None = None,
         cancel: CancelToken | None = None,
     ) -> None:
         self.readers = readers or {}
@@ -132,10 +135,24 @@ class Host:
         self.on_trace = on_trace
         self.on_progress = on_progress
         self.on_segment = on_segment
+        self.on_end = on_end
+        """Called once the native work has ended, however it did."""
         self.cancel = cancel or CancelToken()
         self.error: BaseException | None = None
+        self.failed = "the host's own code"
+        """What raised `error`, for its message."""
         self.id = next(_ids)
         self._answer = b""
+
+    def _name(self, event: int, arg: int, data: Any, size: int) -> str:
+        """What was called for an event, as the caller knows it."""
+        if event == _READ:
+            return f"the reader of {_DESCRIPTORS.get(arg, f'file descriptor {arg}')}"
+        if event == _WRITE:
+            return f"the writer of {_DESCRIPTORS.get(arg, f'file descriptor {arg}')}"
+        if event == _SLICE_IO:
+            return f"the slice_io handler of {msgpack.unpackb(ffi.buffer(data, size))[0]!r}"
+        return {_TRACE: "the trace callback", _PROGRESS: "the progress callback"}.get(event, "the segment callback")
 
     def _handle(self, event: int, arg: int, data: Any, out: Any) -> int:
         """One event; `data` and `out` are buffers valid during the call. Returns what the C contract says."""
@@ -174,7 +191,7 @@ def _callback(host_id: int, event: int, arg: int, data: Any, size: int, out: Any
     try:
         return host._handle(event, arg, ffi.buffer(data, size) if size else b"", ffi.buffer(out, cap) if cap else b"")
     except BaseException as exc:  # whatever the host's code raises is raised again from `call`
-        host.error = exc
+        host.error, host.failed = exc, host._name(event, arg, data, size)
         return _FAILED
 
 
@@ -206,12 +223,18 @@ def _call(op: str, request: Mapping[str, Any], host: Host | None) -> dict[str, A
                 status, answer = _call_library(op, frame, _callback, host.id)
         finally:
             _active.pop(host.id, None)
+            if host.on_end:
+                host.on_end()
     if status == 0:
         return cast("dict[str, Any]", answer)
     error = _error(answer)
-    if host and host.error is not None:
-        raise error from host.error
-    raise error
+    if host is None or host.error is None:
+        raise error
+    if isinstance(error, errors.HostIOError):
+        # In the message itself, since logs, pickles and the results of map have nothing else.
+        why = "".join(traceback.format_exception_only(host.error)).strip()
+        error = error.with_message(f"{host.failed} failed while the guest ran: {why}")
+    raise error from host.error
 
 
 def _call_library(op: str, frame: Any, callback: Any, host_id: int) -> tuple[int, Any]:

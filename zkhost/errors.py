@@ -20,7 +20,7 @@
     ├── ModelError                     something is wrong with a model, or with what it was given
     │   ├── ModelFormatError           not a model file, a truncated one, or one that contradicts itself
     │   ├── UnsupportedModelError      an operator, attribute or form that is not taken, named with its node
-    │   ├── ModelInputError            an input array of another name, dtype or shape
+    │   ├── ModelInputError (ValueError)  an input array of another name, dtype or shape
     │   ├── InferenceError             the model has no result on this input
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
     ├── GuestError                     the guest, or what it was given, made the run end badly
@@ -419,6 +419,10 @@ class FaultReason(enum.StrEnum):
 
     SEGMENT_LIMIT = "segment_limit"
     """What one instruction needs does not fit a segment of `segment_limit_po2`."""
+    MISSING_ASSUMPTION = "missing_assumption"
+    """The guest verifies another run (`env::verify`), and the environment has no assumption for it."""
+    UNSERVED = "unserved"
+    """The guest asks for a file descriptor, a channel or a system call that nothing serves."""
     MACHINE = "machine"
     """The guest did what the machine forbids."""
 

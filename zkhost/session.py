@@ -112,6 +112,14 @@ class SegmentInfo:
     paging_cycles: int | None = None
 
 
+@dataclass(frozen=True)
+class EcallCount:
+    """How often a guest made one kind of ecall, and the cycles these took."""
+
+    count: int
+    cycles: int
+
+
 def counted(user_cycles: int, segments: int, elapsed_s: float) -> str:
     """As in `4,242 user cycles in 1 segment, 0.02 s`."""
     return f"{user_cycles:,} user cycles in {segments:,} segment{'' if segments == 1 else 's'}, {elapsed_s:.2f} s"
@@ -142,6 +150,11 @@ class SessionInfo:
     """The program's image ID; None where the prover does not report it."""
     keccak_po2s: tuple[int, ...] = ()
     """Sizes of the keccak batches that are proved beside the segments, each in 2**po2 rows."""
+    ecalls: Mapping[str, EcallCount] | None = None
+    """Calls into the machine by risc0's names: BigInt, Poseidon2, Read, Sha2, Terminate, User, Write. None where the prover
+    does not report them, as r0vm."""
+    syscalls: Mapping[str, int] | None = None
+    """Calls to the host by risc0's names: Keccak, ProveKeccak, Read, VerifyIntegrity, VerifyIntegrity2, Write."""
     record: bytes = field(default=b"", repr=False)
     """What the prover needs to assemble a receipt; opaque."""
 
@@ -167,6 +180,7 @@ class SessionInfo:
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> SessionInfo:
         """From the reply of the shim's `execute`."""
+        calls = reply["calls"]
         return cls(
             exit_code=ExitCode(*reply["exit_code"]),
             journal=Journal(reply["journal"] or b""),
@@ -181,6 +195,8 @@ class SessionInfo:
             claim=reply["claim"],
             image_id=ImageID(reply["image_id"]) if reply["image_id"] else None,
             keccak_po2s=tuple(reply["keccaks"]),
+            ecalls=None if calls is None else {name: EcallCount(*each) for name, each in calls["ecalls"].items()},
+            syscalls=None if calls is None else dict(calls["syscalls"]),
             record=reply["session"],
         )
 

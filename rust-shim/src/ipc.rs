@@ -120,6 +120,7 @@ pub fn execute(request: ExecuteRequest<'_>, host: &Host) -> Result<Reply> {
         paging_cycles: None,
         reserved_cycles: None,
         segments,
+        calls: None,
         keccaks,
         claim: bytes(claim.digest()),
         image_id: bytes(image_id),

@@ -12,6 +12,7 @@ use serde_bytes::ByteBuf;
 use crate::error::Result;
 use crate::fail;
 use crate::host::Host;
+use crate::logging::Counts;
 
 #[derive(Serialize)]
 pub struct Reply {
@@ -23,6 +24,8 @@ pub struct Reply {
     pub paging_cycles: Option<u64>,
     pub reserved_cycles: Option<u64>,
     pub segments: Vec<SegmentInfo>,
+    /// None where r0vm ran the guest: it does not report them.
+    pub calls: Option<Counts>,
     /// Requests written to `keccak-<n>.bincode` in the segment directory; their sizes as powers of two.
     pub keccaks: Vec<usize>,
     pub claim: ByteBuf,

@@ -16,6 +16,7 @@ mod info;
 mod ipc;
 mod jobs;
 mod nn;
+mod logging;
 mod oracle;
 
 #[cfg(feature = "prove")]
@@ -226,6 +227,7 @@ pub unsafe extern "C" fn zkhost_call(
     reply_len: *mut usize,
 ) -> i32 {
     keep_panics();
+    logging::start();
     // SAFETY: by this function's contract `op` is a C string.
     let name = unsafe { std::ffi::CStr::from_ptr(op) }.to_string_lossy();
     let request = if len == 0 {

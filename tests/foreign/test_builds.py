@@ -139,11 +139,9 @@ def test_an_outer_guest_knows_the_image_id_of_an_inner_one(tmp_path: Path) -> No
     root = write(tmp_path, INNER_AND_OUTER)
     first = build(root)
     module = (root / "methods/outer/src/image_ids.rs").read_text()
-    words = [
-        f"0x{int.from_bytes(bytes.fromhex(first['inner'].image_id)[i : i + 4], 'little'):08x}" for i in range(0, 32, 4)
-    ]
+    words = [f"0x{int.from_bytes(bytes(first['inner'].image_id)[i : i + 4], 'little'):08x}" for i in range(0, 32, 4)]
     assert f"pub const INNER_ID: [u32; 8] = [\n    {', '.join(words)},\n];" in module
-    assert bytes.fromhex(first["inner"].image_id) in first["outer"].elf.read_bytes()
+    assert bytes(first["inner"].image_id) in first["outer"].elf.read_bytes()
     assert all(built.fresh for built in build(root).values())
     assert zkhost(root, "--check").exit_code == 0
 
@@ -153,7 +151,7 @@ def test_an_outer_guest_knows_the_image_id_of_an_inner_one(tmp_path: Path) -> No
     assert "has not the image IDs of inner" in str(drifted.exception)
     second = build(root, BuildOptions(guest="outer"))
     assert second["inner"].image_id != first["inner"].image_id
-    assert bytes.fromhex(second["inner"].image_id) in second["outer"].elf.read_bytes()
+    assert bytes(second["inner"].image_id) in second["outer"].elf.read_bytes()
 
 
 @pytest.mark.slow
@@ -165,7 +163,7 @@ def test_inner_and_outer_may_be_bins_of_one_package(tmp_path: Path) -> None:
     }
     root = write(tmp_path, files)
     built = build(root)
-    assert bytes.fromhex(built["inner"].image_id) in built["outer"].elf.read_bytes()
+    assert bytes(built["inner"].image_id) in built["outer"].elf.read_bytes()
     lock = (root / "zkhost.lock").read_text()
     assert all(each.fresh for each in build(root).values()), "the inner guest does not read the file of IDs"
     build(root, BuildOptions(force=True))

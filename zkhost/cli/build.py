@@ -87,7 +87,7 @@ def build(
     if as_json:
         rows = [
             {"name": g.name, "package": g.package, "path": str(g.path), "elf": str(g.elf), "bytes": g.bytes}
-            | {"image_id": g.image_id, "fresh": g.fresh}
+            | {"image_id": str(g.image_id), "fresh": g.fresh}
             for g in guests
         ]
         click.echo(json.dumps({"guests": rows, "elapsed_s": round(elapsed_s, 3)}, indent=2))

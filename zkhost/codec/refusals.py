@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from ..errors import DecodeError, EncodeError
 
 __all__ = [
+    "AS_RUST",
     "NESTING_LIMIT",
     "ZERO_SIZED_LIMIT",
     "Path",
@@ -21,6 +22,9 @@ __all__ = [
 NESTING_LIMIT = 512
 #: How many elements that take no words (as of `Vec<()>`) one decode call makes in all.
 ZERO_SIZED_LIMIT = 65_536
+
+#: What to do about words that only a strict reader refuses.
+AS_RUST = "strict=False accepts what the Rust deserializer does, which does not look at it"
 
 Path = tuple[Any, Any] | None
 """A linked list, innermost first: (path of the parent, step); a step is ".field", an index, or a key as [repr]."""

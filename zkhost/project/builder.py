@@ -9,6 +9,7 @@ from typing import Any
 
 from zkhost import _config, _shim
 from zkhost._cancel import CancelToken
+from zkhost.image_id import ImageID
 from zkhost.project.discover import GuestPackage, GuestProject
 from zkhost.project.docker import Container
 from zkhost.project.image_ids import write_image_ids
@@ -25,7 +26,7 @@ class BuiltGuest:
     """A guest that was built, or was found up to date.
 
     `path` is the program binary next to the methods module, `elf` what cargo made, `bytes` the program binary's size,
-    `image_id` 64 hex digits, `fresh` whether cargo had nothing to do.
+    `fresh` whether cargo had nothing to do.
     """
 
     name: str
@@ -33,7 +34,7 @@ class BuiltGuest:
     path: Path
     elf: Path
     bytes: int
-    image_id: str
+    image_id: ImageID
     fresh: bool
 
 
@@ -153,7 +154,7 @@ def _write(
             path=copies[guest["name"]],
             elf=Path(guest["elf"]),
             bytes=guest["bytes"],
-            image_id=ids[guest["name"]],
+            image_id=ImageID(ids[guest["name"]]),
             fresh=report["fresh"],
         )
         for _, report in reports

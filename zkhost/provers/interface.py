@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost import _work
 from zkhost.errors import UnsupportedError
+from zkhost.provers.arguments import Program, environment
 from zkhost.provers.batch import MapResult, amap_in_threads, map_in_threads
 from zkhost.provers.features import Feature, used_by
 from zkhost.provers.options import ProveInfo, ProverOpts
-from zkhost.provers.program import Program, environment
 
 if TYPE_CHECKING:
     from zkhost._cancel import CancelToken
@@ -88,7 +88,7 @@ class Prover(Executor):
     ) -> ProveInfo:
         """Run a guest and prove the run. Raises as `execute` does, and GuestExitError for exit codes other than 0.
 
-        checkpoint: a folder that keeps segments and their receipts. After a crash, whatever its cause, the same call
+        checkpoint: a folder that stores segments and their receipts. After a crash, whatever its cause, the same call
         proves only what is missing. cache: receipts of earlier requests, verified again when they are used.
         """
 

@@ -10,8 +10,8 @@ from zkhost.errors import GuestError
 from zkhost.testing.mismatch import MismatchError, align
 
 if TYPE_CHECKING:
+    from zkhost.provers.arguments import Program
     from zkhost.provers.interface import Executor
-    from zkhost.provers.program import Program
 
 __all__ = ["Case", "EchoGuest", "Oracle", "Refused", "RustOracle", "SerdeOracle", "TypedGuest"]
 

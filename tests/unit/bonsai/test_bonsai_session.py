@@ -24,8 +24,8 @@ from zkhost.errors import (
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.polling import Polling
 from zkhost.provers.bonsai.remote_session import RemoteSession, Stage, _r0vm_interval_s, within
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
-from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.transport import Transport
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.bonsai.fake_bonsai import KEY, quick
 from zkhost.errors import ConfigError
 from zkhost.provers.bonsai.polling import Polling
+from zkhost.provers.bonsai.remote_settings import ApiKey, Settings
 from zkhost.provers.bonsai.retry import FailureKind, RetryPolicy
-from zkhost.provers.bonsai.settings import ApiKey, Settings
 
 VARIABLES = ("BONSAI_API_URL", "BONSAI_API_KEY", "BONSAI_TIMEOUT_MS", "BONSAI_POLL_INTERVAL_MS")
 

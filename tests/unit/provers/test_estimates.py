@@ -25,8 +25,8 @@ from zkhost.errors import (
     UnsupportedError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_PATH, SHA256_ELF, SHA256_PATH
+from zkhost.provers.arguments import Program
 from zkhost.provers.planning import available_memory, calibration
-from zkhost.provers.program import Program
 from zkhost.session import ExitCode, Journal, OnProgress, Phase, Progress, SegmentInfo, SessionInfo
 
 GB = 10**9

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import DecodeError, EncodeError
 from .. import schema as s
-from ..refusals import NESTING_LIMIT, refuse_words
+from ..refusals import AS_RUST, NESTING_LIMIT, refuse_words
 from ..words import Words, as_words
 from . import containers, scalars, structures
 from .decoder import decode_value
@@ -40,7 +40,7 @@ class Reference:
         if strict and end != len(raw):
             left = (len(raw) - end) // 4
             refuse_words(None, end // 4, "the end of the input", f"{left} more word{'s' * (left > 1)}",
-                         "to read several values one after another use decode_from or zkhost.codec.Reader")  # fmt: skip
+                         f"several values one after another are read by decode_from or zkhost.codec.Reader; {AS_RUST}")  # fmt: skip
         return value
 
     def decode_from(self, data: Words, offset: int = 0, strict: bool = True) -> tuple[Any, int]:

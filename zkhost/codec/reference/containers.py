@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import schema as s
 from ..buffers import as_items, fill, native_code
-from ..refusals import Path, refuse_found, refuse_value, refuse_words
+from ..refusals import AS_RUST, Path, refuse_found, refuse_value, refuse_words
 from . import runs
 from .decoder import Decoder
 from .encoder import Encoder
@@ -129,11 +129,11 @@ class _Order:
         if not self.strict:
             return
         if key in seen:
-            refuse_words(path, offset, "each key once", f"{key!r} again")
+            refuse_words(path, offset, "each key once", f"{key!r} again", AS_RUST)
         if self.key:
             rank = self.key(key)
             if self.last and not self.last[0] < rank:
-                refuse_words(path, offset, "keys in ascending order", f"{key!r} after a greater key")
+                refuse_words(path, offset, "keys in ascending order", f"{key!r} after a greater key", AS_RUST)
             self.last = [rank]
 
 

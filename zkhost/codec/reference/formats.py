@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from ..refusals import Path, refuse_words
+from ..refusals import AS_RUST, Path, refuse_words
 
 __all__ = ["PackedReader", "PackedWriter", "Reader", "Writer"]
 
@@ -154,7 +154,7 @@ class Reader:
             left = len(self.data) - self.at
             refuse_words(path, self.at // 4, expected, f"the end of the input after {left} of {size} bytes")
         if self.strict and any(self.data[end:aligned]):
-            refuse_words(path, end // 4, "zero padding", _word(self.data, end // 4))
+            refuse_words(path, end // 4, "zero padding", _word(self.data, end // 4), AS_RUST)
         raw = self.data[self.at : end]
         self.at = aligned
         return raw
@@ -197,10 +197,10 @@ class PackedReader(Reader):
             self.held = b""
         return raw
 
-    def flush(self, path: Path) -> None:
+    def flush(self, path: Path, hint: str | None = None) -> None:
         """Drops the unread bytes of the current word, which must be zero."""
         if any(self.held):
-            refuse_words(path, self.at // 4 - 1, "zero padding", _word(self.data, self.at // 4 - 1))
+            refuse_words(path, self.at // 4 - 1, "zero padding", _word(self.data, self.at // 4 - 1), hint)
         self.held = b""
 
     def word(self, path: Path, expected: str) -> int:
@@ -224,7 +224,7 @@ class PackedReader(Reader):
     def finish(self, path: Path) -> None:
         """The value ends: where strict, what is left of its last word must be zero."""
         if self.strict:
-            self.flush(path)
+            self.flush(path, AS_RUST)
 
 
 def _word(data: bytes, index: int) -> str:

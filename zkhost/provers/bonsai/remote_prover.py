@@ -16,8 +16,8 @@ from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id
 from zkhost.provers.bonsai.polling import Polling
 from zkhost.provers.bonsai.remote_session import RemoteSession, within
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
-from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.transport import Transport
 from zkhost.provers.features import Feature
 from zkhost.provers.options import ProveInfo, Provenance, ProverOpts, is_as_small
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zkhost._cancel import CancelToken
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.image_id import ImageIDLike
-    from zkhost.provers.program import Program
+    from zkhost.provers.arguments import Program
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
 
@@ -271,7 +271,7 @@ class RemoteProver:
         return results.session_info(status, journal, exit_code, asyncio.get_running_loop().time() - started)
 
     async def _show_output(self, session: RemoteSession, env: ExecutorEnv) -> None:
-        """What the guest printed, from a server that keeps it; not worth a failure."""
+        """Show what the guest printed, from a server that stores it; not worth a failure."""
         if not self._has_logs:
             return
         with contextlib.suppress(RemoteError):

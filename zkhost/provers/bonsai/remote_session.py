@@ -19,8 +19,8 @@ from zkhost.errors import (
 from zkhost.provers.bonsai import outcome, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.polling import Polling
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
-from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.wire import Status
 
 A = TypeVar("A", wire.SessionStatus, wire.SnarkStatus)
@@ -31,7 +31,7 @@ R0VM_STATE = "init"
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a session is: `session` or `snark`, the server's state where it tells one, seconds since we watch."""
+    """Where a session is: `session` or `snark`, the server's state where it reports one, seconds since the wait began."""
 
     name: str
     state: wire.State | None
@@ -89,7 +89,7 @@ class RemoteSession:
                 await self._client.stop_session(self.id)
 
     async def logs(self) -> str | None:
-        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server keeps no logs."""
+        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server stores no logs."""
         async with self._named():
             return await self._client.session_logs(self.id)
 

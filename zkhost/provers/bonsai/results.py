@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zkhost import _shim
 from zkhost.environment import serving
 from zkhost.environment.assumption import Assumption
-from zkhost.environment.streams import STDIN, STDOUT, Reader
+from zkhost.environment.streams import STDIN, STDOUT, InputStream
 from zkhost.errors import (
     FakeReceiptError,
     GuestExitError,
@@ -23,19 +23,19 @@ from zkhost.errors import (
     VerifierVersionError,
 )
 from zkhost.image_id import ImageID, compute_image_id
+from zkhost.provers.arguments import program_bytes
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.remote_session import OnStage, Stage
 from zkhost.provers.bonsai.session_store import SessionRecord
 from zkhost.provers.bonsai.upload import Body
 from zkhost.provers.options import ProverOpts, is_as_small
-from zkhost.provers.program import program_bytes
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
 from zkhost.session import ExitCode, Journal, OnProgress, Phase, Progress, SessionInfo, SessionStats
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.provers.program import Program
+    from zkhost.provers.arguments import Program
 
 _MILLION = 1_000_000
 _IN_MEMORY_BYTES = 16 << 20
@@ -126,7 +126,7 @@ def session_stats(stats: wire.Stats | None) -> SessionStats:
 
 
 def session_info(status: wire.SessionStatus, journal: bytes, exit_code: ExitCode, elapsed_s: float) -> SessionInfo:
-    """An execute-only session's result. The API tells neither po2 nor cycles of segments, so there are none."""
+    """An execute-only session's result. The API reports neither po2 nor cycles of segments, so there are none."""
     stats = session_stats(status.stats)
     return SessionInfo(
         exit_code=exit_code,
@@ -157,7 +157,7 @@ def stage_callback(on_progress: OnProgress | None) -> OnStage | None:
 
 
 def progress(stage: Stage) -> Progress:
-    """A stage as Progress. Segments are told where the server counts them."""
+    """A stage as Progress. It has segments where the server counts them."""
     state = stage.state
     if stage.name != "session":
         return Progress(Phase.COMPRESS, elapsed_s=stage.elapsed_s)
@@ -171,7 +171,7 @@ def progress(stage: Stage) -> Progress:
 
 
 def risc0_version() -> str:
-    """The risc0 whose receipts we verify: what the server is told we want."""
+    """The risc0 version whose receipts are verified here, which the server is asked for."""
     return str(_shim.build_info()["risc0_version"])
 
 
@@ -195,7 +195,7 @@ def _assumption(item: Receipt | Assumption) -> Body:
     return Body(_shim.call("receipt_prune", {"receipt": item.to_bytes()})["receipt"])
 
 
-def _drained(stream: Reader) -> Body:
+def _drained(stream: InputStream) -> Body:
     """What a stream still has, on disk where it is large: it is sent again when a connection breaks."""
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (closed with the body)
     while chunk := _read(stream):
@@ -203,7 +203,7 @@ def _drained(stream: Reader) -> Body:
     return Body.of_file(file)
 
 
-def _read(stream: Reader) -> bytes:
+def _read(stream: InputStream) -> bytes:
     try:
         return stream.read(_CHUNK)
     except Exception as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import re
 import ssl
 from dataclasses import dataclass, field
 
@@ -16,8 +17,8 @@ import httpx
 from zkhost.errors import DeadlineError, RemoteAnswerError, RemoteError, RemoteRefusedError, RemoteUnavailableError
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.origins import Origins, shown
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.retry import AttemptError, FailureKind
-from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.bonsai.upload import Body
 
 log = logging.getLogger("zkhost.bonsai")
@@ -27,6 +28,7 @@ VERSION_HEADER = "x-risc0-version"
 JSON_LIMIT = 1 << 20
 R0VM_UPLOAD_LIMIT = 250 << 20
 """Where r0vm 3.0 ends the connection (its api.rs)."""
+_TOO_LARGE = re.compile(r"length limit|too large|body limit", re.IGNORECASE)
 _MAX_REDIRECTS = 3
 _CONNECT_TIMEOUT_S = 10.0
 _KEEPALIVE_S = 5.0
@@ -203,6 +205,15 @@ class Transport:
         """What an answer outside 2xx and 3xx means."""
         code = response.status_code
         what = f"{_said(request, url)}: HTTP {code}" + (f" ({said})" if said else "")
+        if _is_too_large(request, code, said):
+            size = 0 if request.body is None else request.body.size
+            refused = RemoteRefusedError(
+                f"{what}: the server does not take a body of {size:,} bytes",
+                status_code=code,
+                hint=f"r0vm takes {R0VM_UPLOAD_LIMIT >> 20} MiB at most, and a proxy in front of a server often less: give the "
+                "guest less, raise the limit there, or use another prover",
+            )
+            return AttemptError(FailureKind.FINAL, refused)
         if code == 429:
             error: RemoteError = RemoteUnavailableError(f"{what}: too many requests", status_code=code)
             return AttemptError(FailureKind.REFUSED_FOR_NOW, error, _retry_after_s(response))
@@ -237,7 +248,7 @@ class Transport:
         return None if timeout is None else timeout + moved / self.settings.slowest_bps
 
     def _redirected(self, request: Request, url: httpx.URL, redirect: _Redirect) -> httpx.URL:
-        """Where a redirect leads. Only transfers follow one; the API itself has to be where we were told it is."""
+        """Where a redirect leads. Only transfers follow one; the API itself must not move."""
         if not request.transfer or (request.method != "GET" and redirect.status_code not in (307, 308)):
             raise _nonsense(
                 request, url, f"is a redirect (HTTP {redirect.status_code}), which this request does not follow"
@@ -276,6 +287,18 @@ def _retry_after_s(response: httpx.Response) -> float | None:
     """The Retry-After header in its form of seconds, at most a minute."""
     text = response.headers.get("retry-after", "").strip()
     return min(float(text), 60.0) if text.isascii() and text.isdigit() else None
+
+
+def _is_too_large(request: Request, code: int, said: str) -> bool:
+    """Whether the answer is about the size of what was sent: to send it again changes nothing.
+
+    HTTP 413 says so. Servers that read a body up to a limit answer it with a 500, as r0vm does.
+    """
+    if request.body is None or request.body.size == 0:
+        return False
+    if code == 413:
+        return True
+    return code == 500 and (request.body.size > R0VM_UPLOAD_LIMIT or _TOO_LARGE.search(said) is not None)
 
 
 async def _head(response: httpx.Response, limit: int = 4096) -> bytearray:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from zkhost._cancel import CancelToken
 from zkhost.errors import FaultReason, GuestFaultError, HostIOError, OutOfMemoryError, StorageError
+from zkhost.provers.arguments import Program, program_bytes
 from zkhost.provers.engine.segment_run import ProofRequest, SegmentRun, run_guest, verify_made
 from zkhost.provers.engine.worker import Worker, no_recursion
 from zkhost.provers.interface import Prover
 from zkhost.provers.options import ProveInfo, Provenance, ProverOpts, is_as_small
 from zkhost.provers.planning.calibration import SMALLEST_SEGMENT_PO2
-from zkhost.provers.program import Program, program_bytes
 from zkhost.provers.storage.checkpoint import SegmentStore
 from zkhost.provers.storage.receipt_cache import ReceiptCache, proved_once
 from zkhost.provers.storage.request_key import request_key

@@ -162,7 +162,7 @@ class SegmentRun:
         for attempt in range(1, _TRIES + 1):
             try:
                 receipt = self.worker.prove_job(job, path, self.request.cancel)
-                verify_job(job, receipt)
+                verify_job(job, path, receipt)
                 return receipt
             except _FINAL:
                 raise

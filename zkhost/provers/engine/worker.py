@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zkhost import _shim
 from zkhost.environment import serving
-from zkhost.errors import RecursionUnavailableError
+from zkhost.errors import CancelledError, ProverError, RecursionUnavailableError
 from zkhost.receipt.claim import ReceiptKind
 
 if TYPE_CHECKING:
@@ -66,17 +66,22 @@ class InProcessWorker:
 
 def check_job(job: ProofJob, path: Path, cancel: CancelToken) -> None:
     """Check a segment's witness without proving it. Raises ProverError, naming the segment, where it has none."""
-    _shim.call("segment_preflight", {"path": str(path)}, _shim.Host(cancel=cancel))
+    try:
+        _shim.call("segment_preflight", {"path": str(path)}, _shim.Host(cancel=cancel))
+    except CancelledError:
+        raise
+    except ProverError as error:
+        raise error.with_message(f"{job} cannot be proved: {error.message}") from error
 
 
-def verify_job(job: ProofJob, receipt: bytes) -> None:
+def verify_job(job: ProofJob, path: Path, receipt: bytes) -> None:
     """Verify a segment's receipt. A keccak batch's is verified only as part of the whole receipt.
 
-    Raises InvalidSealError or ReceiptFormatError for a receipt that does not prove a segment, ProverError for another
-    segment's.
+    Raises InvalidSealError or ReceiptFormatError for a receipt that proves no segment, VerificationError for one that
+    proves another than the segment at `path`.
     """
     if job.kind == "segment":
-        _shim.call("verify_segment", {"receipt": receipt, "index": job.index})
+        _shim.call("verify_segment", {"receipt": receipt, "index": job.index, "path": str(path)})
 
 
 def no_recursion(what: str) -> RecursionUnavailableError:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.environment.streams import STDERR, STDOUT
 from zkhost.errors import FaultReason, GuestFaultError, HostIOError, OutOfMemoryError, UnsupportedError
+from zkhost.provers.arguments import Program, environment, program_bytes
 from zkhost.provers.interface import Executor
 from zkhost.provers.options import ProverOpts
 from zkhost.provers.planning import calibration
 from zkhost.provers.planning.available_memory import available_bytes
 from zkhost.provers.planning.calibration import SMALLEST_SEGMENT_PO2, Calibration
-from zkhost.provers.program import Program, environment, program_bytes
 from zkhost.provers.select import choose_prover, default_executor
 from zkhost.session import Progress
 

@@ -10,8 +10,8 @@ store them in a `SegmentStore`: a temporary one, or with `checkpoint=DIR` a dura
     DIR/receipt                 the finished receipt; spool and proved are empty then
     DIR/limit                   the smaller segment_limit_po2 that running out of memory led to
 
-No two executions of a risc0 guest are alike: each begins with 16 random bytes, which hide the memory from who sees the
-state digests. So receipts of one execution are worth nothing in another, and the jobs are stored as carefully as the
+No two executions of a risc0 guest are alike: each begins with 16 random bytes, which hide the memory from anyone who sees
+the state digests. So receipts of one execution are worth nothing in another, and the jobs are stored as carefully as the
 receipts: a damaged receipt costs one segment's work, a damaged job that is not proved yet costs a fresh start.
 """
 

@@ -30,7 +30,7 @@ from zkhost.provers.storage.checkpoint import SegmentStore
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.session import Phase, SessionInfo
 
-_GOODBYE_S = 2.0  # how long Ctrl-C waits for the cluster to be told
+_CANCEL_S = 2.0  # how long Ctrl-C waits for the cluster to cancel the tasks
 
 
 class DaskProver(SegmentProver):
@@ -78,7 +78,7 @@ class DaskProver(SegmentProver):
         self.close()
 
     def close(self) -> None:
-        """Leaves the cluster, where the prover made the connection itself."""
+        """Leave the cluster, where the prover made the connection itself."""
         if self._is_ours:
             self._client.close()
 
@@ -135,7 +135,7 @@ class DaskRun(SegmentRun):
         loop = self._prover._client.loop.asyncio_loop
         try:
             with cancel.calling(self._stop.cancel):
-                _work.run_async(lambda _: self._prove_on_workers(), loop=loop, grace_s=_GOODBYE_S)
+                _work.run_async(lambda _: self._prove_on_workers(), loop=loop, grace_s=_CANCEL_S)
         except BaseException:
             self._stop.cancel()  # the executor, which an interrupted coroutine does not wait for
             raise

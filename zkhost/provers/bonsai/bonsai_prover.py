@@ -9,15 +9,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from zkhost import _work
+from zkhost.provers.arguments import Program, program_bytes
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.remote_prover import RemoteProver
 from zkhost.provers.bonsai.remote_session import RemoteSession
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.session_store import SessionStore
-from zkhost.provers.bonsai.settings import Settings
 from zkhost.provers.features import Feature
 from zkhost.provers.interface import Prover
 from zkhost.provers.options import ProveInfo, ProverOpts
-from zkhost.provers.program import Program, program_bytes
 from zkhost.provers.storage.receipt_cache import ReceiptCache, proved_once
 
 if TYPE_CHECKING:

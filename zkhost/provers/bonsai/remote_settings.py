@@ -1,4 +1,4 @@
-"""What a remote prover is told: where, with which key, how patient, how much it accepts."""
+"""Settings of the remote prover: URL, key, time limits, size limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zkhost.errors import ConfigError
 from zkhost.provers.bonsai.retry import RetryPolicy
 
 DEFAULT_TIMEOUT_S = 30.0  # as bonsai-sdk
-DEFAULT_DEADLINE_S = 4 * 3600.0  # what Bento gives a session of its own accord
+DEFAULT_DEADLINE_S = 4 * 3600.0  # what Bento allows a session by default
 MIB = 1 << 20
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,4096}")
@@ -59,7 +59,7 @@ class Settings:
     deadline_s: float = DEFAULT_DEADLINE_S
     """How long a session is waited for, all requests included."""
     poll_interval_s: float | None = None
-    """A fixed time between two looks at a session; None: 50 ms, growing with the session's age."""
+    """A fixed time between two status requests for a session; None: 50 ms, growing with the session's age."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     max_receipt_bytes: int = 256 * MIB
     max_journal_bytes: int = 64 * MIB

@@ -1,6 +1,6 @@
 """An r0vm cluster on this machine: one manager with the Bonsai REST API, and workers, watched and started again.
 
-What risc0 3.0.6 leaves to us: a task whose worker dies is given to nobody else, so its session would run for ever. When
+What risc0 3.0.6 leaves to its user: a task whose worker dies is not assigned again, so its session would run for ever. When
 a process dies, the whole cluster is therefore started afresh: sessions under way then fail at once for their clients,
 who ask again, and what is in the storage folder (programs, inputs, receipts) stays.
 
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def is_open(self) -> bool:
-        """Whether other machines reach the API, which asks nobody for a key."""
+        """Whether other machines reach the API, which needs no key."""
         hosts = (self.api.rpartition(":")[0], self.listen.rpartition(":")[0])
         return any(host not in ("127.0.0.1", "localhost", "[::1]") for host in hosts)
 
@@ -85,7 +85,7 @@ class State:
 
 
 def state_folder() -> Path:
-    """Where the cluster of this user keeps its state."""
+    """Where the state of this user's cluster is stored."""
     return _config.state_dir() / "cluster"
 
 
@@ -218,7 +218,7 @@ def answers(address: str) -> bool:
 
 
 def take_down(folder: Path) -> State | None:
-    """Ends the cluster there, and what a killed supervisor left; gives what ran, None where nothing did."""
+    """End the cluster there, and what a killed supervisor left; return what ran, None where nothing did."""
     state = load_state(folder)
     if state is None:
         return None
