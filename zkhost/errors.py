@@ -22,6 +22,7 @@
     │   ├── UnsupportedModelError      an operator, attribute or form that is not taken, named with its node
     │   ├── ModelInputError (ValueError)  an input array of another name, dtype or shape
     │   ├── InferenceError             the model has no result on this input
+    │   ├── PlanError                  a compiled model that breaks a rule of the interpreter
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
     ├── GuestError                     the guest, or what it was given, made the run end badly
     │   ├── InvalidProgramError        not a program binary this risc0 runs

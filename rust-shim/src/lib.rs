@@ -15,8 +15,8 @@ mod host;
 mod info;
 mod ipc;
 mod jobs;
-mod nn;
 mod logging;
+mod nn;
 mod oracle;
 
 #[cfg(feature = "prove")]
