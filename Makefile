@@ -19,9 +19,10 @@ step = tools/step.sh $(1)
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-demo: setup ## Set up, then prove the hello-world and the SHA-256 of a file, for real
+demo: setup ## Set up, then prove the hello-world, the SHA-256 of a file, and a model's inference, for real
 	@$(call step,"hello-world: prove that 391 has two factors") $(BIN)/python examples/hello_world.py
 	$(call step,"real input: prove the SHA-256 of LICENSE") bash -c '$(BIN)/python examples/hash_file.py < LICENSE'
+	$(call step,"a model: prove which digit an int8 CNN sees") $(BIN)/python examples/classify_digit.py
 
 test: setup r0vm lint types test-python test-rust test-prove demo ## What CI checks: all but what is marked slow
 	@echo "all checks passed"
