@@ -63,7 +63,7 @@ types: setup ## mypy --strict
 	@$(call step,"mypy") $(BIN)/mypy zkhost
 
 test-rust: setup ## Rust unit tests
-	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-dynamic -- --quiet'
+	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-dynamic -p zkhost-kernels -- --quiet'
 	$(call step,"cargo test of zkhost-guest") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml -p zkhost-guest -- --quiet'
 
 test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
