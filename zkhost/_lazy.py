@@ -14,7 +14,8 @@ def exports(
     """`__all__`, `__getattr__` and `__dir__` of a package.
 
     `modules` has for each module the public names that it defines, `packages` the names of subpackages that are imported
-    when they are used as attributes. Type checkers read the imports that stand beside it, under TYPE_CHECKING.
+    when they are used as attributes. Type checkers read the imports under TYPE_CHECKING instead, and so report names that
+    are not there.
     """
     where = {name: module for module, names in modules.items() for name in names.split()}
     below = frozenset(packages.split())

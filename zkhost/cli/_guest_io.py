@@ -13,7 +13,7 @@ from zkhost.cli._journal import contract_option, given_contract
 from zkhost.cli._typed_input import encode_option
 
 if TYPE_CHECKING:
-    from zkhost.contract.declaration import Contract
+    from zkhost.contract.declare import Contract
     from zkhost.environment.executor_env import ExecutorEnv
 
 F = TypeVar("F", bound=Callable[..., Any])

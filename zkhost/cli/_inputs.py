@@ -17,7 +17,7 @@ from zkhost.cli._typed_input import encode_input, parse
 from zkhost.errors import ZkhostError
 
 if TYPE_CHECKING:
-    from zkhost.contract.declaration import Contract
+    from zkhost.contract.declare import Contract
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.provers.batch import MapResult
     from zkhost.provers.interface import Prover

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zkhost.contract.declaration import Contract
+from zkhost.contract.declare import Contract
 from zkhost.errors import DecodeError
 
 _UNDECODED = (DecodeError, RecursionError)

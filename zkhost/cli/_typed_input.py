@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from zkhost.contract.declaration import Contract
+from zkhost.contract.declare import Contract
 
 
 def encode_option(contract: Contract[Any, Any] | None, text: str) -> bytes:

@@ -13,7 +13,7 @@ from zkhost.cli._help import notes
 from zkhost.cli._journal import contract_option, given_contract, journal_json, journal_lines
 
 if TYPE_CHECKING:
-    from zkhost.contract.declaration import Contract
+    from zkhost.contract.declare import Contract
     from zkhost.image_id import ImageID
     from zkhost.receipt.receipt import Receipt
 

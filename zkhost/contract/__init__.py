@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from zkhost.contract.from_rust.rust_import import Imported as Imported
     from zkhost.contract.from_rust.rust_import import Note as Note
     from zkhost.contract.from_rust.rust_import import import_rust as import_rust
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.contract.fingerprint": "check_contract",
-        "zkhost.contract.from_rust.check.wire_check": "Verdict check_types",
-        "zkhost.contract.from_rust.python_module": "PythonModule python_module",
-        "zkhost.contract.from_rust.rust_import": "Imported Note import_rust",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.contract.fingerprint": "check_contract",
+            "zkhost.contract.from_rust.check.wire_check": "Verdict check_types",
+            "zkhost.contract.from_rust.python_module": "PythonModule python_module",
+            "zkhost.contract.from_rust.rust_import": "Imported Note import_rust",
+        },
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, overload
 
-from zkhost.contract.declaration import Contract
+from zkhost.contract.declare import Contract
 from zkhost.errors import GuestNotFoundError
 from zkhost.guest.guest import Guest
 from zkhost.guest.program_file import read_program_file
@@ -46,7 +46,7 @@ def load(
     With a contract the guest is typed, and it is checked that the program was built with that very contract: if not,
     ContractDriftError names the fields that differ. `check=False` leaves that out.
 
-    Raises GuestNotFoundError, which says what was looked for and which guests are there.
+    Raises GuestNotFoundError, with what was looked for and which guests exist.
     """
     if isinstance(guest, Contract):
         name, program = _find(where, guest.guest)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from zkhost.cli._journal import journal_json, journal_lines
 from zkhost.cli.main import cli
 from zkhost.codec import U8, U64, encode
-from zkhost.contract.declaration import Contract
+from zkhost.contract.declare import Contract
 from zkhost.methods import FACTORS_PATH
 from zkhost.receipt.receipt import Receipt
 

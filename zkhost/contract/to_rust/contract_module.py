@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zkhost.contract.declaration import Contract
+from zkhost.contract.declare import Contract
 from zkhost.contract.fingerprint import contract_text
 from zkhost.contract.item_model import Guest, Module
 from zkhost.contract.to_rust.schema_items import Items
