@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,13 @@ settings.register_profile("zkhost", deadline=None, suppress_health_check=[Health
 settings.load_profile("zkhost")
 
 
+ROOT = Path(__file__).parents[1]
+GUEST_METHODS = ROOT / "guest-methods"
+
+# Where the servers of the packed format's reference are built from, unless built ones are named.
+os.environ.setdefault("ZKHOST_ORACLES", str(ROOT / "tests" / "oracle"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def calibration_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What tests prove, at whatever speed, says nothing about this machine's."""
@@ -34,7 +42,7 @@ def calibration_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 @pytest.fixture(scope="session")
 def guests() -> Mapping[str, bytes]:
     """The program binaries of guest-methods/test-guests and of the bundled guests, by name. Built if need be."""
-    return build_guests()
+    return build_guests(GUEST_METHODS)
 
 
 def factors_env() -> ExecutorEnv:

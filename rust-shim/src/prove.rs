@@ -48,18 +48,36 @@ pub struct SegmentRequest<'a> {
     path: Option<PathBuf>,
 }
 
+impl SegmentRequest<'_> {
+    fn segment(&self) -> Result<Segment> {
+        match (self.segment, &self.path) {
+            (Some(bytes), None) => bounded::bincode("segment", bytes),
+            (None, Some(path)) => bounded::bincode("segment", &read(path)?),
+            _ => Err(fail!(Shim, "give either segment or path")),
+        }
+    }
+}
+
 /// `prove_segment {segment | path}`: the bincode SegmentReceipt of a bincode Segment, given or in a file.
 pub fn prove_segment(request: SegmentRequest<'_>, host: &Host) -> Result<ReceiptReply> {
     host.check()?;
-    let segment: Segment = match (request.segment, &request.path) {
-        (Some(bytes), None) => bounded::bincode("segment", bytes)?,
-        (None, Some(path)) => bounded::bincode("segment", &read(path)?)?,
-        _ => return Err(fail!(Shim, "give either segment or path")),
-    };
     let receipt = server(&options()?)?
-        .prove_segment(&verify::context(), &segment)
+        .prove_segment(&verify::context(), &request.segment()?)
         .map_err(failed)?;
     reply(&receipt)
+}
+
+#[derive(Serialize)]
+pub struct PreflightReply {}
+
+/// `segment_preflight {segment | path}`: runs a bincode Segment as its proof will, up to the trace, without proving it.
+/// Fails where the proof would: executing a guest does not check what it asks of the big integer accelerator.
+pub fn segment_preflight(request: SegmentRequest<'_>, host: &Host) -> Result<PreflightReply> {
+    host.check()?;
+    server(&options()?)?
+        .segment_preflight(&request.segment()?)
+        .map_err(failed)?;
+    Ok(PreflightReply {})
 }
 
 #[derive(Deserialize)]

@@ -29,7 +29,7 @@ from distributed import Client, LocalCluster
 
 from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.provers.dask import DaskProver
+from zkhost.provers import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
 from zkhost.provers.dask.spread import OnJob, Spread

@@ -33,7 +33,7 @@ from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import FakeReceiptError
 from zkhost.methods import FACTORS_ELF
-from zkhost.provers.bonsai import ApiKey, BonsaiProver, Settings
+from zkhost.provers import ApiKey, BonsaiProver, Settings
 from zkhost.provers.bonsai.polling import Polling
 from zkhost.session import Progress
 

@@ -86,4 +86,4 @@ def test_a_bad_line_is_named(line: str, said: str, tmp_path: Path) -> None:
 
     (tmp_path / "in.jsonl").write_text("{}\n" + line)
     with pytest.raises(click.ClickException, match=r"line 2: .*" + said):
-        list(read_inputs(tmp_path / "in.jsonl", ExecutorEnv()))
+        list(read_inputs(tmp_path / "in.jsonl", ExecutorEnv(), None))

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import zkhost
+from zkhost import Contract
 from zkhost.codec import U32, U64
-from zkhost.contract import Contract
 from zkhost.contract.fingerprint import find_contracts
 from zkhost.contract.rust_of import text_of
 from zkhost.errors import CancelledError, ContractDriftError, EncodeError, GuestNotFoundError, GuestPanicError

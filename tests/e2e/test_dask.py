@@ -1,4 +1,4 @@
-"""DaskProver on a real Dask cluster of processes: a real proof, and simulated ones with workers that are killed."""
+"""DaskProver on a real Dask cluster of processes: simulated proofs with workers that are killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from zkhost.errors import (
     ProverUnavailableError,
     RecursionUnavailableError,
 )
-from zkhost.provers.dask import DaskProver
+from zkhost.provers import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
 from zkhost.provers.dask.spread import OnJob, Spread
@@ -155,18 +155,6 @@ def test_succinct_receipts_are_made_or_refused_at_once(client: Client, guests: M
             prover.prove(FACTORS, guests["factors"], ProverOpts.succinct())
         assert time.monotonic() - start < 30
         assert prover.stats.started == 0
-
-
-@pytest.mark.prove
-def test_a_real_proof(client: Client, guests: Mapping[str, bytes], tmp_path: Path) -> None:
-    told: list[Any] = []
-    prover = DaskProver(client)
-    info = prover.prove(FACTORS, guests["factors"], on_progress=told.append, checkpoint=tmp_path / "work")
-    assert int.from_bytes(info.receipt.journal.bytes, "little") == 391
-    assert info.prover.name == "dask"
-    assert prover.stats.done == info.stats.segments == 1
-    assert {"execute", "prove", "verify"} <= {event.phase for event in told}
-    assert prover.prove(FACTORS, guests["factors"], checkpoint=tmp_path / "work").prover.name == "checkpoint"
 
 
 def test_the_environment_chooses_it(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:

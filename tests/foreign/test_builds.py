@@ -112,6 +112,22 @@ def test_what_would_not_be_built_right_is_refused_by_name_and_changes_nothing(na
 
 
 @pytest.mark.slow
+def test_two_copies_of_risc0_are_refused_by_name(tmp_path: Path) -> None:
+    """As a guest has them that takes risc0 from a git repository and zkhost-guest from crates.io."""
+    fork = '[package]\nname = "risc0-zkvm"\nversion = "3.0.1"\n[workspace]\n'
+    dependency = 'risc0-zkvm = { path = "../fork" }\nzkhost-guest = "0.1"'
+    root = write(
+        tmp_path,
+        guest("twice", "guest", dependency=dependency) | {"fork/Cargo.toml": fork, "fork/src/lib.rs": ""},
+    )
+    with pytest.raises(BuildError) as caught:
+        build(root)
+    assert "twice links two copies of risc0-zkvm: " in str(caught.value)
+    assert f"3.0.1 in {root / 'fork'}" in str(caught.value)
+    assert not (root / "guest/Cargo.lock").exists()
+
+
+@pytest.mark.slow
 def test_a_refusal_leaves_cargo_lock_as_it_was(tmp_path: Path) -> None:
     root = write(tmp_path, REFUSED["another guest's methods crate"].files)
     lock = root / "methods/guest/Cargo.lock"
@@ -139,11 +155,9 @@ def test_an_outer_guest_knows_the_image_id_of_an_inner_one(tmp_path: Path) -> No
     root = write(tmp_path, INNER_AND_OUTER)
     first = build(root)
     module = (root / "methods/outer/src/image_ids.rs").read_text()
-    words = [
-        f"0x{int.from_bytes(bytes.fromhex(first['inner'].image_id)[i : i + 4], 'little'):08x}" for i in range(0, 32, 4)
-    ]
+    words = [f"0x{int.from_bytes(bytes(first['inner'].image_id)[i : i + 4], 'little'):08x}" for i in range(0, 32, 4)]
     assert f"pub const INNER_ID: [u32; 8] = [\n    {', '.join(words)},\n];" in module
-    assert bytes.fromhex(first["inner"].image_id) in first["outer"].elf.read_bytes()
+    assert bytes(first["inner"].image_id) in first["outer"].elf.read_bytes()
     assert all(built.fresh for built in build(root).values())
     assert zkhost(root, "--check").exit_code == 0
 
@@ -153,7 +167,7 @@ def test_an_outer_guest_knows_the_image_id_of_an_inner_one(tmp_path: Path) -> No
     assert "has not the image IDs of inner" in str(drifted.exception)
     second = build(root, BuildOptions(guest="outer"))
     assert second["inner"].image_id != first["inner"].image_id
-    assert bytes.fromhex(second["inner"].image_id) in second["outer"].elf.read_bytes()
+    assert bytes(second["inner"].image_id) in second["outer"].elf.read_bytes()
 
 
 @pytest.mark.slow
@@ -165,7 +179,7 @@ def test_inner_and_outer_may_be_bins_of_one_package(tmp_path: Path) -> None:
     }
     root = write(tmp_path, files)
     built = build(root)
-    assert bytes.fromhex(built["inner"].image_id) in built["outer"].elf.read_bytes()
+    assert bytes(built["inner"].image_id) in built["outer"].elf.read_bytes()
     lock = (root / "zkhost.lock").read_text()
     assert all(each.fresh for each in build(root).values()), "the inner guest does not read the file of IDs"
     build(root, BuildOptions(force=True))

@@ -17,7 +17,7 @@ contract_option = click.option(
     "contract_file",
     type=click.Path(path_type=Path, exists=True),
     metavar="FILE|PROJECT",
-    help="Show the journal decoded as this contract.py says (which is run), for the guest of --guest.",
+    help="The contract of the guest of --guest: this contract.py, which is run. It decodes the journal, and encodes --value.",
 )
 
 

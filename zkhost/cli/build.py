@@ -87,7 +87,7 @@ def build(
     if as_json:
         rows = [
             {"name": g.name, "package": g.package, "path": str(g.path), "elf": str(g.elf), "bytes": g.bytes}
-            | {"image_id": g.image_id, "fresh": g.fresh}
+            | {"image_id": str(g.image_id), "fresh": g.fresh}
             for g in guests
         ]
         click.echo(json.dumps({"guests": rows, "elapsed_s": round(elapsed_s, 3)}, indent=2))
@@ -100,7 +100,7 @@ def build(
 
 
 def _guess(project: GuestProject) -> str:
-    """What a build says that goes by dependencies alone."""
+    """Return the notice of a build that goes by dependencies alone."""
     folders = ", ".join(str(package.folder.relative_to(project.root)) for package in project.packages)
     return (
         f"nothing names the guest packages of {project.root}; taken for guests, since they depend on risc0-zkvm as guests "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkhost.cli._guest_io import build_env, cycles_line, guest_options, read_guest
+from zkhost.cli._guest_io import cycles_line, guest_and_env, guest_options
 from zkhost.cli._help import notes
 from zkhost.cli._journal import journal_json, journal_lines
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _EPILOG = notes(
     """
+    zkhost execute . --value '{"a": 17, "b": 23}'
     zkhost execute . --input input.bin
     zkhost execute methods/multiply.bin --input - --journal out.bin < input.bin
     zkhost execute . --input input.bin --segment-limit-po2 18 --json     # how many segments that makes
@@ -34,7 +35,15 @@ _EPILOG = notes(
     "--journal", "journal_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the journal here."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def execute(*, program: Path, guest_name: str | None, journal_file: Path | None, as_json: bool, **given: Any) -> None:
+def execute(
+    *,
+    program: Path,
+    guest_name: str | None,
+    contract_file: Path | None,
+    journal_file: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Run a guest in the executor and show its exit code, journal, cycles and segments. Nothing is proved.
 
     What the guest prints goes to standard error, so that standard output has the result alone.
@@ -42,7 +51,7 @@ def execute(*, program: Path, guest_name: str | None, journal_file: Path | None,
     from zkhost.cli._progress import progress_bar
     from zkhost.provers.select import default_executor
 
-    (binary, contract), env = read_guest(program, guest_name), build_env(**given)
+    binary, contract, env = guest_and_env(program, guest_name, contract_file, **given)
     with progress_bar() as on_progress:
         session = default_executor().execute(env, binary, on_progress=on_progress)
     if journal_file:

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from zkhost.cli._guest_io import build_env, cycles_line, dev_mode_banner, guest_options, read_guest
+from zkhost.cli._guest_io import cycles_line, dev_mode_banner, guest_and_env, guest_options
 from zkhost.cli._help import notes
 from zkhost.cli._journal import journal_json, journal_lines
 
 _EPILOG = notes(
     """
-    zkhost prove . --input input.bin --receipt proof.zkr
+    zkhost prove . --value '{"a": 17, "b": 23}' --receipt proof.zkr
     zkhost prove . --input input.bin --estimate              # what that takes here; proves nothing
     zkhost prove . --input input.bin --checkpoint work/      # survives a crash: run it again
     zkhost prove . --inputs inputs.jsonl --cache proofs/     # one proof a line; resumes
@@ -53,7 +53,7 @@ _EPILOG = notes(
     "--inputs",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE.jsonl",
-    help='Prove for each line, as {"hex": "00ff"}, {"text": ..}, {"base64": ..}, {"file": ..}; "args", "env".',
+    help='Prove for each line, as {"value": ..}, {"hex": "00ff"}, {"text": ..}, {"base64": ..}, {"file": ..}; "args", "env".',
 )
 @click.option(
     "--receipts",
@@ -77,6 +77,7 @@ def prove(
     *,
     program: Path,
     guest_name: str | None,
+    contract_file: Path | None,
     kind: str,
     receipt_file: Path,
     checkpoint: Path | None,
@@ -98,12 +99,12 @@ def prove(
     from zkhost.provers.select import default_prover
     from zkhost.receipt.claim import ReceiptKind
 
-    (binary, contract), env = read_guest(program, guest_name), build_env(**given)
+    binary, contract, env = guest_and_env(program, guest_name, contract_file, **given)
     if only_estimate:
         from zkhost.cli._estimate import show_estimate
 
         if inputs is not None:
-            raise click.UsageError("--estimate is for one proof: give its input with --input, not --inputs")
+            raise click.UsageError("--estimate is for one proof: give its input with --value or --input, not --inputs")
         show_estimate(env, binary, as_json=as_json)
         return
     dev_mode_banner()
@@ -115,7 +116,15 @@ def prove(
             raise click.UsageError("--inputs goes with --cache, not with --checkpoint: receipts are what is kept")
         opts = ProverOpts(ReceiptKind(kind))
         prove_all(
-            prover, binary, env, opts, inputs=inputs, folder=receipts_folder, concurrency=concurrency, cache=cache
+            prover,
+            binary,
+            env,
+            opts,
+            contract=contract,
+            inputs=inputs,
+            folder=receipts_folder,
+            concurrency=concurrency,
+            cache=cache,
         )
         return
     with progress_bar() as on_progress:

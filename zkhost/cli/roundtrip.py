@@ -20,7 +20,7 @@ _EPILOG = notes(
     """
     zkhost roundtrip contract:Input
     zkhost roundtrip contract:Input --examples 1000 --oracle rust,guest
-    zkhost roundtrip contract:Input --format packed --oracle packed --seed 7 --json
+    ZKHOST_ORACLES=zkhost/tests/oracle zkhost roundtrip contract:Input --format packed --oracle packed
     """,
     {0: "they agree", 1: "an error, or they disagree"},
 )

@@ -90,7 +90,10 @@ class Proof(Generic[J]):
         return self.info.elapsed_s
 
     def verify(self, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None) -> Self:
-        """Itself, if the receipt proves this guest's program and this journal; raises VerificationError otherwise."""
+        """Return this proof only if the receipt proves this guest's program and this journal.
+
+        Raises VerificationError otherwise, as `Receipt.verify` does.
+        """
         self.info.receipt.verify(self.guest.image_id, policy=policy, allow_fake=allow_fake)
         return self
 

@@ -38,7 +38,7 @@ from zkhost.errors import (
     UnsupportedError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers.bonsai import BonsaiProver, SessionStore, Settings
+from zkhost.provers import BonsaiProver, SessionStore, Settings
 from zkhost.provers.interface import Executor, Prover
 from zkhost.provers.local import LocalProver
 from zkhost.provers.options import ProverOpts

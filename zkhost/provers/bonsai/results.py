@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zkhost import _shim
 from zkhost.environment import serving
 from zkhost.environment.assumption import Assumption
-from zkhost.environment.streams import STDIN, STDOUT, Reader
+from zkhost.environment.streams import STDIN, STDOUT, InputStream
 from zkhost.errors import (
     FakeReceiptError,
     GuestExitError,
@@ -195,7 +195,7 @@ def _assumption(item: Receipt | Assumption) -> Body:
     return Body(_shim.call("receipt_prune", {"receipt": item.to_bytes()})["receipt"])
 
 
-def _drained(stream: Reader) -> Body:
+def _drained(stream: InputStream) -> Body:
     """What a stream still has, on disk where it is large: it is sent again when a connection breaks."""
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (closed with the body)
     while chunk := _read(stream):
@@ -203,7 +203,7 @@ def _drained(stream: Reader) -> Body:
     return Body.of_file(file)
 
 
-def _read(stream: Reader) -> bytes:
+def _read(stream: InputStream) -> bytes:
     try:
         return stream.read(_CHUNK)
     except Exception as error:

@@ -6,6 +6,7 @@ which the child watches while it works.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -23,9 +24,10 @@ from zkhost.provers.engine.worker import InProcessWorker
 if TYPE_CHECKING:
     from zkhost.provers.storage.checkpoint import ProofJob
 
-# The child takes this very zkhost, wherever the caller has it from.
+# The child looks for modules where the caller does, so it takes this very zkhost.
 _START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from zkhost.provers.engine.isolated import main; main(*sys.argv[2:])"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from zkhost.provers.engine.isolated import main; main(*sys.argv[2:])"
 )
 _LOOK_S = 0.1
 _TRIES = 3
@@ -97,7 +99,7 @@ class _Child:
         self._pipe, theirs = Pipe()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
         self._kills = _out_of_memory_kills()
-        command = [sys.executable, "-c", _START, str(Path(__file__).parents[3]), str(theirs.fileno())]
+        command = [sys.executable, "-c", _START, json.dumps([str(entry) for entry in sys.path]), str(theirs.fileno())]
         if memory_limit_bytes is not None:
             command.append(str(memory_limit_bytes))
         self._process = subprocess.Popen(

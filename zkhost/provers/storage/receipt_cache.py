@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from zkhost._files import DamagedFileError, read_frame, write_frame
 from zkhost.errors import CacheError, ReceiptError, UnsuccessfulExitError
+from zkhost.image_id import ImageID
 from zkhost.provers.options import ProveInfo, Provenance, ProverOpts
 from zkhost.provers.storage.request_key import RequestKey, request_key
 from zkhost.receipt.receipt import Receipt
@@ -42,11 +43,11 @@ CREATE INDEX IF NOT EXISTS by_use ON receipts (used);
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """What the cache knows of one receipt. Size in bytes, times in seconds since 1970."""
 
     key: str
-    image_id: str
+    image_id: ImageID
     kind: str
     risc0_version: str
     size: int
@@ -163,13 +164,13 @@ class ReceiptCache:
             self.path(key).unlink(missing_ok=True)
         return found
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """Every receipt, the last used first."""
         with self._index() as index:
             rows = index.execute(
                 "SELECT key, image_id, kind, risc0_version, size, stored, used, hits FROM receipts ORDER BY used DESC"
             )
-            return [Entry(*row) for row in rows]
+            return [CacheEntry(key, ImageID(image_id), *rest) for key, image_id, *rest in rows]
 
     def find(self, prefix: str) -> list[str]:
         """The keys that begin with these hex digits."""
@@ -179,7 +180,7 @@ class ReceiptCache:
         """What the receipts take together."""
         return sum(entry.size for entry in self.entries())
 
-    def check(self) -> Iterator[tuple[Entry, str | None]]:
+    def check(self) -> Iterator[tuple[CacheEntry, str | None]]:
         """Verify every receipt; yield each entry with what is wrong with it, None where all is well. Removes none."""
         for entry in self.entries():
             try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from zkhost.profile.names import crate_of
+from zkhost.profile.symbol_names import crate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SegmentCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunFigures:
     """What was run, and the executor's own figures for the whole of it (cycles)."""
 
     program: str = "guest"
@@ -128,7 +128,7 @@ class Profile:
     """The call tree of one run (`root` is the program itself, not a function), and the run's own figures."""
 
     root: Node
-    run: Run
+    run: RunFigures
     sources: dict[str, Source] = field(default_factory=dict)
 
     @property

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from zkhost.profile.model import Cycles, Node, Profile, Run, Source
-from zkhost.profile.names import tidy
+from zkhost.profile.cost_tree import Cycles, Node, Profile, RunFigures, Source
 from zkhost.profile.pprof import Pprof, Sample
+from zkhost.profile.symbol_names import tidy
 
 PAGE_IN, PAGE_OUT = "[PageIn]", "[PageOut]"
 
 
-def build_profile(pprof: Pprof, run: Run | None = None, *, program: str = "guest") -> Profile:
+def build_profile(pprof: Pprof, run: RunFigures | None = None, *, program: str = "guest") -> Profile:
     """The profile of a pprof file. Its first sample type is taken for user cycles, whatever its name.
 
     Without a `run`, the figures are the tree's own sums, of `program`, and nothing is known of its segments.
     """
-    profile = Profile(Node("all"), run or Run(program))
+    profile = Profile(Node("all"), run or RunFigures(program))
     names: dict[str, str] = {}
     for sample in pprof.samples:
         _add(profile, sample, names)
     if run is None:
         total = profile.root.total
-        profile.run = Run(program, user=total.user, paging=total.paging, total=total.all)
+        profile.run = RunFigures(program, user=total.user, paging=total.paging, total=total.all)
     return profile
 
 
