@@ -39,6 +39,9 @@ use std::sync::Once;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
+// For the symbols that risc0's circuits are linked with.
+#[cfg(feature = "prove")]
+use zkhost_kernels as _;
 
 use error::{Result, ShimError};
 use host::{Host, HostCallback};
