@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/stamps
 # Compiled for guests and, for their tests, for the host.
-GUEST_CRATES := -p zkhost-guest
+GUEST_CRATES := -p zkhost-guest -p zkhost-nn
 SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null; find templates -type f | tr ' ' '?')
 
 # Runs a step: says what it does, and how long it took.
@@ -19,9 +19,10 @@ step = tools/step.sh $(1)
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-demo: setup ## Set up, then prove the hello-world and the SHA-256 of a file, for real
+demo: setup ## Set up, then prove the hello-world, the SHA-256 of a file, and a model's inference, for real
 	@$(call step,"hello-world: prove that 391 has two factors") $(BIN)/python examples/hello_world.py
 	$(call step,"real input: prove the SHA-256 of LICENSE") bash -c '$(BIN)/python examples/hash_file.py < LICENSE'
+	$(call step,"a model: prove which digit an int8 CNN sees") $(BIN)/python examples/classify_digit.py
 
 test: setup r0vm lint types test-python test-rust test-prove demo ## What CI checks: all but what is marked slow
 	@echo "all checks passed"
@@ -66,7 +67,7 @@ types: setup ## mypy --strict
 	@$(call step,"mypy") $(BIN)/mypy zkhost tests examples tools
 
 test-rust: setup ## Rust unit tests
-	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-dynamic -- --quiet'
+	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-serde-oracle -p zkhost-kernels -- --quiet'
 	$(call step,"cargo test of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) -- --quiet'
 
 # Each test bears the marks that say what it takes, and the targets choose by them alone.

@@ -22,6 +22,7 @@
     │   ├── UnsupportedModelError      an operator, attribute or form that is not taken, named with its node
     │   ├── ModelInputError (ValueError)  an input array of another name, dtype or shape
     │   ├── InferenceError             the model has no result on this input
+    │   ├── PlanError                  a compiled model that breaks a rule of the interpreter
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
     ├── GuestError                     the guest, or what it was given, made the run end badly
     │   ├── InvalidProgramError        not a program binary this risc0 runs
@@ -311,6 +312,17 @@ class ModelInputError(ModelError, ValueError):
 
 class InferenceError(ModelError):
     """The model has no result on this input: a sum leaves int32, an index is outside its table, a NaN is quantised."""
+
+
+class PlanError(ModelError):
+    """A compiled model is not one, or has an operation that the interpreter refuses."""
+
+    operation: int | None
+    """The operation's position in the plan; None where it is not about one."""
+
+    def __init__(self, message: str, *, hint: str | None = None, operation: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.operation = operation
 
 
 class ModelMismatchError(ModelError):

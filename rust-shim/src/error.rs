@@ -54,6 +54,8 @@ kinds! {
     Drift,
     /// Not a program binary this risc0 runs.
     InvalidProgram,
+    /// Not a plan for the interpreter of models, or one that it refuses.
+    Plan,
     /// The guest panicked.
     GuestPanic,
     /// The guest did what the machine forbids.

@@ -16,6 +16,7 @@ mod info;
 mod ipc;
 mod jobs;
 mod logging;
+mod nn;
 mod oracle;
 
 #[cfg(feature = "prove")]
@@ -38,6 +39,9 @@ use std::sync::Once;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
+// For the symbols that risc0's circuits are linked with.
+#[cfg(feature = "prove")]
+use zkhost_kernels as _;
 
 use error::{Result, ShimError};
 use host::{Host, HostCallback};
@@ -79,6 +83,8 @@ operations! {
     #[cfg(feature = "prove")]
     "prove_segment" => prove::prove_segment,
     #[cfg(feature = "prove")]
+    "segment_preflight" => prove::segment_preflight,
+    #[cfg(feature = "prove")]
     "prove_keccak" => prove::prove_keccak,
     #[cfg(feature = "prove")]
     "compress" => prove::compress,
@@ -102,6 +108,9 @@ operations! {
     "receipt_inspect" => receipt::inspect,
     "receipt_convert" => receipt::convert,
     "receipt_prune" => receipt::prune,
+    "nn_validate" => nn::validate,
+    "nn_compute" => nn::compute,
+    "nn_image" => nn::image,
     "evm_seal" => evm::seal,
     "receipt_from_seal" => evm::receipt_from_seal,
     "verify_inclusion" => evm::verify_inclusion,
@@ -286,14 +295,5 @@ pub unsafe extern "C" fn zkhost_codec(
 ) -> *mut std::ffi::c_void {
     keep_freed_memory();
     // SAFETY: by this function's contract.
-    unsafe {
-        native_codec::functions(
-            functions,
-            objects,
-            description,
-            packed,
-            reference,
-            large,
-        )
-    }
+    unsafe { native_codec::functions(functions, objects, description, packed, reference, large) }
 }

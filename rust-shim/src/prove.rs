@@ -6,6 +6,7 @@ use std::rc::Rc;
 use risc0_zkvm::{get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, Segment};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use zkhost_kernels::isa::{Isa, VARIABLE};
 
 use crate::error::{Kind, Result, ShimError};
 use crate::host::Host;
@@ -15,6 +16,9 @@ use crate::{bounded, fail, info, verify};
 
 /// The in-process prover.
 pub fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
+    Isa::chosen().map_err(|error| {
+        fail!(Config, "{error}").hint(format!("set {VARIABLE} to one of these, or unset it"))
+    })?;
     get_prover_server(options).map_err(failed)
 }
 
@@ -48,18 +52,36 @@ pub struct SegmentRequest<'a> {
     path: Option<PathBuf>,
 }
 
+impl SegmentRequest<'_> {
+    fn segment(&self) -> Result<Segment> {
+        match (self.segment, &self.path) {
+            (Some(bytes), None) => bounded::bincode("segment", bytes),
+            (None, Some(path)) => bounded::bincode("segment", &read(path)?),
+            _ => Err(fail!(Shim, "give either segment or path")),
+        }
+    }
+}
+
 /// `prove_segment {segment | path}`: the bincode SegmentReceipt of a bincode Segment, given or in a file.
 pub fn prove_segment(request: SegmentRequest<'_>, host: &Host) -> Result<ReceiptReply> {
     host.check()?;
-    let segment: Segment = match (request.segment, &request.path) {
-        (Some(bytes), None) => bounded::bincode("segment", bytes)?,
-        (None, Some(path)) => bounded::bincode("segment", &read(path)?)?,
-        _ => return Err(fail!(Shim, "give either segment or path")),
-    };
     let receipt = server(&options()?)?
-        .prove_segment(&verify::context(), &segment)
+        .prove_segment(&verify::context(), &request.segment()?)
         .map_err(failed)?;
     reply(&receipt)
+}
+
+#[derive(Serialize)]
+pub struct PreflightReply {}
+
+/// `segment_preflight {segment | path}`: runs a bincode Segment as its proof will, up to the trace, without proving it.
+/// Fails where the proof would: executing a guest does not check what it asks of the big integer accelerator.
+pub fn segment_preflight(request: SegmentRequest<'_>, host: &Host) -> Result<PreflightReply> {
+    host.check()?;
+    server(&options()?)?
+        .segment_preflight(&request.segment()?)
+        .map_err(failed)?;
+    Ok(PreflightReply {})
 }
 
 #[derive(Deserialize)]

@@ -30,6 +30,7 @@ COMMANDS: dict[str, _Lazy] = {
     "test": _Lazy("zkhost.cli.test:test", "Run a guest's own tests inside the zkVM."),
     "prove": _Lazy("zkhost.cli.prove:prove", "Run a guest and prove the run."),
     "verify": _Lazy("zkhost.cli.verify:verify", "Verify a receipt."),
+    "ml": _Lazy("zkhost.cli.ml:ml", "Prove what a model computes (ONNX, int8)."),
     "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),
     "image-id": _Lazy("zkhost.cli.inspect:image_id", "Print the image ID of a program binary or ELF."),
     "evm-seal": _Lazy("zkhost.cli.evm_seal:evm_seal", "Print a receipt's seal for a smart contract."),

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from zkhost import _work
 from zkhost.contract.declare import Contract
 from zkhost.errors import SchemaError
 from zkhost.guest.proof import Proof, Run
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
     from zkhost.provers.batch import MapResult
     from zkhost.provers.interface import Executor, Prover
-    from zkhost.provers.options import ProverOpts
+    from zkhost.provers.options import ProveInfo, ProverOpts
     from zkhost.provers.planning.estimate import Estimate
     from zkhost.provers.storage.receipt_cache import ReceiptCache
-    from zkhost.session import OnProgress
+    from zkhost.session import OnProgress, SessionInfo
 
 __all__ = ["Guest"]
 
@@ -103,7 +104,7 @@ class Guest(Generic[I, J]):
     ) -> Run[J]:
         """Run it without a proof: milliseconds. Raises a GuestError where it panics or is stopped."""
         env, chosen = self._limited(input, segment_limit_po2), executor or _default_executor()
-        return Run(self, chosen.execute(env, self.program, on_progress=on_progress, cancel=cancel))
+        return self._run(chosen.execute(env, self.program, on_progress=on_progress, cancel=cancel))
 
     async def aexecute(
         self,
@@ -116,7 +117,7 @@ class Guest(Generic[I, J]):
     ) -> Run[J]:
         """As `execute`."""
         env, chosen = self._limited(input, segment_limit_po2), executor or _default_executor()
-        return Run(self, await chosen.aexecute(env, self.program, on_progress=on_progress, cancel=cancel))
+        return self._run(await chosen.aexecute(env, self.program, on_progress=on_progress, cancel=cancel))
 
     def prove(
         self,
@@ -135,11 +136,12 @@ class Guest(Generic[I, J]):
         checkpoint: a folder that stores proved segments, so that the same call goes on after a crash. cache: a folder of
         receipts, verified again when they are used.
         """
-        env, chosen = self._limited(input, segment_limit_po2), prover or _default_prover()
+        chosen = prover or _default_prover()
+        env = self._to_prove(input, segment_limit_po2, cancel)
         info = chosen.prove(
             env, self.program, opts, on_progress=on_progress, cancel=cancel, checkpoint=checkpoint, cache=cache
         )
-        return Proof(self, info)
+        return self._proof(info)
 
     async def aprove(
         self,
@@ -154,11 +156,12 @@ class Guest(Generic[I, J]):
         cache: ReceiptCache | Path | str | None = None,
     ) -> Proof[J]:
         """As `prove`."""
-        env, chosen = self._limited(input, segment_limit_po2), prover or _default_prover()
+        chosen = prover or _default_prover()
+        env = await _work.arun(lambda token: self._to_prove(input, segment_limit_po2, token), cancel)
         info = await chosen.aprove(
             env, self.program, opts, on_progress=on_progress, cancel=cancel, checkpoint=checkpoint, cache=cache
         )
-        return Proof(self, info)
+        return self._proof(info)
 
     def map(
         self,
@@ -172,11 +175,11 @@ class Guest(Generic[I, J]):
         cache: ReceiptCache | Path | str | None = None,
     ) -> Iterator[MapResult[Proof[J]]]:
         """Prove it on each input, as `Prover.map` does; the value of each result is a Proof."""
-        envs = (self._limited(item, segment_limit_po2) for item in inputs)
+        envs = (self._to_prove(item, segment_limit_po2, cancel) for item in inputs)
         results = (prover or _default_prover()).map(
             envs, self, opts, concurrency=concurrency, cancel=cancel, cache=cache
         )
-        return (result.convert(lambda info: Proof(self, info)) for result in results)
+        return (result.convert(self._proof) for result in results)
 
     async def amap(
         self,
@@ -190,12 +193,12 @@ class Guest(Generic[I, J]):
         cache: ReceiptCache | Path | str | None = None,
     ) -> AsyncIterator[MapResult[Proof[J]]]:
         """As `map`, for `async for`."""
-        envs = (self._limited(item, segment_limit_po2) for item in inputs)
+        envs = (self._to_prove(item, segment_limit_po2, cancel) for item in inputs)
         results = (prover or _default_prover()).amap(
             envs, self, opts, concurrency=concurrency, cancel=cancel, cache=cache
         )
         async for result in results:
-            yield result.convert(lambda info: Proof(self, info))
+            yield result.convert(self._proof)
 
     def estimate(
         self,
@@ -216,6 +219,20 @@ class Guest(Generic[I, J]):
     def _limited(self, input: I | ExecutorEnv | None, segment_limit_po2: int | None) -> ExecutorEnv:
         env = self.env(input)
         return env if segment_limit_po2 is None else dataclasses.replace(env, segment_limit_po2=segment_limit_po2)
+
+    # What a kind of guest of its own does otherwise:
+
+    def _to_prove(
+        self, input: I | ExecutorEnv | None, segment_limit_po2: int | None, cancel: CancelToken | None
+    ) -> ExecutorEnv:
+        """The environment that is proved; here is what has to be checked before."""
+        return self._limited(input, segment_limit_po2)
+
+    def _run(self, session: SessionInfo) -> Run[J]:
+        return Run(self, session)
+
+    def _proof(self, info: ProveInfo) -> Proof[J]:
+        return Proof(self, info)
 
     def __repr__(self) -> str:
         return f"<Guest {self.name}, {len(self.program):,} bytes, image ID {self.image_id.hex()[:16]}...>"

@@ -5,6 +5,7 @@
 | factors | two u64                  | their product, a u64                           |
 | sha256  | all of stdin, as bytes   | the 32 bytes of its SHA-256                    |
 | echo    | all of stdin, as bytes   | the same bytes                                 |
+| ml      | a model's inputs, advice | what a model computes (zkhost.ml makes these)  |
 
 Each NAME has NAME_ELF (the program binary), NAME_ID (the ImageID) and NAME_PATH (where it lies). They are
 read when first asked for. A build of zkhost made without a guest toolchain has none: then GuestNotFoundError says so.
@@ -30,6 +31,9 @@ SHA256_PATH: Path
 ECHO_ELF: bytes
 ECHO_ID: ImageID
 ECHO_PATH: Path
+ML_ELF: bytes
+ML_ID: ImageID
+ML_PATH: Path
 
 __all__ = [
     "ECHO_ELF",
@@ -38,6 +42,9 @@ __all__ = [
     "FACTORS_ELF",
     "FACTORS_ID",
     "FACTORS_PATH",
+    "ML_ELF",
+    "ML_ID",
+    "ML_PATH",
     "SHA256_ELF",
     "SHA256_ID",
     "SHA256_PATH",

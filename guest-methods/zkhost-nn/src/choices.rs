@@ -1,0 +1,148 @@
+//! ArgMax, TopK and Threshold: what is chosen among values.
+
+use crate::memory::{as_f32, as_i32, as_i32_mut, as_u32_mut, bytes, product, words, Memory, Region};
+use crate::plan::arguments;
+use crate::Checked;
+
+/// The types that values have: bytes, s32 and f32.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Type {
+    Byte,
+    Word,
+    Float,
+}
+
+impl Type {
+    pub fn new(code: u32) -> Checked<Self> {
+        Ok(match code {
+            0 => Self::Byte,
+            1 => Self::Word,
+            2 => Self::Float,
+            _ => return Err("no such type"),
+        })
+    }
+
+    pub fn region(self, at: u32, count: u64) -> Region {
+        match self {
+            Self::Byte => bytes(at, count),
+            Self::Word | Self::Float => words(at, count),
+        }
+    }
+}
+
+/// Values that are compared; f32 without NaN.
+#[derive(Clone, Copy)]
+enum Values<'a> {
+    Byte(&'a [u8]),
+    Word(&'a [i32]),
+    Float(&'a [f32]),
+}
+
+impl<'a> Values<'a> {
+    fn new(kind: Type, data: &'a [u8]) -> Self {
+        match kind {
+            Type::Byte => Self::Byte(data),
+            Type::Word => Self::Word(as_i32(data)),
+            Type::Float => Self::Float(as_f32(data)),
+        }
+    }
+
+    #[inline]
+    fn less(&self, a: usize, b: usize) -> bool {
+        match self {
+            Self::Byte(values) => values[a] < values[b],
+            Self::Word(values) => values[a] < values[b],
+            Self::Float(values) => values[a] < values[b],
+        }
+    }
+
+    fn bits(&self, at: usize) -> u32 {
+        match self {
+            Self::Byte(values) => values[at].into(),
+            Self::Word(values) => values[at] as u32,
+            Self::Float(values) => values[at].to_bits(),
+        }
+    }
+}
+
+/// `type, x, rows, width, last, y`: the position (s32) of each row's largest value, the first of equals or the last.
+pub fn arg_max(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [kind, x, rows, width, last, y] = arguments(args)?;
+    let kind = Type::new(kind)?;
+    if width == 0 || last > 1 {
+        return Err("a row of nothing has no largest value");
+    }
+    let read = kind.region(x, product(&[rows, width])?);
+    let Some(([y], [x])) = memory.split([words(y, rows.into())], [read])? else { return Ok(()) };
+    let x = Values::new(kind, x);
+    let width = width as usize;
+    for (row, y) in as_i32_mut(y).iter_mut().enumerate() {
+        let row = row * width;
+        let mut best = row;
+        for at in row + 1..row + width {
+            if x.less(best, at) || (last == 1 && !x.less(at, best)) {
+                best = at;
+            }
+        }
+        *y = (best - row) as i32;
+    }
+    Ok(())
+}
+
+/// `type, x, rows, width, k, largest, values, indices`: the k largest (or smallest) of each row in order, of equals the first.
+pub fn top_k(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [kind, x, rows, width, k, largest, values, indices] = arguments(args)?;
+    let kind = Type::new(kind)?;
+    if k == 0 || k > width || largest > 1 {
+        return Err("k is out of range");
+    }
+    let count = product(&[rows, k])?;
+    let writes = [kind.region(values, count), words(indices, count)];
+    let read = kind.region(x, product(&[rows, width])?);
+    let Some(([values, indices], [x])) = memory.split(writes, [read])? else { return Ok(()) };
+    let x = Values::new(kind, x);
+    let (k, width) = (k as usize, width as usize);
+    let indices = as_u32_mut(indices);
+    let before = |a: usize, b: usize| if largest == 1 { x.less(b, a) } else { x.less(a, b) };
+    for (row, best) in indices.chunks_exact_mut(k).enumerate() {
+        let row = row * width;
+        let mut found = 0;
+        for at in 0..width {
+            // An insertion that keeps equals in their order.
+            let mut place = found;
+            while place > 0 && before(row + at, row + best[place - 1] as usize) {
+                place -= 1;
+            }
+            if place < k {
+                found = (found + 1).min(k);
+                best.copy_within(place..found - 1, place + 1);
+                best[place] = at as u32;
+            }
+        }
+        for (i, at) in best.iter().enumerate() {
+            let (bits, to) = (x.bits(row + *at as usize), row / width * k + i);
+            match kind {
+                Type::Byte => values[to] = bits as u8,
+                _ => values[4 * to..][..4].copy_from_slice(&bits.to_le_bytes()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `type, x, count, limit, y`: 1 where x >= limit, otherwise 0. The limit is an s32 or the bits of an f32.
+pub fn threshold(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [kind, x, count, limit, y] = arguments(args)?;
+    let kind = Type::new(kind)?;
+    let read = kind.region(x, count.into());
+    let Some(([y], [x])) = memory.split([bytes(y, count.into())], [read])? else { return Ok(()) };
+    for (at, y) in y.iter_mut().enumerate() {
+        *y = match Values::new(kind, x) {
+            Values::Byte(x) => i32::from(x[at]) >= limit as i32,
+            Values::Word(x) => x[at] >= limit as i32,
+            Values::Float(x) => x[at] >= f32::from_bits(limit),
+        }
+        .into();
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! f32 in IEEE arithmetic: each operation rounded to nearest even, products summed in order by fused multiply-adds.
+
+use crate::memory::{as_f32, as_f32_mut, product, words, Memory};
+use crate::moves::AXES;
+use crate::plan::{arguments, first};
+use crate::sums::{pairs, Window};
+use crate::Checked;
+
+/// `kind, a, b, y, shape, strides of a, strides of b`: add, sub, mul, div, min, max.
+pub fn binary(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let all: [u32; 4 + 3 * AXES] = arguments(args)?;
+    let [kind, a, b, y] = [all[0], all[1], all[2], all[3]];
+    let apply: fn(f32, f32) -> f32 = match kind {
+        0 => |a, b| a + b,
+        1 => |a, b| a - b,
+        2 => |a, b| a * b,
+        3 => |a, b| a / b,
+        4 => |a, b| if a < b { a } else { b },
+        5 => |a, b| if a > b { a } else { b },
+        _ => return Err("no such operation on two f32"),
+    };
+    pairs(4, a, b, words(y, product(&all[4..10])?), &all[4..], memory, |a, b, at, y| {
+        as_f32_mut(y)[at] = apply(as_f32(a)[0], as_f32(b)[0]);
+    })
+}
+
+/// `kind, x, y, count`: neg, abs, sqrt, floor, ceil, rint.
+pub fn unary(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [kind, x, y, count] = arguments(args)?;
+    let apply: fn(f32) -> f32 = match kind {
+        0 => |x| -x,
+        1 => |x| f32::from_bits(x.to_bits() & 0x7fff_ffff),
+        2 => libm::sqrtf,
+        3 => libm::floorf,
+        4 => libm::ceilf,
+        5 => libm::rintf,
+        _ => return Err("no such operation on an f32"),
+    };
+    let Some(([y], [x])) = memory.split([words(y, count.into())], [words(x, count.into())])? else {
+        return Ok(());
+    };
+    for (y, x) in as_f32_mut(y).iter_mut().zip(as_f32(x)) {
+        *y = apply(*x);
+    }
+    Ok(())
+}
+
+/// `x, y, count, low, high`: clamped; a NaN becomes low.
+pub fn clip(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [x, y, count, low, high] = arguments(args)?;
+    let (low, high) = (f32::from_bits(low), f32::from_bits(high));
+    let Some(([y], [x])) = memory.split([words(y, count.into())], [words(x, count.into())])? else {
+        return Ok(());
+    };
+    for (y, x) in as_f32_mut(y).iter_mut().zip(as_f32(x)) {
+        let value = if *x > low { *x } else { low };
+        *y = if value < high { value } else { high };
+    }
+    Ok(())
+}
+
+/// `x, neighbours, y, count, mean, lanes`: sums of so many neighbours each, or means, added up in 1, 4 or 8 lanes.
+pub fn neighbours(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [x, width, y, count, mean, lanes] = arguments(args)?;
+    if width == 0 || mean > 1 || ![1, 4, 8].contains(&lanes) {
+        return Err("a sum of nothing");
+    }
+    let read = words(x, product(&[count, width])?);
+    let Some(([y], [x])) = memory.split([words(y, count.into())], [read])? else { return Ok(()) };
+    for (y, x) in as_f32_mut(y).iter_mut().zip(as_f32(x).chunks_exact(width as usize)) {
+        let sum = sum(x, lanes);
+        *y = if mean == 1 { sum / width as f32 } else { sum };
+    }
+    Ok(())
+}
+
+/// The order of onnxruntime's vector code: so many lanes side by side, then those added up, then the rest.
+fn sum(x: &[f32], lanes: u32) -> f32 {
+    let (mut four, mut rest) = ([0f32; 4], x);
+    if lanes == 8 {
+        let mut eight = [0f32; 8];
+        let (whole, after) = rest.as_chunks::<8>();
+        for x in whole {
+            eight.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
+        }
+        four = core::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
+        rest = after;
+    }
+    if lanes > 1 {
+        let (whole, after) = rest.as_chunks::<4>();
+        for x in whole {
+            four.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
+        }
+        rest = after;
+    }
+    let start = if lanes > 1 { (four[0] + four[2]) + (four[1] + four[3]) } else { 0.0 };
+    rest.iter().fold(start, |sum, x| sum + x)
+}
+
+/// `a, w, has a bias, bias, y, batches, rows, K, columns, w of each batch`: a matrix product.
+pub fn matrix(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [a, w, has_bias, bias, y, batches, rows, depth, columns, own] = arguments(args)?;
+    if own > 1 || has_bias > 1 || depth == 0 || columns == 0 {
+        return Err("a matrix is empty");
+    }
+    let matrices = if own == 1 { batches } else { 1 };
+    let reads = [
+        words(a, product(&[batches, rows, depth])?),
+        words(w, product(&[matrices, depth, columns])?),
+        words(bias, u64::from(columns) * u64::from(has_bias)),
+    ];
+    let write = words(y, product(&[batches, rows, columns])?);
+    let Some(([y], [a, w, bias])) = memory.split([write], reads)? else { return Ok(()) };
+    let (w, bias) = (as_f32(w), as_f32(bias));
+    let (depth, columns) = (depth as usize, columns as usize);
+    let rows_of = as_f32_mut(y).chunks_exact_mut(columns).zip(as_f32(a).chunks_exact(depth));
+    for (row, (y, a)) in rows_of.enumerate() {
+        let w = if own == 1 { &w[row / rows as usize * depth * columns..] } else { w };
+        for (column, y) in y.iter_mut().enumerate() {
+            let w = w[column..].iter().step_by(columns);
+            let sum = a.iter().zip(w).fold(0f32, |sum, (a, w)| libm::fmaf(*a, *w, sum));
+            *y = if has_bias == 1 { sum + bias[column] } else { sum };
+        }
+    }
+    Ok(())
+}
+
+/// `x, w, has a bias, bias, y, N, C, M, groups, window`: a convolution.
+pub fn convolution(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let ([x, w, has_bias, bias, y, n, c, m, groups], window) = first(args)?;
+    let window = Window::new(window)?;
+    if groups == 0 || c == 0 || c % groups != 0 || m % groups != 0 || has_bias > 1 {
+        return Err("channels do not divide into groups");
+    }
+    let depth = c / groups;
+    let taps = product(&window.kernel)?;
+    let [inputs, _] = window.planes(product(&[n, c])?)?;
+    let [_, outputs] = window.planes(product(&[n, m])?)?;
+    let reads = [
+        words(x, inputs),
+        words(w, product(&[m, depth])?.saturating_mul(taps)),
+        words(bias, u64::from(m) * u64::from(has_bias)),
+    ];
+    let Some(([y], [x, w, bias])) = memory.split([words(y, outputs)], reads)? else { return Ok(()) };
+    let (x, w, bias, y) = (as_f32(x), as_f32(w), as_f32(bias), as_f32_mut(y));
+    let [plane, out] = window.planes(1)?.map(|size| size as usize);
+    let (depth, taps, m) = (depth as usize, taps as usize, m as usize);
+    for image in 0..n as usize {
+        for channel in 0..m {
+            let group = channel / (m / groups as usize);
+            let x = &x[(image * c as usize + group * depth) * plane..][..depth * plane];
+            let w = &w[channel * depth * taps..][..depth * taps];
+            let y = &mut y[(image * m + channel) * out..][..out];
+            window.outputs(|index, at| {
+                let mut sum = 0f32;
+                for (x, w) in x.chunks_exact(plane).zip(w.chunks_exact(taps)) {
+                    window.positions(at, |position, tap| sum = libm::fmaf(x[position], w[tap], sum));
+                }
+                y[index] = if has_bias == 1 { sum + bias[channel] } else { sum };
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! From lanes, three planes of bytes, to what a layer writes: requantised bytes, pooled or not, or sums in s32.
+
+use crate::memory::product;
+use crate::requantize::{Channel, Requantize, Rows, OFFSET};
+use crate::Checked;
+
+/// Three planes of bytes: the lanes that a program was proved to hold for.
+#[derive(Clone, Copy)]
+pub struct Lanes<'p> {
+    planes: &'p [u8],
+    plane: usize,
+}
+
+impl<'p> Lanes<'p> {
+    pub fn new(planes: &'p [u8]) -> Self {
+        Self { planes, plane: planes.len() / 3 }
+    }
+
+    /// A lane times 2^7.
+    #[inline(always)]
+    pub fn times128(&self, at: usize) -> u32 {
+        debug_assert!(at < self.plane);
+        // SAFETY: callers check their largest index against the planes' length.
+        unsafe {
+            let low = self.planes.as_ptr().add(at);
+            u32::from(*low) << 7 | u32::from(*low.add(self.plane)) << 15 | u32::from(*low.add(2 * self.plane)) << 23
+        }
+    }
+
+    /// A lane without its offset.
+    #[inline(always)]
+    pub fn sum(&self, at: usize) -> i32 {
+        (self.times128(at) >> 7) as i32 - OFFSET
+    }
+}
+
+/// Which lanes are a channel's outputs, and where they go: (row, column) is lane `first + row * row_step + column *
+/// column_step`, the largest of `pool` x `pool` of them where there is a pool.
+#[derive(Clone, Copy)]
+pub struct Grid {
+    pub first: u32,
+    pub rows: u32,
+    pub columns: u32,
+    pub row_step: u32,
+    pub column_step: u32,
+    pub pool: u32,
+    /// From one row's output to the next one's, and from one column's, in elements.
+    pub to_row: u32,
+    pub to_column: u32,
+}
+
+impl Grid {
+    /// Checks that all lanes are below `lanes`.
+    pub fn check(&self, lanes: u32) -> Checked {
+        let all = [self.rows, self.columns, self.row_step, self.column_step, self.pool];
+        if all.contains(&0) || all.iter().any(|value| *value >= 1 << 16) || self.first >= 1 << 20 {
+            return Err("a grid of lanes is out of range");
+        }
+        let reach = |count: u32, step: u32| product(&[count * self.pool - 1, step]);
+        if self.pool > 16
+            || u64::from(self.first) + reach(self.rows, self.row_step)? + reach(self.columns, self.column_step)?
+                >= lanes.into()
+        {
+            return Err("a grid reaches beyond the lanes");
+        }
+        Ok(())
+    }
+
+    /// Elements from the first to the last that is written, both in.
+    pub fn extent(&self, rows: u32) -> Checked<u64> {
+        Ok(product(&[rows - 1, self.to_row])? + product(&[self.columns - 1, self.to_column])? + 1)
+    }
+
+    /// Requantised bytes. `to` holds `extent(rows)` elements, `rows` at most those of the grid.
+    pub fn bytes(&self, lanes: &Lanes<'_>, requantize: &Requantize, channel: &Channel, rows: u32, to: &mut [u8]) {
+        assert!(rows <= self.rows);
+        let (first, row_step) = (self.first as usize, self.row_step as usize);
+        let (mut columns, step, pool) = (self.columns as usize, self.column_step as usize, self.pool as usize);
+        let (to_row, to_column) = (self.to_row as usize, self.to_column as usize);
+        let mut rows = rows as usize;
+        if pool <= 2 && step == 1 && to_column == 1 {
+            if pool == 1 && columns == row_step && columns == to_row {
+                // Nothing lies between the rows.
+                (columns, rows) = (columns * rows, 1);
+            }
+            let rows = Rows { first, rows, columns, row_step, to_row, pool: pool == 2 };
+            return requantize.rows(channel, lanes.planes, &rows, to);
+        }
+        for row in 0..rows {
+            let to = &mut to[row * to_row..];
+            let from = first + row * pool * row_step;
+            for column in 0..columns {
+                // The rule is monotone: the largest lane gives the largest output.
+                let mut most = 0;
+                for i in 0..pool {
+                    for j in 0..pool {
+                        most = most.max(lanes.times128(from + i * row_step + (column * pool + j) * step));
+                    }
+                }
+                to[column * to_column] = requantize.apply(channel, most);
+            }
+        }
+    }
+
+    /// Sums with their bias, in s32.
+    pub fn sums(&self, lanes: &Lanes<'_>, bias: i32, rows: u32, to: &mut [i32]) {
+        assert!(rows <= self.rows);
+        for row in 0..rows {
+            for column in 0..self.columns {
+                let mut most = i32::MIN;
+                for i in 0..self.pool {
+                    for j in 0..self.pool {
+                        let lane = (row * self.pool + i) * self.row_step + (column * self.pool + j) * self.column_step;
+                        most = most.max(lanes.sum((self.first + lane) as usize));
+                    }
+                }
+                to[(row * self.to_row + column * self.to_column) as usize] = most.wrapping_add(bias);
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What a program computes, in plain code: lanes as integers. The host computes advice with it, and tests check programs.
+
+use crate::program::{Operand, Operands, Program, CELL, OPERANDS};
+
+/// Why a program does not hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub word: usize,
+    pub lane: usize,
+    pub value: i64,
+}
+
+fn add(to: &mut Vec<i64>, from: &[i64], shift: usize, factor: i64) {
+    if to.len() < from.len() + shift {
+        to.resize(from.len() + shift, 0);
+    }
+    for (to, from) in to[shift..].iter_mut().zip(from) {
+        *to += from * factor;
+    }
+}
+
+/// Runs a program; cells of `without` are taken as zero, which leaves in the lanes what that operand must hold.
+fn run(program: &Program<'_>, operands: &Operands<'_>, without: Option<Operand>) -> Result<Vec<i64>, Wrong> {
+    let (mut poly, mut term, mut total) = (vec![0i64], vec![1i64], vec![0i64]);
+    for (at, word) in program.words().iter().enumerate() {
+        let (operation, coefficient) = (word >> 24, i64::from(word >> 21 & 7) - 4);
+        if *word == 0x2000_0000 {
+            return Ok(total);
+        }
+        let (register, cell) = ((word >> 16 & 31) as usize - 11, (word & 0xffff) as usize);
+        assert!(register < OPERANDS);
+        let mut next = core::mem::replace(&mut poly, vec![0]);
+        if without.map(|operand| operand as usize) != Some(register) {
+            let cell = &operands.0[register][cell * CELL..][..CELL];
+            let cell: Vec<i64> = cell.iter().map(|byte| i64::from(*byte)).collect();
+            add(&mut next, &cell, 0, if operation == 5 { 256 } else { 1 });
+        }
+        match operation {
+            1 => {
+                poly = vec![0; CELL];
+                poly.append(&mut next);
+            }
+            2 => term = next,
+            3 => {
+                for (shift, factor) in term.iter().enumerate().filter(|(_, factor)| **factor != 0) {
+                    add(&mut total, &next, shift, coefficient * factor);
+                }
+                term = vec![1];
+            }
+            5 => poly = next,
+            6 => {
+                if without.is_some() {
+                    return Ok(total);
+                }
+                if let Some(lane) = total.iter().position(|value| *value != 0) {
+                    return Err(Wrong { word: at, lane, value: total[lane] });
+                }
+                (term, total) = (vec![1], vec![0]);
+            }
+            _ => panic!("no such operation"),
+        }
+    }
+    panic!("a program without an end")
+}
+
+/// Whether a program holds, its lanes taken as integers.
+pub fn check(program: &Program<'_>, operands: &Operands<'_>) -> Result<(), Wrong> {
+    run(program, operands, None).map(drop)
+}
+
+/// Writes the advice that makes a program hold. Fails where a lane leaves what the planes can show.
+pub fn advise(program: &Program<'_>, operands: &Operands<'_>, planes: &mut [u8]) -> Result<(), &'static str> {
+    let advice = program.advice();
+    let lanes = run(program, operands, Some(advice.operand)).expect("no check is made");
+    let plane = advice.lanes as usize * CELL;
+    planes.fill(0);
+    for (at, lane) in lanes.iter().enumerate().filter(|(_, lane)| **lane != 0) {
+        let mut left = u64::try_from(*lane).map_err(|_| "a sum is below what the accelerator's lanes hold")?;
+        if at >= plane {
+            return Err("a lane beyond the planes");
+        }
+        if advice.operand == Operand::Planes {
+            for (i, byte) in left.to_le_bytes()[..3].iter().enumerate() {
+                planes[i * plane + at] = *byte;
+            }
+            left >>= 24;
+        } else {
+            for pair in planes.chunks_exact_mut(2 * plane) {
+                let part = left.min(0xffff);
+                (pair[at], pair[plane + at]) = (part as u8, (part >> 8) as u8);
+                left -= part;
+            }
+        }
+        if left > 0 {
+            return Err("a sum is above what the accelerator's lanes hold");
+        }
+    }
+    Ok(())
+}

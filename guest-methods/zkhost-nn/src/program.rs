@@ -1,0 +1,491 @@
+//! Programs for risc0's big integer accelerator, and the rules that make what they check sound.
+//!
+//! A program is a list of words, one cycle each. Every word reads a cell, 16 bytes d, and takes it as the polynomial
+//! d_0 + d_1 z + ... + d_15 z^15 at a point z of a degree-4 extension of BabyBear that the proof draws after the trace is
+//! committed. The state is three such values, `poly`, `term` and `total`:
+//!
+//! ```text
+//! SHIFT     poly = (poly + d) z^16
+//! SETTERM   term = poly + d; poly = 0
+//! ADDTOTAL  total += c term (poly + d); term = 1; poly = 0      c in -4..=3
+//! CARRY2    poly += 256 d
+//! EQZ       total + (poly + d) (z - 256) = 0; all as at the start
+//! RESET     the end
+//! ```
+//!
+//! So a program whose last cell before RESET is a constant zero, read by EQZ directly after ADDTOTAL, states that a
+//! polynomial with integer coefficients (lanes), built from products of what lies in memory, is zero at z: but for a chance
+//! of degree / 2^123, all its lanes are zero modulo p = 15 * 2^27 + 1. A lane is then zero as an integer if its positive
+//! terms cannot add up to p, and its negative ones cannot either. Nothing in the circuit checks that, nor that a cell is the
+//! constant it is meant to be: `Builder` does, from shapes alone, and refuses a program that breaks a rule:
+//!
+//! 1. words are those above only, from a typed list of operations; coefficients are in -4..=3;
+//! 2. a program has at least one ADDTOTAL, EQZ directly after one, on the zero cell, then RESET, and no more;
+//! 3. per lane, with every byte that is read at 255 unless it is the crate's own constant, positive and negative sums stay
+//!    below p;
+//! 4. at most 4,096 cells behind one base register, and 16,000 words;
+//! 5. words and the pages of all operands fit what the executor reserves for one instruction, wherever a segment ends;
+//! 6. all operands are loaded by the call itself: the executor loads nothing else that only the accelerator reads;
+//! 7. the header names the exact number of words.
+//!
+//! `Operands` holds the slices a program reads, each as long as the program reads it.
+
+use crate::Checked;
+
+pub const PRIME: u64 = 15 * (1 << 27) + 1;
+pub const MAX_WORDS: usize = 16_000;
+pub const MAX_CELLS: u32 = 4096;
+pub const CELL: usize = 16;
+/// The executor splits a segment when fewer cycles than 25,000 are left; a page takes some 340.
+const MAX_CYCLES: u64 = 24_000;
+const PAGE_CYCLES: u64 = 340;
+const PAGE_BYTES: u64 = 1024;
+
+const SHIFT: u32 = 1;
+const SETTERM: u32 = 2;
+const ADDTOTAL: u32 = 3;
+const CARRY2: u32 = 5;
+const EQZ: u32 = 6;
+const RESET: u32 = 0x2000_0000;
+
+/// What a program reads, each behind a base register of its own, a1 to a6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// Kernels, or inputs one a cell.
+    Terms,
+    /// Planes of inputs, or rows of weights.
+    Polynomials,
+    /// The advice: the lanes' values, as three planes of bytes.
+    Planes,
+    /// Cells that the crate writes: see `constants`.
+    Constants,
+    /// Sums of inputs, as pairs of planes of bytes.
+    Sums,
+    /// Bytes of 128, which the crate writes.
+    Offset,
+}
+
+pub const OPERANDS: usize = 6;
+
+/// The cells behind `Operand::Constants`.
+pub mod constants {
+    /// All zero.
+    pub const ZERO: u32 = 0;
+    /// 128, then zeros.
+    pub const HALF: u32 = 1;
+    /// Numbers of one byte each, then zeros: a zero point, or the bytes of a sum.
+    pub const NUMBERS: u32 = 2;
+    pub const MAX_NUMBERS: u32 = 16;
+    /// A row of bytes of the weights' zero point.
+    pub const ROW: u32 = NUMBERS + MAX_NUMBERS;
+    pub const MAX_ROW: u32 = 16;
+    pub const CELLS: u32 = ROW + MAX_ROW;
+}
+
+/// A cell whose first byte is a number, at most `most`, and whose other bytes the crate keeps zero.
+#[derive(Clone, Copy)]
+pub struct Number {
+    operand: Operand,
+    cell: u32,
+    most: u64,
+}
+
+impl Number {
+    pub const ZERO: Self = Self { operand: Operand::Constants, cell: constants::ZERO, most: 0 };
+    pub const HALF: Self = Self { operand: Operand::Constants, cell: constants::HALF, most: 128 };
+
+    /// One of the numbers among the constants.
+    pub const fn constant(index: u32) -> Self {
+        assert!(index < constants::MAX_NUMBERS);
+        Self { operand: Operand::Constants, cell: constants::NUMBERS + index, most: 255 }
+    }
+
+    /// An input in a cell of its own.
+    pub const fn input(cell: u32) -> Self {
+        Self { operand: Operand::Terms, cell, most: 255 }
+    }
+}
+
+/// What the next ADDTOTAL multiplies with.
+#[derive(Clone, Copy)]
+enum Term {
+    /// 1, as it is after each ADDTOTAL.
+    Unit,
+    /// A number up to this.
+    Number(u64),
+    /// A polynomial of this many cells of bytes.
+    Cells(u32),
+}
+
+/// Writes a program's words. Each method checks its rule; the first that is broken is what `finish` gives.
+pub struct Builder<'w> {
+    words: &'w mut [u32],
+    len: usize,
+    cells: [u32; OPERANDS],
+    positive: u64,
+    negative: u64,
+    term: Term,
+    added: bool,
+    refused: Option<&'static str>,
+}
+
+impl<'w> Builder<'w> {
+    pub const fn new(words: &'w mut [u32]) -> Self {
+        Self {
+            words,
+            len: 0,
+            cells: [0; OPERANDS],
+            positive: 0,
+            negative: 0,
+            term: Term::Unit,
+            added: false,
+            refused: None,
+        }
+    }
+
+    const fn refuse(&mut self, reason: &'static str) {
+        if self.refused.is_none() {
+            self.refused = Some(reason);
+        }
+    }
+
+    /// Reads cells `first..first + count` of an operand as one polynomial, the last with `last`.
+    const fn read(&mut self, last: u32, coefficient: i32, operand: Operand, first: u32, count: u32) {
+        if coefficient < -4 || coefficient > 3 {
+            return self.refuse("a coefficient is not in -4..=3");
+        }
+        if count == 0 {
+            return self.refuse("a polynomial of no cells");
+        }
+        if first >= MAX_CELLS || count > MAX_CELLS - first {
+            return self.refuse("more cells than a base register reaches");
+        }
+        if self.len + count as usize > self.words.len() || self.len + count as usize > MAX_WORDS - 2 {
+            return self.refuse("a program is too long");
+        }
+        if first + count > self.cells[operand as usize] {
+            self.cells[operand as usize] = first + count;
+        }
+        let base = ((coefficient + 4) as u32) << 21 | (11 + operand as u32) << 16 | first;
+        let mut shift = SHIFT << 24 | base + count - 1;
+        let mut at = self.len;
+        self.len += count as usize;
+        while at + 1 < self.len {
+            self.words[at] = shift;
+            shift -= 1;
+            at += 1;
+        }
+        self.words[at] = last << 24 | base;
+        self.added = last == ADDTOTAL;
+    }
+
+    /// The next term is a polynomial of any bytes.
+    pub const fn term(&mut self, operand: Operand, first: u32, count: u32) {
+        self.read(SETTERM, 0, operand, first, count);
+        self.term = Term::Cells(count);
+    }
+
+    /// The next term is the number low + 256 high.
+    pub const fn number(&mut self, low: Number, high: Number) {
+        if high.most > 0 {
+            self.read(CARRY2, 0, high.operand, high.cell, 1);
+        }
+        self.read(SETTERM, 0, low.operand, low.cell, 1);
+        self.term = Term::Number(low.most + 256 * high.most);
+    }
+
+    /// Adds the term, times a polynomial, times a coefficient.
+    pub const fn add(&mut self, operand: Operand, first: u32, count: u32, coefficient: i32) {
+        self.read(ADDTOTAL, coefficient, operand, first, count);
+        let byte = if matches!(operand, Operand::Offset) { 128 } else { 255 };
+        let largest = byte
+            * match self.term {
+                Term::Unit => 1,
+                Term::Number(most) => most,
+                // A lane has at most as many products as the shorter of two polynomials has coefficients.
+                Term::Cells(cells) => 255 * CELL as u64 * (if cells < count { cells } else { count }) as u64,
+            };
+        let sum = largest * coefficient.unsigned_abs() as u64;
+        if coefficient > 0 {
+            self.positive += sum;
+        } else {
+            self.negative += sum;
+        }
+        if self.positive >= PRIME || self.negative >= PRIME {
+            self.refuse("a lane's sum can reach the field's prime");
+        }
+        self.term = Term::Unit;
+    }
+
+    /// Adds or subtracts pairs of planes, each pair a + 256 b.
+    const fn pairs(&mut self, operand: Operand, pairs: u32, cells: u32) {
+        let mut pair = 0;
+        while pair < pairs {
+            self.add(operand, 2 * pair * cells, cells, -1);
+            self.number(Number::HALF, Number::ZERO);
+            self.add(operand, (2 * pair + 1) * cells, cells, -2);
+            pair += 1;
+        }
+    }
+
+    /// Adds 2^23 to every lane: (256 * 128) * 128 * 2.
+    const fn offset(&mut self, cells: u32) {
+        self.number(Number::ZERO, Number::HALF);
+        self.add(Operand::Offset, 0, cells, 2);
+    }
+
+    /// Subtracts the lanes as three planes, a + 256 b + 65536 c.
+    const fn planes(&mut self, cells: u32) {
+        self.pairs(Operand::Planes, 1, cells);
+        self.number(Number::ZERO, Number::HALF);
+        self.add(Operand::Planes, 2 * cells, cells, -2);
+    }
+
+    /// Ends the program: all lanes are zero. The advice is `count` planes of `lanes` cells each.
+    const fn finish(mut self, advice: Operand, count: u32, lanes: u32) -> Checked<Program<'w>> {
+        if !self.added {
+            self.refuse("EQZ must follow ADDTOTAL");
+        }
+        if self.len + 2 > self.words.len() {
+            self.refuse("a program is too long");
+        }
+        if let Some(reason) = self.refused {
+            return Err(reason);
+        }
+        self.words[self.len] = EQZ << 24 | 4 << 21 | (11 + Operand::Constants as u32) << 16 | constants::ZERO;
+        self.words[self.len + 1] = RESET;
+        if self.cells[Operand::Constants as usize] == 0 {
+            self.cells[Operand::Constants as usize] = 1;
+        }
+        let (words, _) = self.words.split_at(self.len + 2);
+        Program::new(words, self.cells, Advice { operand: advice, count, lanes })
+    }
+}
+
+/// The operand that the host gives: planes of so many cells.
+#[derive(Clone, Copy, Debug)]
+pub struct Advice {
+    pub operand: Operand,
+    pub count: u32,
+    pub lanes: u32,
+}
+
+impl Advice {
+    pub const fn bytes(&self) -> usize {
+        (self.count * self.lanes) as usize * CELL
+    }
+}
+
+/// A finished program: only `Builder` makes one.
+#[derive(Clone, Copy)]
+pub struct Program<'w> {
+    words: &'w [u32],
+    cells: [u32; OPERANDS],
+    advice: Advice,
+}
+
+impl<'w> Program<'w> {
+    const fn new(words: &'w [u32], cells: [u32; OPERANDS], advice: Advice) -> Checked<Self> {
+        let program = Self { words, cells, advice };
+        if program.cycles() > MAX_CYCLES {
+            return Err("a program and its operands are too large for one instruction");
+        }
+        Ok(program)
+    }
+
+    /// What a call can take at most, each page it reads counted as not loaded yet.
+    pub const fn cycles(&self) -> u64 {
+        let mut pages = self.words.len() as u64 * 4 / PAGE_BYTES + 4;
+        let mut operand = 0;
+        while operand < OPERANDS {
+            if self.cells[operand] > 0 {
+                pages += self.cells[operand] as u64 * CELL as u64 / PAGE_BYTES + 2;
+            }
+            operand += 1;
+        }
+        self.words.len() as u64 + pages * PAGE_CYCLES
+    }
+
+    pub const fn words(&self) -> &'w [u32] {
+        self.words
+    }
+
+    /// How many cells it reads behind an operand's register.
+    pub const fn cells(&self, operand: Operand) -> u32 {
+        self.cells[operand as usize]
+    }
+
+    pub const fn advice(&self) -> Advice {
+        self.advice
+    }
+
+    /// The program that the executor runs before: it computes nothing and loads every operand. A header, a type of each size, a load each.
+    pub fn loads(&self, to: &mut [u32; LOADS]) -> usize {
+        let used = self.cells.iter().filter(|cells| **cells > 0).count();
+        to[..6].copy_from_slice(&[u32::from_le_bytes(*b"bibc"), 1, 0, used as u32, 0, used as u32]);
+        let (mut kind, mut load) = (6, 6 + 8 * used);
+        for (operand, cells) in self.cells.iter().enumerate().filter(|(_, cells)| **cells > 0) {
+            to[kind..kind + 8].copy_from_slice(&[cells * CELL as u32, 0, 0, 0, 0, 0, 0, 0]);
+            let register = 11 + operand as u32;
+            to[load] = 3 | ((kind as u32 - 6) / 8) << 4;
+            to[load + 1] = register;
+            (kind, load) = (kind + 8, load + 2);
+        }
+        load
+    }
+}
+
+/// Words that `loads` writes at most.
+pub const LOADS: usize = 6 + OPERANDS * 10;
+
+/// The memory behind a program's registers, each as long as the program reads it.
+#[derive(Clone, Copy)]
+pub struct Operands<'m>(pub(crate) [&'m [u8]; OPERANDS]);
+
+impl<'m> Operands<'m> {
+    /// In the order of `Operand`. Each must be as long as `program` reads it, and start at a multiple of 4.
+    pub fn new(program: &Program<'_>, slices: [&'m [u8]; OPERANDS]) -> Checked<Self> {
+        Self::checked(program, slices, None)
+    }
+
+    /// The same without the advice, which may be empty: for computing it.
+    pub fn before_advice(program: &Program<'_>, slices: [&'m [u8]; OPERANDS]) -> Checked<Self> {
+        Self::checked(program, slices, Some(program.advice.operand as usize))
+    }
+
+    fn checked(program: &Program<'_>, slices: [&'m [u8]; OPERANDS], without: Option<usize>) -> Checked<Self> {
+        for (operand, (slice, cells)) in slices.iter().zip(program.cells).enumerate() {
+            if slice.len() < cells as usize * CELL && without != Some(operand) {
+                return Err("an operand is shorter than its program reads it");
+            }
+            if cells > 0 && slice.as_ptr() as usize % 4 != 0 && without != Some(operand) {
+                return Err("an operand does not start at a multiple of 4");
+            }
+        }
+        Ok(Self(slices))
+    }
+}
+
+impl Operands<'_> {
+    /// Where each starts, as base registers hold it.
+    pub fn addresses(&self) -> [*const u8; OPERANDS] {
+        self.0.map(<[u8]>::as_ptr)
+    }
+}
+
+/// How the weights' signs are taken out of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signs {
+    /// Two kernels for each channel, what is positive and what is negative.
+    Split,
+    /// Kernels of u8, and their zero point times the inputs' sums subtracted: `Sums` holds them as so many pairs of planes.
+    Sums(u32),
+}
+
+/// A convolution's shape on the accelerator, in cells.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Input channels.
+    pub channels: u32,
+    /// A kernel, spread by the pitch of the input's rows.
+    pub kernel: u32,
+    /// The part of a plane that is read.
+    pub plane: u32,
+    /// From one channel's plane to the next.
+    pub pitch: u32,
+}
+
+impl Shape {
+    /// Cells of the lanes: those of a product of a kernel and a plane.
+    pub const fn lanes(&self) -> u32 {
+        self.kernel + self.plane
+    }
+}
+
+/// lanes = sum over channels of kernel x plane (x: product of polynomials) - zero point x sums + 2^23.
+pub fn convolution<'w>(words: &'w mut [u32], shape: Shape, signs: Signs) -> Checked<Program<'w>> {
+    let mut to = Builder::new(words);
+    let lanes = shape.lanes();
+    for channel in 0..shape.channels.min(MAX_CELLS) {
+        let plane = channel * shape.pitch;
+        match signs {
+            Signs::Split => {
+                to.term(Operand::Terms, 2 * channel * shape.kernel, shape.kernel);
+                to.add(Operand::Polynomials, plane, shape.plane, 1);
+                to.term(Operand::Terms, (2 * channel + 1) * shape.kernel, shape.kernel);
+                to.add(Operand::Polynomials, plane, shape.plane, -1);
+            }
+            Signs::Sums(_) => {
+                to.term(Operand::Terms, channel * shape.kernel, shape.kernel);
+                to.add(Operand::Polynomials, plane, shape.plane, 1);
+            }
+        }
+    }
+    if let Signs::Sums(pairs) = signs {
+        for pair in 0..pairs.min(MAX_CELLS) {
+            to.number(Number::constant(0), Number::ZERO);
+            to.add(Operand::Sums, 2 * pair * lanes, lanes, -1);
+            to.number(Number::ZERO, Number::constant(0));
+            to.add(Operand::Sums, (2 * pair + 1) * lanes, lanes, -1);
+        }
+    }
+    to.offset(lanes);
+    to.planes(lanes);
+    to.finish(Operand::Planes, 3, lanes)
+}
+
+/// The inputs' sums: sum over channels of the one kernel x plane, as pairs of planes.
+pub fn sums<'w>(words: &'w mut [u32], shape: Shape, pairs: u32) -> Checked<Program<'w>> {
+    let mut to = Builder::new(words);
+    for channel in 0..shape.channels.min(MAX_CELLS) {
+        to.term(Operand::Terms, 0, shape.kernel);
+        to.add(Operand::Polynomials, channel * shape.pitch, shape.plane, 1);
+    }
+    to.pairs(Operand::Sums, if pairs < MAX_CELLS { pairs } else { MAX_CELLS }, shape.lanes());
+    to.finish(Operand::Sums, 2 * pairs.min(MAX_CELLS), shape.lanes())
+}
+
+/// Parts of 16 bits that the sum of so many bytes needs.
+pub const fn parts(inputs: u32) -> u32 {
+    (inputs * 255).div_ceil(65535)
+}
+
+/// lanes = sum of input times row of weights - zero point times the inputs' sum + 2^23, for `inputs` inputs and rows of
+/// `cells` cells. Inputs come in descending order, so that the program for fewer of them is the end of this one.
+pub const fn dense(words: &mut [u32], inputs: u32, cells: u32) -> Checked<Program<'_>> {
+    let mut to = Builder::new(words);
+    let mut input = inputs;
+    while input > 0 {
+        input -= 1;
+        to.number(Number::input(input), Number::ZERO);
+        to.add(Operand::Polynomials, input * cells, cells, 1);
+    }
+    let mut part = 0;
+    while part < parts(inputs) {
+        to.number(Number::constant(2 * part), Number::constant(2 * part + 1));
+        to.add(Operand::Constants, constants::ROW, cells, -1);
+        part += 1;
+    }
+    to.offset(cells);
+    to.planes(cells);
+    to.finish(Operand::Planes, 3, cells)
+}
+
+/// The end of a dense program's words: the program for `inputs` of its `of`.
+pub(crate) fn fewer(words: &'static [u32], inputs: u32, of: u32, cells: u32) -> Checked<Program<'static>> {
+    if inputs == 0 || inputs > of {
+        return Err("more inputs than the program has");
+    }
+    let mut extents = [0; OPERANDS];
+    extents[Operand::Terms as usize] = inputs;
+    extents[Operand::Polynomials as usize] = inputs * cells;
+    extents[Operand::Planes as usize] = 3 * cells;
+    extents[Operand::Constants as usize] = constants::ROW + cells;
+    extents[Operand::Offset as usize] = cells;
+    let advice = Advice { operand: Operand::Planes, count: 3, lanes: cells };
+    Program::new(&words[((of - inputs) * (cells + 1)) as usize..], extents, advice)
+}
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;

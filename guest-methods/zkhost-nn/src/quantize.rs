@@ -1,0 +1,316 @@
+//! Between s32, f32 and bytes: requantisation, quantisation, tables, sums of two quantised tensors.
+
+use crate::choices::Type;
+use crate::memory::{as_f32, as_f32_mut, as_i32, as_u32, as_u32_mut, bytes, product, words, Memory};
+use crate::moves::AXES;
+use crate::plan::arguments;
+use crate::requantize::{round, valid, Output, Requantize, OFFSET};
+use crate::sums::pairs;
+use crate::Checked;
+
+/// Elements as (outer, channels, inner): which of the parameters is whose.
+struct Channels {
+    outer: usize,
+    channels: usize,
+    inner: usize,
+    count: u64,
+    /// Parameters: one, or one a channel.
+    parameters: usize,
+}
+
+impl Channels {
+    fn new([outer, channels, inner]: [u32; 3], parameters: u32) -> Checked<Self> {
+        let count = product(&[outer, channels, inner])?;
+        if count == 0 || (parameters != 1 && parameters != channels) {
+            return Err("parameters for another number of channels");
+        }
+        let (outer, channels, inner) = (outer as usize, channels as usize, inner as usize);
+        Ok(Self { outer, channels, inner, count, parameters: parameters as usize })
+    }
+
+    /// Calls `each` with a parameter's index and the elements it is for.
+    fn each(&self, mut each: impl FnMut(usize, core::ops::Range<usize>)) {
+        if self.parameters == 1 {
+            return each(0, 0..self.count as usize);
+        }
+        for index in 0..self.outer * self.channels {
+            each(index % self.channels, index * self.inner..(index + 1) * self.inner);
+        }
+    }
+}
+
+fn scales<'a>(memory: &Memory<'a>, at: u32, count: u32) -> Checked<&'a [f32]> {
+    let scales = as_f32(memory.constant(words(at, count.into()))?);
+    if scales.iter().all(|scale| valid(*scale)) {
+        Ok(scales)
+    } else {
+        Err("a scale is not positive and finite")
+    }
+}
+
+/// `x, y, outer, channels, inner, scales, their number, zero, low, high`: s32 to bytes.
+pub fn requantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [x, y, outer, channels, inner, scale, count, zero, low, high] = arguments(args)?;
+    let layout = Channels::new([outer, channels, inner], count)?;
+    let (scales, output) = (scales(memory, scale, count)?, Output::new(zero, low, high)?);
+    let Some(([y], [x])) = memory.split([bytes(y, layout.count)], [words(x, layout.count)])? else {
+        return Ok(());
+    };
+    let x = as_i32(x);
+    layout.each(|index, range| {
+        let requantize = Requantize::new(scales[index], output);
+        let channel = requantize.channel(0);
+        for (y, x) in y[range.clone()].iter_mut().zip(&x[range]) {
+            let lane = x.wrapping_add(OFFSET) as u32;
+            *y = if lane < 1 << 24 { requantize.apply(&channel, lane << 7) } else { requantize.emulate(*x) };
+        }
+    });
+    Ok(())
+}
+
+/// `x, y, outer, channels, inner, scales, zeros, number of both, low, high, added`: f32 to bytes. Zeros, low and high are of
+/// the tensor's own type, s8 or u8; `added` is what bytes have more, 128 for s8.
+pub fn quantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [x, y, outer, channels, inner, scale, zero, count, low, high, added] = arguments(args)?;
+    let layout = Channels::new([outer, channels, inner], count)?;
+    let scales = scales(memory, scale, count)?;
+    let zeros = as_i32(memory.constant(words(zero, count.into()))?);
+    let (low, high, added) = (low as i32, high as i32, added as i32);
+    if !zeros.iter().chain([&low, &high]).all(|value| (0..256).contains(&value.wrapping_add(added))) || low > high {
+        return Err("a quantisation's range is not one");
+    }
+    let Some(([y], [x])) = memory.split([bytes(y, layout.count)], [words(x, layout.count)])? else {
+        return Ok(());
+    };
+    let x = as_f32(x);
+    layout.each(|index, range| {
+        let quantize = Quantize::new(scales[index], zeros[index], low, high, added);
+        for (y, x) in y[range.clone()].iter_mut().zip(&x[range]) {
+            *y = quantize.apply(*x);
+        }
+    });
+    Ok(())
+}
+
+/// `type, x, y, outer, channels, inner, scales, zeros, number of both`: bytes or s32 to f32.
+pub fn dequantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [kind, x, y, outer, channels, inner, scale, zero, count] = arguments(args)?;
+    let layout = Channels::new([outer, channels, inner], count)?;
+    let kind = Type::new(kind)?;
+    let scales = as_f32(memory.constant(words(scale, count.into()))?);
+    let zeros = as_i32(memory.constant(words(zero, count.into()))?);
+    if kind == Type::Float {
+        return Err("f32 is not dequantised");
+    }
+    let Some(([y], [x])) = memory.split([words(y, layout.count)], [kind.region(x, layout.count)])? else {
+        return Ok(());
+    };
+    let y = as_f32_mut(y);
+    layout.each(|index, range| {
+        let (scale, zero) = (scales[index], zeros[index]);
+        for at in range {
+            let value = if kind == Type::Byte { x[at].into() } else { as_i32(x)[at] };
+            y[at] = value.wrapping_sub(zero) as f32 * scale;
+        }
+    });
+    Ok(())
+}
+
+/// `x, count, y, scale, zero`: DynamicQuantizeLinear.
+pub fn dynamic(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [x, count, y, scale, zero] = arguments(args)?;
+    let writes = [bytes(y, count.into()), words(scale, 1), bytes(zero, 1)];
+    let Some(([y, scale_at, zero_at], [x])) = memory.split(writes, [words(x, count.into())])? else {
+        return Ok(());
+    };
+    let x = as_f32(x);
+    let (mut low, mut high) = (0f32, 0f32);
+    for x in x {
+        if !x.is_finite() {
+            return Err("a value to quantise is not finite");
+        }
+        low = if *x < low { *x } else { low };
+        high = if *x > high { *x } else { high };
+    }
+    let scale = if high == low { 1.0 } else { (high - low) / 255.0 };
+    let zero = round(0.0 - low / scale, 0, 255);
+    // The quotient is clamped before it is rounded, as MLAS does, which leaves the same integers.
+    let quantize = Quantize::new(scale, zero, 0, 255, 0);
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = quantize.apply(*x);
+    }
+    as_f32_mut(scale_at)[0] = scale;
+    zero_at[0] = zero as u8;
+    Ok(())
+}
+
+/// `size, x, count, table, y`: a table's entries, of 1 or 4 bytes.
+pub fn table(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [size, x, count, table, y] = arguments(args)?;
+    let element = |at, count| crate::memory::elements(size, at, count);
+    let reads = [bytes(x, count.into()), element(table, 256)?];
+    let Some(([y], [x, table])) = memory.split([element(y, count.into())?], reads)? else { return Ok(()) };
+    if size == 4 {
+        let table = as_u32(table);
+        for (y, x) in as_u32_mut(y).iter_mut().zip(x) {
+            *y = table[usize::from(*x)];
+        }
+        return Ok(());
+    }
+    let table: &[u8; 256] = table.try_into().map_err(|_| "a table of 256 bytes")?;
+    let (mut y, mut x) = (y.chunks_exact_mut(8), x.chunks_exact(8));
+    for (y, x) in y.by_ref().zip(x.by_ref()) {
+        for i in 0..8 {
+            y[i] = table[usize::from(x[i])];
+        }
+    }
+    for (y, x) in y.into_remainder().iter_mut().zip(x.remainder()) {
+        *y = table[usize::from(*x)];
+    }
+    Ok(())
+}
+
+/// `a, b, tables, fixed-point, y, low, high, added, shape, strides of a, strides of b`: QLinearAdd. The tables are 2 x 256
+/// f32, ratio times value for each byte of a and of b, then `fixed`: y = clamp(rint((fixed + A[a]) + B[b])). Where
+/// `fixed-point` is 1 the same follow as s32, rounded, in units of 2^-16, `fixed` among those of a.
+pub fn add(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let all: [u32; 8 + 3 * AXES] = arguments(args)?;
+    let [a, b, tables, points, y, low, high, added] = [all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]];
+    if points > 1 {
+        return Err("no such sum");
+    }
+    let tables = memory.constant(words(tables, 513 + 512 * u64::from(points)))?;
+    let (floats, points) = (as_f32(&tables[..4 * 513]), as_i32(&tables[4 * 513..]));
+    let (low, high) = (low as i32, high as i32);
+    if low > high || low < -128 || high > 255 || !floats.iter().all(|value| value.is_finite()) {
+        return Err("a sum's range or factors are none");
+    }
+    let (shape, strides) = (&all[8..14], &all[14..]);
+    let exact = |a: u8, b: u8| {
+        let sum = (floats[512] + floats[usize::from(a)]) + floats[256 + usize::from(b)];
+        (round(sum, low, high) + added as i32) as u8
+    };
+    let y = bytes(y, product(shape)?);
+    if points.is_empty() {
+        return pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = exact(a[0], b[0]));
+    }
+    let (a_points, b_points) = points.split_at(256);
+    let sum = |a: u8, b: u8| {
+        // In units of 2^-16: the tables are off by half a unit each; f32 rounds twice, by at most 4 units below 2^11.
+        const NEAR: i32 = 12;
+        let value = a_points[usize::from(a)].wrapping_add(b_points[usize::from(b)]).wrapping_add((1 << 15) + NEAR);
+        if value & 0xffff <= 2 * NEAR {
+            return exact(a, b);
+        }
+        ((value >> 16).clamp(low, high) + added as i32) as u8
+    };
+    if strides[..AXES] == strides[AXES..] && strides[AXES - 1] == 1 && shape[..AXES - 1].iter().all(|size| *size == 1) {
+        let count = shape[AXES - 1].into();
+        let Some(([y], [a, b])) = memory.split([y], [bytes(a, count), bytes(b, count)])? else { return Ok(()) };
+        for (y, (a, b)) in y.iter_mut().zip(a.iter().zip(b)) {
+            *y = sum(*a, *b);
+        }
+        return Ok(());
+    }
+    pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = sum(a[0], b[0]))
+}
+
+/// QuantizeLinear of one scale and zero point: clamp(rint(x / scale)) + zero.
+///
+/// The fast path multiplies with the scale's reciprocal in fixed point. Its error, and that of f32's own rounding of the
+/// quotient, matter only near a half: there the floats decide.
+struct Quantize {
+    scale: f32,
+    /// 2^55 / mantissa of the scale.
+    reciprocal: u32,
+    exponent: i32,
+    zero: i32,
+    low: i32,
+    high: i32,
+    added: i32,
+}
+
+impl Quantize {
+    fn new(scale: f32, zero: i32, low: i32, high: i32, added: i32) -> Self {
+        let bits = scale.to_bits();
+        let mantissa = u64::from(bits & 0x7f_ffff | 0x80_0000);
+        let reciprocal = ((1u64 << 55) / mantissa).min(u32::MAX.into()) as u32;
+        Self { scale, reciprocal, exponent: (bits >> 23) as i32, zero, low, high, added }
+    }
+
+    #[inline(always)]
+    fn apply(&self, x: f32) -> u8 {
+        let bits = x.to_bits();
+        let exponent = (bits >> 23 & 0xff) as i32;
+        // x / scale = product * 2^(distance - 29), between 2^(distance - 1) and 2^(distance + 1)
+        let distance = exponent - self.exponent;
+        let mut value = 0;
+        if bits << 1 == 0 {
+            // Zeros, which images are full of.
+        } else if !(-1..=8).contains(&distance) || exponent == 0 || exponent == 255 {
+            // Below a half it is 0; large numbers, NaN and denormal ones are left to the floats.
+            if distance > 8 || exponent == 0 || exponent == 255 || self.exponent < 32 {
+                return self.exact(x);
+            }
+        } else {
+            let mantissa = (bits & 0x7f_ffff | 0x80_0000) << 8;
+            let product = ((u64::from(mantissa) * u64::from(self.reciprocal)) >> 34) as u32;
+            let shift = (29 - distance) as u32;
+            // Units of the product: 1 for each floor, and 2^30 * 2^-24 for the quotient's rounding.
+            const NEAR: u32 = 80;
+            let sum = product + (1 << (shift - 1)) + NEAR;
+            if sum & ((1 << shift) - 1) <= 2 * NEAR {
+                return self.exact(x);
+            }
+            value = (sum >> shift) as i32;
+        }
+        let value = if (bits as i32) < 0 { -value } else { value };
+        ((value + self.zero).clamp(self.low, self.high) + self.added) as u8
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn exact(&self, x: f32) -> u8 {
+        (round(x / self.scale, self.low - self.zero, self.high - self.zero) + self.zero + self.added) as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All kinds of numbers: random bits, ties and their neighbours, zeros, infinities, NaN; many scales.
+    #[test]
+    fn quantising_equals_the_floats() {
+        let mut state = 3u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 32) as u32
+        };
+        for case in 0..2000u32 {
+            let exponent = if case % 4 == 0 { 1 + next() % 253 } else { 110 + next() % 30 };
+            let scale = f32::from_bits(exponent << 23 | if case % 3 == 0 { 0 } else { next() & 0x7f_ffff });
+            let added = if case % 2 == 0 { 128 } else { 0 };
+            let (low, high) = (-added, 255 - added);
+            let zero = low + (next() % 256) as i32;
+            let quantize = Quantize::new(scale, zero, low, high, added);
+            for step in 0..500 {
+                let x = match step % 5 {
+                    0 => f32::from_bits(next()),
+                    1 => ((next() % 520) as f32 - 260.0 + 0.5) * scale,
+                    2 => f32::from_bits(
+                        (((next() % 520) as f32 - 259.5) * scale).to_bits().wrapping_add(next() % 5).wrapping_sub(2),
+                    ),
+                    3 => (next() as f32 / 4e9 - 0.5) * 600.0 * scale,
+                    _ => [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, 1e-45]
+                        [next() as usize % 7],
+                };
+                let quotient = x / scale;
+                let (low, high) = ((low - zero) as f32, (high - zero) as f32);
+                let clamped = if quotient.is_nan() { low } else { quotient.clamp(low, high) };
+                let wanted = (clamped.round_ties_even() as i32 + zero + added) as u8;
+                assert_eq!(quantize.apply(x), wanted, "{x:e} / {scale:e} + {zero}");
+            }
+        }
+    }
+}

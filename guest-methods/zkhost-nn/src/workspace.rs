@@ -1,0 +1,124 @@
+//! What kernels need beside the arena: buffers that no plan can name, and the way to the accelerator.
+
+use alloc::{vec, vec::Vec};
+
+use crate::dense::MAX_COLUMNS;
+use crate::program::{constants, Operands, Program, CELL, MAX_CELLS, MAX_WORDS};
+use crate::requantize::{Channel, Requantize};
+use crate::Checked;
+
+/// Lanes of a call, in cells, at most.
+pub const MAX_LANES: u32 = 1024;
+/// Pairs of planes of sums, at most.
+pub const MAX_PAIRS: u32 = 4;
+/// How much advice is asked for at once, as far as one call's is not more.
+const ADVICE_BYTES: usize = 16 << 10;
+
+/// Where advice comes from and where programs run: the guest's host and its accelerator, or plain code.
+pub trait Backend {
+    /// Fills `planes` with the advice of `calls` runs of `program`, each on its operands.
+    fn advise<'m>(
+        &mut self,
+        program: &Program<'_>,
+        calls: usize,
+        operands: impl Fn(usize) -> Checked<Operands<'m>>,
+        planes: &mut [u32],
+    ) -> Checked;
+
+    /// Proves that `program` holds for `operands`. `loads` is the program that loads them.
+    fn prove(&mut self, program: &Program<'_>, loads: &[u32], operands: &Operands<'_>) -> Checked;
+}
+
+/// Buffers: the only memory that advice is read to is `planes` and `sums`.
+pub struct Workspace {
+    pub words: Vec<u32>,
+    pub sums_words: Vec<u32>,
+    pub planes: Vec<u32>,
+    pub sums: Vec<u32>,
+    /// One number a cell: only first bytes are ever written.
+    pub cells: Vec<u32>,
+    pub constants: Vec<u32>,
+    pub offset: Vec<u32>,
+    /// A dense layer's channels, and their scales.
+    pub channels: Vec<Channel>,
+    pub scales: Vec<Requantize>,
+    offset_words: usize,
+}
+
+impl Workspace {
+    /// Allocates everything: nothing is allocated later. In a guest, memory that is not touched costs nothing.
+    pub fn new() -> Self {
+        let cell_words = CELL / 4;
+        let mut constants = vec![0; constants::CELLS as usize * cell_words];
+        constants[constants::HALF as usize * cell_words] = 128;
+        Self {
+            words: vec![0; MAX_WORDS],
+            sums_words: vec![0; MAX_WORDS],
+            planes: vec![0; ADVICE_BYTES.max(3 * MAX_LANES as usize * CELL) / 4],
+            sums: vec![0; 2 * (MAX_PAIRS * MAX_LANES) as usize * cell_words],
+            cells: vec![0; MAX_CELLS as usize * cell_words],
+            constants,
+            offset: vec![0; MAX_LANES as usize * cell_words],
+            channels: Vec::with_capacity(MAX_COLUMNS as usize),
+            scales: Vec::with_capacity(MAX_COLUMNS as usize),
+            offset_words: 0,
+        }
+    }
+
+    /// Makes sure that so many cells of `offset` hold bytes of 128.
+    pub fn need_offset(&mut self, cells: u32) {
+        let words = cells as usize * (CELL / 4);
+        if words > self.offset_words {
+            self.offset[self.offset_words..words].fill(0x8080_8080);
+            self.offset_words = words;
+        }
+    }
+
+    /// Writes one of the numbers among the constants.
+    pub fn set_number(&mut self, index: u32, value: u8) {
+        assert!(index < constants::MAX_NUMBERS);
+        self.constants[(constants::NUMBERS + index) as usize * (CELL / 4)] = value.into();
+    }
+
+    /// Writes the row of a zero point.
+    pub fn set_row(&mut self, value: u8) {
+        let row = constants::ROW as usize * (CELL / 4);
+        self.constants[row..].fill(u32::from(value) * 0x0101_0101);
+    }
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many calls' advice is asked for at once.
+pub fn batch(bytes: usize) -> usize {
+    (ADVICE_BYTES / bytes).max(1)
+}
+
+/// Words as bytes.
+pub fn bytes(words: &[u32]) -> &[u8] {
+    // SAFETY: bytes have no alignment, and all of them are initialised.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), 4 * words.len()) }
+}
+
+/// Words as bytes.
+pub fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
+    // SAFETY: bytes have no alignment, all of them are initialised, and any bytes are words.
+    unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), 4 * words.len()) }
+}
+
+/// Writes a sum as so many parts of 16 bits, two numbers each.
+pub fn set_parts(constants: &mut [u32], sum: u32, parts: u32) {
+    let mut left = sum;
+    for part in 0..parts as usize {
+        let value = left.min(0xffff);
+        left -= value;
+        let at = (constants::NUMBERS as usize + 2 * part) * (CELL / 4);
+        constants[at] = value & 255;
+        constants[at + CELL / 4] = value >> 8;
+    }
+    assert!(left == 0 && 2 * parts <= constants::MAX_NUMBERS);
+}

@@ -1,0 +1,122 @@
+"""Graphs made for tests: random weights and inputs, the same each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zkhost.ml import ops
+from zkhost.ml.graph import Array, DType, Graph, Tensor
+
+RANGES = {"u8": (0, 256), "s8": (-128, 128), "s32": (-(2**20), 2**20)}
+NUMPY = {"u8": np.uint8, "s8": np.int8, "s32": np.int32, "f32": np.float32}
+
+
+@dataclass
+class Maker:
+    """Collects tensors, constants and operations of one graph."""
+
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
+    inputs: dict[str, Array] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    constants: dict[str, Array] = field(default_factory=dict)
+    steps: list[ops.Op] = field(default_factory=list)
+
+    def values(self, dtype: DType, shape: Sequence[int]) -> Array:
+        if dtype == "f32":
+            return self.random.normal(size=shape).astype(np.float32)
+        low, high = RANGES[dtype]
+        return self.random.integers(low, high, shape).astype(NUMPY[dtype])
+
+    def input(self, name: str, dtype: DType, shape: Sequence[int]) -> str:
+        self.tensors[name] = Tensor(name, dtype, tuple(shape))
+        self.inputs[name] = self.values(dtype, shape)
+        return name
+
+    def constant(self, name: str, array: Any) -> str:
+        self.constants[name] = np.asarray(array)
+        return name
+
+    def write(self, name: str, dtype: DType, shape: Sequence[int]) -> str:
+        self.tensors[name] = Tensor(name, dtype, tuple(shape))
+        return name
+
+    def conv(
+        self, y: str, x: str, channels: int, kernel: tuple[int, ...], *, pads: tuple[int, ...] | None = None,
+        strides: tuple[int, ...] | None = None, dilations: tuple[int, ...] | None = None, groups: int = 1,
+        w: DType = "s8", w_zero: tuple[int, ...] = (0,), x_zero: ops.Zero = 0, spread: int = 30, bias: bool = True,
+    ) -> str:  # fmt: skip
+        shape, n = self.tensors[x].shape, len(kernel)
+        window = ops.Window(kernel, strides or (1,) * n, pads or (0,) * 2 * n, dilations or (1,) * n)
+        low, high = (-spread, spread) if w == "s8" else (128 - spread, 128 + spread)
+        weights = self.random.integers(low, high, (channels, shape[1] // groups, *kernel)).astype(NUMPY[w])
+        b = self.constant(f"{y}.bias", self.random.integers(-9999, 9999, channels).astype(np.int32)) if bias else None
+        self.write(y, "s32", (shape[0], channels, *window.out(shape[2:])))
+        self.constant(f"{y}.w", weights)
+        self.steps.append(ops.Conv(f"{y} (Conv)", y, x, f"{y}.w", b, x_zero, w_zero, window, groups))
+        return y
+
+    def matmul(
+        self, y: str, a: str, columns: int, *, w: DType = "s8", w_zero: tuple[int, ...] = (0,), a_zero: ops.Zero = 0,
+        spread: int = 30,
+    ) -> str:  # fmt: skip
+        shape = self.tensors[a].shape
+        low, high = (-spread, spread) if w == "s8" else (128 - spread, 128 + spread)
+        self.constant(f"{y}.w", self.random.integers(low, high, (shape[-1], columns)).astype(NUMPY[w]))
+        self.constant(f"{y}.bias", self.random.integers(-9999, 9999, columns).astype(np.int32))
+        self.write(y, "s32", (*shape[:-1], columns))
+        self.steps.append(ops.MatMul(f"{y} (MatMul)", y, a, f"{y}.w", f"{y}.bias", a_zero, w_zero))
+        return y
+
+    def requantize(
+        self, y: str, x: str, *, dtype: DType = "u8", scale: Any = 0.004, zero: int = 3, axis: int = 1,
+        low: int | None = None, high: int | None = None,
+    ) -> str:  # fmt: skip
+        limits = {"u8": (0, 255), "s8": (-128, 127)}[dtype]
+        lo, hi = (limits[0] if low is None else low), (limits[1] if high is None else high)
+        self.constant(f"{y}.scale", np.atleast_1d(np.asarray(scale, np.float32)))
+        self.write(y, dtype, self.tensors[x].shape)
+        self.steps.append(ops.Requantize(f"{y} (Requantize)", y, x, f"{y}.scale", axis, zero, lo, hi))
+        return y
+
+    def pool(self, y: str, x: str, size: int) -> str:
+        n, c, h, w = self.tensors[x].shape
+        window = ops.Window((size, size), (size, size), (0, 0, 0, 0), (1, 1))
+        self.write(y, self.tensors[x].dtype, (n, c, *window.out((h, w))))
+        self.steps.append(ops.MaxPool(f"{y} (MaxPool)", y, x, window))
+        return y
+
+    def reshape(self, y: str, x: str, shape: Sequence[int]) -> str:
+        self.write(y, self.tensors[x].dtype, shape)
+        self.steps.append(ops.Reshape(f"{y} (Reshape)", y, x))
+        return y
+
+    def graph(self, *outputs: str) -> Graph:
+        return Graph("test", tuple(self.inputs), outputs, self.tensors, self.constants, tuple(self.steps))
+
+
+def raw(graph: Graph, inputs: Mapping[str, Array]) -> bytes:
+    """Inputs as the guest reads them: one after the other, each filled up to whole words."""
+    data = [np.ascontiguousarray(inputs[name]).tobytes() for name in graph.inputs]
+    return b"".join(part + bytes(-len(part) % 4) for part in data)
+
+
+def forms() -> tuple[Graph, dict[str, Array]]:
+    """A small network with every form of program: split signs, sums, weights put into cells, dense; a pool, groups."""
+    make = Maker()
+    make.input("x", "u8", (1, 1, 6, 6))
+    make.requantize("a", make.conv("a0", "x", 5, (3, 3), pads=(1, 1, 1, 1), x_zero=3))
+    make.requantize(
+        "b",
+        make.conv("b0", "a", 4, (3, 3), pads=(1, 1, 1, 1), x_zero=3),
+        dtype="s8",
+        scale=[0.002, 0.003, 0.001, 0.004],
+    )
+    make.pool("c", "b", 2)
+    make.requantize("d", make.conv("d0", "c", 6, (1, 1), x_zero=3, w="u8", w_zero=(131,)), scale=0.01)
+    make.requantize("e", make.conv("e0", "d", 6, (2, 2), x_zero=3, groups=6))
+    make.requantize("f", make.matmul("f0", make.reshape("r", "e", (1, 24)), 10, a_zero=3), scale=0.008)
+    return make.graph("f"), make.inputs

@@ -1,0 +1,163 @@
+"""The kernels against the reference interpreter: the same bytes, in plain code and on the accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from zkhost.ml import _native, ops, reference
+from zkhost.ml.compile import compile_graph
+from zkhost.ml.graph import Array, Graph
+
+from .graphs import Maker, forms, raw
+
+
+def expected(graph: Graph, inputs: dict[str, Array]) -> bytes:
+    values = reference.run(graph, inputs)
+    return raw_outputs([values[name] for name in graph.outputs])
+
+
+def raw_outputs(arrays: list[Array]) -> bytes:
+    return b"".join(array.tobytes() + bytes(-array.nbytes % 4) for array in arrays)
+
+
+def compare(graph: Graph, inputs: dict[str, Array], *, accelerated: bool | None = None) -> None:
+    """Both kinds of kernels give what the reference gives; `accelerated` says whether the accelerator must be used, or must not."""
+    wanted = expected(graph, inputs)
+    for accelerate in (False, True):
+        compiled = compile_graph(graph, accelerate=accelerate)
+        computed = _native.compute(compiled.plan, raw(graph, inputs))
+        assert computed.outputs == wanted, f"accelerate={accelerate}"
+        if accelerated is not None and accelerate:
+            assert any(layer.kind.endswith("on the accelerator") for layer in compiled.layers) == accelerated
+        if not accelerate:
+            assert not any(layer.kind.endswith("on the accelerator") for layer in compiled.layers)
+
+
+Convolution = Callable[[Maker], str]
+CONVOLUTIONS: dict[str, Convolution] = {
+    "3x3": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 9, 7)), 5, (3, 3)),
+    "padded, zero point": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 9, 7)), 5, (3, 3), pads=(1, 1, 1, 1), x_zero=77),
+    "uneven pads": lambda m: m.conv("s", m.input("x", "u8", (1, 2, 6, 5)), 3, (3, 2), pads=(2, 0, 1, 1), x_zero=9),
+    "strides": lambda m: m.conv("s", m.input("x", "u8", (1, 4, 11, 9)), 3, (3, 3), strides=(2, 3), pads=(1, 1, 1, 1)),
+    "dilations": lambda m: m.conv("s", m.input("x", "u8", (1, 4, 11, 9)), 3, (3, 3), dilations=(2, 3), pads=(2, 3, 2, 3)),
+    "s8 input": lambda m: m.conv("s", m.input("x", "s8", (1, 5, 6, 6)), 4, (3, 3), x_zero=-7, pads=(1, 1, 1, 1)),
+    "u8 weights": lambda m: m.conv("s", m.input("x", "u8", (1, 5, 6, 6)), 4, (3, 3), w="u8", w_zero=(120,)),
+    "zero points by channel": lambda m: m.conv("s", m.input("x", "u8", (1, 5, 6, 6)), 3, (2, 2), w_zero=(1, -2, 3)),
+    "groups": lambda m: m.conv("s", m.input("x", "u8", (1, 8, 6, 6)), 12, (3, 3), groups=4, x_zero=5),
+    "depthwise": lambda m: m.conv("s", m.input("x", "s8", (1, 7, 8, 8)), 7, (3, 3), groups=7, pads=(1, 1, 1, 1)),
+    "pointwise": lambda m: m.conv("s", m.input("x", "u8", (1, 20, 5, 5)), 6, (1, 1), x_zero=128),
+    "pointwise, strides": lambda m: m.conv("s", m.input("x", "u8", (1, 20, 7, 7)), 6, (1, 1), strides=(2, 2)),
+    "many channels": lambda m: m.conv("s", m.input("x", "u8", (1, 70, 6, 6)), 3, (3, 3), spread=12, x_zero=4),
+    "one axis": lambda m: m.conv("s", m.input("x", "u8", (1, 6, 30)), 4, (5,), pads=(2, 2), strides=(2,), x_zero=1),
+    "batch": lambda m: m.conv("s", m.input("x", "u8", (3, 2, 6, 6)), 4, (3, 3), pads=(1, 1, 1, 1), x_zero=200),
+    "wide, in strips": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 64, 100)), 2, (3, 3), pads=(1, 1, 1, 1), x_zero=2),
+    "no bias": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 5, 5)), 2, (3, 3), bias=False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_a_convolution(name: str) -> None:
+    """Sums as they are, requantised, and requantised by channel with a fused clamp."""
+    make = Maker()
+    sums = CONVOLUTIONS[name](make)
+    compare(make.graph(sums), make.inputs, accelerated=True)
+    channels = make.tensors[sums].shape[1]
+    make.requantize("y", sums, scale=0.004)
+    compare(make.graph("y"), make.inputs, accelerated=True)
+    make.steps.pop()
+    scales = make.random.uniform(0.0005, 0.6, channels)
+    make.requantize("z", sums, dtype="s8", scale=scales, zero=-20, low=-20, high=90)
+    compare(make.graph("z"), make.inputs, accelerated=True)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_pool_is_done_with_the_sums(size: int) -> None:
+    make = Maker()
+    make.input("x", "u8", (1, 3, 11, 12))
+    make.pool("p", make.requantize("y", make.conv("s", "x", 5, (3, 3), pads=(1, 1, 1, 1), x_zero=3)), size)
+    graph = make.graph("p")
+    compare(graph, make.inputs, accelerated=True)
+    assert [layer.kind for layer in compile_graph(graph).layers] == ["Conv on the accelerator", "fused", "fused"]
+
+
+def test_sums_that_lanes_cannot_hold_are_computed_plainly() -> None:
+    make = Maker()
+    make.input("x", "u8", (1, 300, 5, 5))
+    make.conv("s", "x", 2, (3, 3), spread=127)
+    compare(make.graph("s"), make.inputs, accelerated=False)
+
+
+def test_three_axes_are_computed_plainly() -> None:
+    make = Maker()
+    make.input("x", "u8", (1, 2, 4, 5, 6))
+    make.conv("s", "x", 3, (2, 3, 3), pads=(1, 0, 1, 1, 1, 0), x_zero=6)
+    compare(make.graph("s"), make.inputs, accelerated=False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns"),
+    [(1, 1, 1), (1, 64, 10), (1, 256, 256), (5, 100, 40), (1, 784, 128), (2, 3000, 20), (1, 40, 1000), (70, 16, 16)],
+)
+def test_a_matrix_product(rows: int, depth: int, columns: int) -> None:
+    make = Maker()
+    make.input("x", "u8", (rows, depth))
+    make.matmul("s", "x", columns, a_zero=130, spread=8 if depth > 1000 else 30)
+    compare(make.graph("s"), make.inputs, accelerated=True)
+    make.requantize("y", "s", scale=make.random.uniform(0.001, 0.01, columns))
+    compare(make.graph("y"), make.inputs, accelerated=True)
+
+
+def test_a_zero_point_that_is_a_tensor() -> None:
+    """Dynamically quantised inputs."""
+    make = Maker()
+    make.input("f", "f32", (1, 4, 7, 7))
+    make.write("x", "u8", (1, 4, 7, 7))
+    make.write("scale", "f32", ())
+    make.write("zero", "u8", ())
+    make.steps.append(ops.DynamicQuantize("q", "x", "scale", "zero", "f"))
+    make.conv("s", "x", 5, (3, 3), pads=(1, 1, 1, 1), x_zero="zero")
+    make.matmul("t", make.reshape("r", "x", (4, 49)), 6, a_zero="zero")
+    compare(make.graph("s", "t"), make.inputs, accelerated=True)
+
+
+def test_scales_of_every_size() -> None:
+    """From 2^-30, where all is zero, to where each sum is clamped; ties among them."""
+    for scale in [2.0**-30, 2.0**-12, 2.0**-8, 2.0**-2, 0.5, 1.0, 3.7, 1e6]:
+        make = Maker()
+        make.input("x", "u8", (1, 2, 9, 9))
+        make.requantize("y", make.conv("s", "x", 3, (3, 3), spread=3), scale=scale, zero=100)
+        compare(make.graph("y"), make.inputs)
+
+
+def test_every_form_at_once() -> None:
+    graph, inputs = forms()
+    compare(graph, inputs, accelerated=True)
+
+
+def test_the_same_graph_gives_the_same_bytes() -> None:
+    graph, _ = forms()
+    assert compile_graph(graph).plan == compile_graph(forms()[0]).plan
+    assert compile_graph(graph, salt=bytes(32)).plan != compile_graph(graph, salt=bytes(31) + b"\1").plan
+    assert compile_graph(graph).plan != compile_graph(graph, input="private").plan
+
+
+def test_a_gather_outside_its_table_ends_the_run() -> None:
+    from zkhost.errors import PlanError
+
+    make = Maker()
+    make.input("i", "s32", (3,))
+    make.constant("table", np.arange(10, dtype=np.uint8).reshape(5, 2))
+    make.write("y", "u8", (3, 2))
+    make.steps.append(ops.Gather("g", "y", "table", "i"))
+    graph = make.graph("y")
+    plan = compile_graph(graph).plan
+    for index, fine in [(4, True), (-5, True), (5, False), (-6, False)]:
+        data = np.array([0, index, 1], np.int32).tobytes()
+        if fine:
+            assert len(_native.compute(plan, data).outputs) == 8
+        else:
+            with pytest.raises(PlanError, match="out of range"):
+                _native.compute(plan, data)

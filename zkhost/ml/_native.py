@@ -1,0 +1,85 @@
+"""The native side of models: plans checked and run by the same kernels that the guest runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zkhost import _shim, methods
+from zkhost._cancel import CancelToken
+from zkhost.environment import serving
+from zkhost.environment.executor_env import ExecutorEnv
+from zkhost.errors import HostIOError, ProverError
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A plan's outputs, what the guest must read to prove them, and what it commits.
+
+    `outputs` are one after the other, each filled up with zeros to whole words, as at the end of the journal.
+    """
+
+    outputs: bytes
+    stdin: bytes
+    journal: bytes
+
+
+@dataclass(frozen=True)
+class Image:
+    """A program binary and its image ID (32 bytes)."""
+
+    program: bytes
+    image_id: bytes
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A run that its proof will agree with: the journal, user cycles, and each segment's po2."""
+
+    journal: bytes
+    user_cycles: int
+    total_cycles: int
+    segments: tuple[int, ...]
+
+
+def check_plan(plan: bytes) -> None:
+    """Check every operation of a plan as the guest does. Raises PlanError."""
+    _shim.call("nn_validate", {"plan": plan})
+
+
+def compute(plan: bytes, inputs: bytes, *, salt: bytes | None = None, model_salt: bytes | None = None) -> Computed:
+    """Run a plan. `inputs` are the model's inputs one after the other, each filled up with zeros to whole words.
+
+    `salt` (32 bytes) is for inputs that are hashed, `model_salt` for a plan that the guest reads as input. Raises PlanError.
+    """
+    reply = _shim.call("nn_compute", {"plan": plan, "inputs": inputs, "salt": salt, "model_salt": model_salt})
+    outputs = b"".join(output + bytes(-len(output) % 4) for output in reply["outputs"])
+    return Computed(outputs, reply["stdin"], reply["journal"])
+
+
+def image(plan: bytes) -> Image:
+    """The bundled interpreter with a plan appended, which its image ID then stands for. Raises PlanError."""
+    reply = _shim.call("nn_image", {"program": methods.ML_ELF, "plan": plan})
+    return Image(reply["program"], reply["image_id"])
+
+
+def preflight(
+    program: bytes, stdin: bytes, *, segment_limit_po2: int | None = None, cancel: CancelToken | None = None
+) -> Checked:
+    """Run a program and check each segment as its proof will, without proving it: 0.3 s each where a proof takes minutes.
+
+    Executing a guest does not check the products that it has the accelerator check. Raises ProverError where they are wrong.
+    """
+    builder = ExecutorEnv.builder().write_slice(stdin).session_limit(None)
+    if segment_limit_po2 is not None:
+        builder.segment_limit_po2(segment_limit_po2)
+    env = builder.build()
+    host = serving.host(env, cancel=cancel)
+    host.on_segment = lambda _, segment: _shim.call("segment_preflight", {"segment": segment})
+    try:
+        reply = _shim.call("execute", {"env": serving.request(env), "program": program, "segments": "callback"}, host)
+    except HostIOError as exc:
+        if isinstance(exc.__cause__, ProverError):
+            raise exc.__cause__ from None
+        raise
+    segments = tuple(segment["po2"] for segment in reply["segments"])
+    return Checked(reply["journal"], reply["user_cycles"], reply["total_cycles"], segments)

@@ -1,0 +1,77 @@
+"""From a graph to a plan: where tensors lie, which kernel runs each operation, what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zkhost.ml import _native
+from zkhost.ml.compile import cost, plain, proved
+from zkhost.ml.compile.plan import Plan
+from zkhost.ml.compile.target import Target
+from zkhost.ml.graph import Graph
+from zkhost.ml.ops import Conv, MatMul
+
+InputMode = Literal["public", "hashed", "private"]
+INPUT_MODES: tuple[InputMode, ...] = ("public", "hashed", "private")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one operation became: `node` of the model, the kernel's `kind`, its products, user cycles (an estimate)."""
+
+    node: str
+    kind: str
+    macs: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A plan, and what each operation of the graph is in it."""
+
+    plan: bytes
+    layers: tuple[Layer, ...]
+
+    def image(self) -> _native.Image:
+        """The program that proves the model, and its image ID."""
+        return _native.image(self.plan)
+
+    @property
+    def cycles(self) -> int:
+        """User cycles of a run, an estimate."""
+        return cost.START + sum(layer.cycles for layer in self.layers)
+
+
+def compile_graph(
+    graph: Graph, *, input: InputMode = "public", salt: bytes | None = None, accelerate: bool = True
+) -> Compiled:
+    """Compile a graph. The same graph gives the same bytes on every machine.
+
+    `input` says what the journal shows of the model's inputs. `salt` is put into the plan, so that a model that could be
+    guessed is not recognised by its image ID. Without `accelerate` nothing but plain RISC-V instructions computes.
+    """
+    plan = Plan(INPUT_MODES.index(input))
+    if salt is not None:
+        plan.salt(salt)
+    target = Target(graph, plan, accelerate)
+    target.inputs()
+    layers = []
+    done: set[str] = set()
+    for op in graph:
+        if op.y in done:
+            layers.append(Layer(op.node, "fused", 0, 0))
+            continue
+        start, finish = len(plan.operations), None
+        if accelerate and isinstance(op, Conv):
+            finish = proved.convolution(target, op)
+        elif accelerate and isinstance(op, MatMul):
+            finish = proved.dense(target, op)
+        if finish is None:
+            plain.write(target, op)
+        else:
+            done.update(fused.y for fused in finish.ops)
+        kind = f"{type(op).__name__}{' on the accelerator' if finish else ''}"
+        layers.append(Layer(op.node, kind, cost.macs(graph, op), sum(map(cost.cycles, plan.operations[start:]))))
+    target.outputs()
+    return Compiled(plan.to_bytes(), tuple(layers))

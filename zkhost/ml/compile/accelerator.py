@@ -1,0 +1,91 @@
+"""What programs of the big integer accelerator may be, and what they cost: the numbers of `zkhost_nn::program`.
+
+The interpreter checks its programs itself; these are for choosing one that it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PRIME = 15 * (1 << 27) + 1
+MAX_WORDS, MAX_CELLS, MAX_LANES, MAX_PAIRS = 16_000, 4096, 1024, 4
+CELL = 16
+MAX_CYCLES, PAGE_CYCLES, PAGE_BYTES = 24_000, 340, 1024
+OFFSET = 1 << 23
+# Cells of a row of weights, and the most inputs of a program for such rows.
+DENSE = ((1, 1024), (2, 800), (4, 480), (8, 256), (16, 128))
+MAX_COLUMNS = 4096
+
+# User cycles, counted: a call beside its program's words; asking the host for advice; a byte of advice; a word of a program
+# built; a kernel's weight, or an input, put into a cell; an operation begun.
+CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 420, 260, 0.1, 5, 5, 2500
+# A lane requantised; a row of them begun; a lane that goes into a pool, and what comes out; a sum; a dense layer's channel
+# prepared, and its lane.
+LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 24, 30, 13, 14, 20, 90, 35
+
+
+def cells(count: int) -> int:
+    """Cells that hold so many bytes."""
+    return -(-count // CELL)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution's program: sizes in cells. `pairs` of planes of sums, or 0 for kernels of split signs."""
+
+    inputs: int
+    kernel: int
+    plane: int
+    pitch: int
+    pairs: int
+
+    @property
+    def lanes(self) -> int:
+        return self.kernel + self.plane
+
+    @property
+    def terms(self) -> int:
+        """Cells of one output channel's kernels."""
+        return self.inputs * self.kernel * (1 if self.pairs else 2)
+
+    @property
+    def words(self) -> int:
+        products = self.inputs * self.lanes * (1 if self.pairs else 2)
+        return products + self.pairs * (2 * self.lanes + 3) + (self.lanes + 2) + (3 * self.lanes + 3) + 2
+
+    @property
+    def sums_words(self) -> int:
+        """Words of the program for the inputs' sums."""
+        return self.inputs * self.lanes + self.pairs * (2 * self.lanes + 1) + 2 if self.pairs else 0
+
+    def fits(self) -> bool:
+        """Whether the interpreter takes it."""
+        reach = (self.inputs - 1) * self.pitch + self.plane
+        read = (self.terms, reach, 3 * self.lanes, 3 if self.pairs else 2, 2 * self.pairs * self.lanes, self.lanes)
+        largest = self.inputs * 65025 * CELL * min(self.kernel, self.plane)
+        subtracted = self.pairs * 255 * 65535 if self.pairs else largest
+        return (
+            self.lanes <= MAX_LANES
+            and self.pairs <= MAX_PAIRS
+            and max(read) <= MAX_CELLS
+            and max(self.words, self.sums_words) <= MAX_WORDS
+            and largest + OFFSET < PRIME
+            and subtracted + (1 << 24) < PRIME
+            and _cycles(self.words, read) <= MAX_CYCLES
+        )
+
+
+def _cycles(words: int, read: tuple[int, ...]) -> int:
+    pages = words * 4 // PAGE_BYTES + 4 + sum(count * CELL // PAGE_BYTES + 2 for count in read if count)
+    return words + pages * PAGE_CYCLES
+
+
+def parts(inputs: int) -> int:
+    """Parts of 16 bits of the sum of so many bytes."""
+    return -(-inputs * 255 // 65535)
+
+
+def dense_words(inputs: int, row: int) -> int:
+    """Words of a program for `inputs` inputs and rows of `row` cells."""
+    most = dict(DENSE)[row]
+    return inputs * (row + 1) + parts(most) * (2 + row) + (2 + row) + (3 * row + 3) + 2

@@ -1,0 +1,98 @@
+"""User cycles of a plan's operations: estimates from constants that were counted in the zkVM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from zkhost.ml import ops
+from zkhost.ml.compile import accelerator as acc
+from zkhost.ml.compile.plan import Argument, Code
+from zkhost.ml.graph import Graph
+
+START = 4_000
+# Beside its elements an operation is decoded and checked; a row of a strided walk is begun.
+BEGIN, ROW = 170, 70
+
+
+def macs(graph: Graph, op: ops.Op) -> int:
+    """Multiplications of a product's elements that the model states."""
+    if isinstance(op, ops.Conv | ops.ConvF):
+        return prod(graph.shape(op.y)) * prod(graph.shape(op.w)[1:])
+    if isinstance(op, ops.MatMul | ops.MatMulF):
+        return prod(graph.shape(op.y)) * graph.shape(op.w)[-2]
+    return 0
+
+
+def cycles(operation: tuple[Code, Sequence[Argument]]) -> int:
+    """User cycles of one operation."""
+    code, arguments = operation
+    # Sizes are numbers; places are not asked for.
+    numbers = [argument if isinstance(argument, int) else 0 for argument in arguments]
+    return BEGIN + int(_COSTS[code](numbers))
+
+
+def _copy(a: Sequence[int]) -> float:
+    shape = a[3:9]
+    contiguous = a[14] == 1 and a[20] == 1
+    return prod(shape[:-1]) * (ROW + shape[-1] * (2 if contiguous else 12))
+
+
+def _taps(a: Sequence[int]) -> int:
+    """Positions of all windows of a plane."""
+    return prod(a[3:6]) * prod(a[6:9])
+
+
+def _convolution(a: Sequence[int]) -> float:
+    groups, channels, inputs, kernel, plane, pitch, pairs, expand, strips = *a[7:14], a[16], a[17]
+    rows, last, columns, pool, size = a[21], a[19], a[22], a[25], a[34]
+    program = acc.Convolution(inputs, kernel, plane, pitch, pairs)
+    outputs = ((strips - 1) * rows + last) * columns
+    lane = acc.LANE if pool == 1 else acc.POOLED_LANE * pool**2 + acc.POOLED
+    each = program.words + acc.CALL + 3 * program.lanes * acc.CELL * acc.ADVICE_BYTE
+    each += acc.SPREAD * program.terms if expand else 0
+    each += (acc.ROW * ((strips - 1) * rows + last)) / strips
+    sums = strips * groups * (program.sums_words + acc.CALL + acc.ADVISE) if pairs else 0
+    built = acc.BUILD * (program.words + program.sums_words)
+    return acc.BEGIN + built + sums + groups * channels * (strips * each + outputs * (lane if size == 1 else acc.SUM))
+
+
+def _dense(a: Sequence[int]) -> float:
+    rows, inputs, row, blocks, columns, kind = a[5], a[6], a[10], a[11], a[12], a[22]
+    words = acc.dense_words(inputs, row)
+    once = columns * acc.CHANNEL if kind == 1 else 0
+    each = acc.SPREAD * inputs + acc.ADVISE + blocks * (words + acc.CALL) + columns * acc.DENSE_LANE
+    return acc.BEGIN + once + rows * each
+
+
+_COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
+    Code.FILL: lambda a: a[2] * a[0] / 4,
+    Code.FILL_FROM: lambda a: a[1] / 4,
+    Code.COPY: _copy,
+    Code.FLIP: lambda a: 2 * a[2],
+    Code.GATHER: lambda a: a[4] * (60 + a[2]),
+    Code.CONVOLUTION: lambda a: a[7] * a[9] * _taps(a[11:]) * (20 + 9 * a[8] / a[10]),
+    Code.MATRIX: lambda a: prod(a[7:11]) * 8,
+    Code.NEIGHBOURS: lambda a: a[4] * (15 + 4 * a[2]),
+    Code.PRODUCTS: lambda a: prod(a[5:11]) * 40,
+    Code.REQUANTIZE: lambda a: prod(a[2:5]) * 25,
+    Code.ADD: lambda a: prod(a[8:14]) * 24,
+    Code.TABLE: lambda a: a[2] * 5,
+    Code.QUANTIZE: lambda a: prod(a[2:5]) * 40,
+    Code.DEQUANTIZE: lambda a: prod(a[3:6]) * 130,
+    Code.DYNAMIC: lambda a: a[1] * 90,
+    Code.MAX_POOL: lambda a: a[3] * _taps(a[4:]) * 18,
+    Code.AVERAGE_POOL: lambda a: a[2] * _taps(a[10:]) * 110,
+    Code.AVERAGE_POOL_BYTES: lambda a: a[2] * _taps(a[16:]) * 110,
+    Code.ARG_MAX: lambda a: a[2] * a[3] * 12,
+    Code.TOP_K: lambda a: a[2] * a[3] * 12 * (1 + a[4]),
+    Code.THRESHOLD: lambda a: a[2] * 12,
+    Code.BINARY: lambda a: prod(a[4:10]) * 130,
+    Code.UNARY: lambda a: a[3] * 60,
+    Code.CLIP: lambda a: a[2] * 50,
+    Code.SUM: lambda a: a[3] * (100 + 80 * a[1]),
+    Code.MATRIX_F32: lambda a: prod(a[5:9]) * 400,
+    Code.CONVOLUTION_F32: lambda a: a[5] * a[7] * _taps(a[9:]) * (20 + 400 * a[6] / a[8]),
+    Code.PROVED_CONVOLUTION: _convolution,
+    Code.PROVED_DENSE: _dense,
+}
