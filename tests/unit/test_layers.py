@@ -44,11 +44,12 @@ MAY_REPEAT = {"__init__"}
 """Basenames that may occur twice. Commands of `cli` may bear the name of what they call, too."""
 
 OFFENDERS: dict[str, str] = {
-    "zkhost.project.docker -> zkhost.project.builder": "project",
     "zkhost.ml.check -> zkhost.ml.model": "ml",
     "zkhost.ml.show -> zkhost.ml.model": "ml",
-    "zkhost.ml.model -> zkhost.ml": "ml",
     "model": "contract",
+    "plain": "ml",
+    "plan": "ml",
+    "target": "ml",
 }
 """Known offences, each with its owner. Empty is the only good state."""
 
