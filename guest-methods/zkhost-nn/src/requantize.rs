@@ -134,6 +134,7 @@ impl Requantize {
     /// Requantises rows of neighbouring lanes of `planes`, three planes of bytes: the largest of 1 x 1 or 2 x 2 lanes each.
     pub fn rows(&self, channel: &Channel, planes: &[u8], rows: &Rows, to: &mut [u8]) {
         let plane = planes.len() / 3;
+        assert!(rows.step == 1 || !rows.pool);
         assert!(rows.lanes().is_some_and(|lanes| lanes <= plane) && rows.elements().is_some_and(|end| end <= to.len()));
         let mut slow = [(0, 0); SLOW];
         let count = if channel.fast {
@@ -164,7 +165,7 @@ impl Requantize {
         let pool = 1 + usize::from(rows.pool);
         for row in 0..rows.rows {
             for column in 0..rows.columns {
-                let at = rows.first + row * pool * rows.row_step + column * pool;
+                let at = rows.first + row * pool * rows.row_step + column * pool * rows.step;
                 to[row * rows.to_row + column] = self.apply(channel, most(at));
             }
         }
@@ -192,8 +193,9 @@ pub struct Rows {
     pub first: usize,
     pub rows: usize,
     pub columns: usize,
-    /// From a row of lanes to the next one.
+    /// From a row of lanes to the next one, and from a lane to the next one; 1 with a pool.
     pub row_step: usize,
+    pub step: usize,
     /// From a row that is written to the next one.
     pub to_row: usize,
     pub pool: bool,
@@ -204,7 +206,8 @@ impl Rows {
     fn lanes(&self) -> Option<usize> {
         let pool = 1 + usize::from(self.pool);
         let row = (self.rows * pool).checked_sub(1)?.checked_mul(self.row_step)?;
-        row.checked_add(self.first)?.checked_add(self.columns * pool)
+        let column = (self.columns * pool).checked_sub(1)?.checked_mul(self.step)?;
+        row.checked_add(self.first)?.checked_add(column)?.checked_add(1)
     }
 
     /// Elements up to the last that is written.
@@ -248,12 +251,13 @@ unsafe fn each(
             let (mut middle, mut high) = (low.add(plane), low.add(2 * plane));
             let end = to.add(rows.columns);
             macro_rules! one {
-                ($at:literal) => {
+                ($at:literal, $element:literal) => {
                     match fast(fold, lane(*low.add($at), *middle.add($at), *high.add($at))) {
-                        Some(value) => *to.add($at) = value,
+                        Some(value) => *to.add($element) = value,
                         None => {
-                            let column = rows.columns - end.offset_from_unsigned(to) + $at;
-                            slow[count] = ((row * rows.row_step + column) as u32, (row * rows.to_row + column) as u32);
+                            let column = rows.columns - end.offset_from_unsigned(to) + $element;
+                            let at = row * rows.row_step + column * rows.step;
+                            slow[count] = (at as u32, (row * rows.to_row + column) as u32);
                             count += 1;
                             if count == SLOW {
                                 return count;
@@ -262,16 +266,28 @@ unsafe fn each(
                     }
                 };
             }
-            while end.offset_from_unsigned(to) >= 4 {
-                one!(0);
-                one!(1);
-                one!(2);
-                one!(3);
-                (low, middle, high, to) = (low.add(4), middle.add(4), high.add(4), to.add(4));
+            if rows.step == 1 {
+                while end.offset_from_unsigned(to) >= 4 {
+                    one!(0, 0);
+                    one!(1, 1);
+                    one!(2, 2);
+                    one!(3, 3);
+                    (low, middle, high, to) = (low.add(4), middle.add(4), high.add(4), to.add(4));
+                }
+            } else if rows.step == 2 {
+                while end.offset_from_unsigned(to) >= 4 {
+                    one!(0, 0);
+                    one!(2, 1);
+                    one!(4, 2);
+                    one!(6, 3);
+                    (low, middle, high, to) = (low.add(8), middle.add(8), high.add(8), to.add(4));
+                }
             }
             while to != end {
-                one!(0);
-                (low, middle, high, to) = (low.add(1), middle.add(1), high.add(1), to.add(1));
+                one!(0, 0);
+                let step = rows.step;
+                (low, middle, high, to) =
+                    (low.wrapping_add(step), middle.wrapping_add(step), high.wrapping_add(step), to.add(1));
             }
         }
     }
@@ -387,7 +403,8 @@ mod tests {
                 let planes = [lane as u8, (lane >> 8) as u8, (lane >> 16) as u8].map(|byte| [byte; 70]).concat();
                 let mut many = [0; 70];
                 for (count, pool) in [(2, true), (5, false), (66, false)] {
-                    let rows = Rows { first: 1, rows: 1, columns: count, row_step: 3, to_row: 0, pool };
+                    let step = if pool { 1 } else { 1 + usize::from(count < 6) };
+                    let rows = Rows { first: 1, rows: 1, columns: count, row_step: 3, step, to_row: 0, pool };
                     requantize.rows(&channel, &planes, &rows, &mut many);
                     assert_eq!(many[..count], vec![got; count]);
                 }
