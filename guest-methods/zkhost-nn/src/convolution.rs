@@ -234,6 +234,11 @@ impl<'p> Correction<'p> {
         }
     }
 
+    /// The biases, where the zero point is known.
+    pub fn known(&self) -> Option<&'p [i32]> {
+        self.sums.is_empty().then_some(self.bias)
+    }
+
     #[inline(always)]
     pub fn bias(&self, output: usize, zero: i32) -> i32 {
         let sum = if self.sums.is_empty() { 0 } else { self.sums[output] };

@@ -66,9 +66,12 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
         scales_of.clear();
         scales_of.extend(scale.iter().map(|scale| Requantize::new(*scale, output)));
         channels.clear();
-        for column in 0..columns as usize {
-            let requantize = if scale.len() == 1 { &scales_of[0] } else { &scales_of[column] };
-            channels.push(requantize.channel(correction.bias(column, x_zero)));
+        match (correction.known(), &scales_of[..]) {
+            (Some(biases), [one]) => channels.extend(biases.iter().map(|bias| one.channel(*bias))),
+            (_, scales) => channels.extend((0..columns as usize).map(|column| {
+                let requantize = if scales.len() == 1 { &scales[0] } else { &scales[column] };
+                requantize.channel(correction.bias(column, x_zero))
+            })),
         }
     }
     let mut loads = [0; LOADS];
