@@ -7,7 +7,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/stamps
-SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null)
+# Compiled for guests and, for their tests, for the host.
+GUEST_CRATES := -p zkhost-guest -p zkhost-nn
+SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null; find templates -type f | tr ' ' '?')
 
 # Runs a step: says what it does, and how long it took.
 step = tools/step.sh $(1)
@@ -17,14 +19,15 @@ step = tools/step.sh $(1)
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-demo: setup ## Set up, then prove the hello-world and the SHA-256 of a file, for real
+demo: setup ## Set up, then prove the hello-world, the SHA-256 of a file, and a model's inference, for real
 	@$(call step,"hello-world: prove that 391 has two factors") $(BIN)/python examples/hello_world.py
 	$(call step,"real input: prove the SHA-256 of LICENSE") bash -c '$(BIN)/python examples/hash_file.py < LICENSE'
+	$(call step,"a model: prove which digit an int8 CNN sees") $(BIN)/python examples/classify_digit.py
 
-test: setup r0vm lint types test-python test-rust test-prove demo ## What CI checks: lint, types, Rust and Python tests, all real proofs
+test: setup r0vm lint types test-python test-rust test-prove demo ## What CI checks: all but what is marked slow
 	@echo "all checks passed"
 
-test-all: test test-slow ## And the slow ones: guest builds, servers, clusters, a browser, a hundred thousand damaged streams
+test-all: test test-slow ## And what is marked slow
 
 ##@ Set-up
 .PHONY: setup system r0vm
@@ -58,24 +61,26 @@ lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
 	$(call step,"rustfmt") bash -c 'cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
 	$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
+	$(call step,"clippy of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo clippy --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) --all-targets -- -D warnings'
 
 types: setup ## mypy --strict
-	@$(call step,"mypy") $(BIN)/mypy zkhost
+	@$(call step,"mypy") $(BIN)/mypy zkhost tests examples tools
 
 test-rust: setup ## Rust unit tests
-	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-dynamic -- --quiet'
-	$(call step,"cargo test of zkhost-guest") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml -p zkhost-guest -- --quiet'
+	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-serde-oracle -p zkhost-kernels -- --quiet'
+	$(call step,"cargo test of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) -- --quiet'
 
-test-python: setup ## Python tests that take seconds: no servers, no guest builds, no proofs
-	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow" tests/unit
+# Each test bears the marks that say what it takes, and the targets choose by them alone.
+test-python: setup r0vm ## Python tests without a mark: units, properties, the fuzzer's corpus, every prover's conformance
+	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow"
 
-test-slow: setup r0vm browser ## All Python tests that `make test` leaves out, and the quick ones
-	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m "slow or not prove"
+test-slow: setup r0vm browser ## Python tests marked slow: guest builds, clusters under fault, a browser, 100,000 damaged streams
+	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m slow
 
 browser: ## A browser, which the tests of the profile's page look at
 	@command -v chromium chromium-browser google-chrome >/dev/null || $(call step,"browser") tools/browser.sh
 
-test-prove: setup r0vm ## Tests that make real proofs
+test-prove: setup r0vm ## Python tests marked prove: real proofs in process, on r0vm, on an r0vm cluster and on Dask
 	@$(call step,"pytest with real proofs") $(BIN)/pytest -q -m "prove and not slow"
 
 asan: system $(STAMPS)/python ## Damaged receipts, programs, frames, streams and values under AddressSanitizer (up to 45 minutes; the first time 10 more)
@@ -103,5 +108,5 @@ wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for a
 	$(BIN)/maturin build --release --locked --out dist
 
 clean: ## Remove what was made inside the checkout (the caches outside stay)
-	@rm -rf .venv dist site zkhost/_native .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv dist site zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

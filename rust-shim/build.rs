@@ -1,51 +1,95 @@
-//! Puts where the wheel picks them up: the crate zkhost-guest, for `zkhost new`, and the built guests of zkhost.methods.
+//! Puts into OUT_DIR what the wheel holds beside Python and the library: `templates/`, for `zkhost new`;
+//! `guest-crates/`, the crates that guests depend on; `data/`, the bundled guests of zkhost.methods. pyproject.toml
+//! tells maturin where each goes. Nothing is written outside OUT_DIR.
 //!
-//! The work is done by `bundled-guests` of the crate zkhost-guest-build, built in a target folder of its own: as a build
+//! The guests are built by `bundled-guests` of the crate zkhost-guest-build, in a target folder of its own: as a build
 //! dependency that crate would change the features of what risc0's C++ kernels are built with, and so build them anew
 //! whenever this crate is built alone. RISC0_SKIP_BUILD=1 leaves the guests as they are.
 
 use std::env;
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{fs, io};
 
 const WATCHED_VARIABLES: [&str; 3] = ["ZKHOST_GUEST_TOOLCHAIN", "RISC0_SKIP_BUILD", "RISC0_HOME"];
-const CRATE: &str = "../guest-methods/zkhost-guest";
-const CRATE_COPY: &str = "../zkhost/_guest_crate";
-const WATCHED: [&str; 10] = [
-    "build.rs",
-    "guest-build/src",
-    "guest-build/Cargo.toml",
-    "../guest-methods/Cargo.toml",
-    "../guest-methods/Cargo.lock",
-    "../guest-methods/guests/src/bin",
-    "../guest-methods/zkhost-guest/Cargo.toml",
-    "../guest-methods/zkhost-guest/src",
-    "../guest-methods/zkhost-nn/Cargo.toml",
-    "../guest-methods/zkhost-nn/src",
-];
+const TEMPLATES: &str = "../templates";
+const METHODS: &str = "../guest-methods";
+/// Members of the guests' workspace that are not shipped, and what cargo makes there.
+const UNSHIPPED: [&str; 2] = ["test-guests", "target"];
+/// What working with a template leaves in it.
+const LEFTOVERS: [&str; 3] = ["target", "__pycache__", ".pytest_cache"];
+/// What a dependent does not need of a crate.
+const UNNEEDED: [&str; 2] = ["target", "tests"];
 
 fn main() {
     for name in WATCHED_VARIABLES {
         println!("cargo:rerun-if-env-changed={name}");
     }
     println!("cargo:rerun-if-changed=build.rs");
-    if !Path::new("../guest-methods/guests").is_dir() || !Path::new("../zkhost").is_dir() {
-        return;
+    if !Path::new(METHODS).join("guests").is_dir() || !Path::new(TEMPLATES).is_dir() {
+        return; // the crate alone, for its tests
     }
-    for path in WATCHED {
+    for path in ["guest-build/src", "guest-build/Cargo.toml", TEMPLATES] {
         println!("cargo:rerun-if-changed={path}");
     }
-    copy_crate().unwrap_or_else(|error| panic!("{CRATE_COPY}: {error}"));
-    if env::var_os("RISC0_SKIP_BUILD").is_some_and(|value| !value.is_empty()) {
-        return;
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    copy_sources(&out)
+        .unwrap_or_else(|error| panic!("templates and guest crates cannot be copied: {error}"));
+    if env::var_os("RISC0_SKIP_BUILD").is_none_or(|value| value.is_empty()) {
+        build_guests(&out);
     }
-    // Checkouts that share a target folder share OUT_DIR too; each has a folder of its own in it.
+}
+
+/// The templates, the crates called zkhost-*, and the lock file that those were tried with.
+fn copy_sources(out: &Path) -> io::Result<()> {
+    let (templates, crates) = (out.join("templates"), out.join("guest-crates"));
+    for stale in [&templates, &crates] {
+        let _ = fs::remove_dir_all(stale);
+        fs::create_dir_all(stale)?;
+    }
+    copy_folder(Path::new(TEMPLATES), &templates, &LEFTOVERS)?;
+    for entry in fs::read_dir(METHODS)?.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if UNSHIPPED.contains(&name.as_ref()) {
+            continue;
+        }
+        println!("cargo:rerun-if-changed={METHODS}/{name}");
+        if name.starts_with("zkhost-") {
+            copy_folder(&entry.path(), &crates.join(name.as_ref()), &UNNEEDED)?;
+        }
+    }
+    fs::copy(
+        Path::new(METHODS).join("Cargo.lock"),
+        crates.join("Cargo.lock"),
+    )
+    .map(drop)
+}
+
+fn copy_folder(from: &Path, to: &Path, without: &[&str]) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if without.contains(&entry.file_name().to_string_lossy().as_ref()) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target, without)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+fn build_guests(out: &Path) {
+    // Checkouts that share a target folder share OUT_DIR too; each builds in a folder of its own in it.
     let mut hasher = DefaultHasher::new();
     env::current_dir().unwrap_or_default().hash(&mut hasher);
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default())
-        .join(format!("{:016x}", hasher.finish()));
+    let work = out.join(format!("{:016x}", hasher.finish()));
     let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .args([
             "run",
@@ -56,9 +100,10 @@ fn main() {
             "guest-build/Cargo.toml",
         ])
         .args(["--bin", "bundled-guests", "--target-dir"])
-        .arg(out.join("tool"))
+        .arg(work.join("tool"))
         .arg("--")
-        .arg(out.join("guests"))
+        .arg(work.join("guests"))
+        .arg(out.join("data"))
         // The flags are for the machine that the shim is built for; the tool runs here.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -69,32 +114,4 @@ fn main() {
         Ok(status) => panic!("the bundled guests could not be built ({status}): see above"),
         Err(error) => panic!("cargo could not be run: {error}"),
     }
-}
-
-/// The crate's sources as they are now, and the lock file they were tried with.
-fn copy_crate() -> io::Result<()> {
-    let copy = Path::new(CRATE_COPY);
-    let _ = fs::remove_dir_all(copy);
-    copy_folder(
-        &Path::new(CRATE).join("src"),
-        &copy.join("zkhost-guest/src"),
-    )?;
-    fs::copy(
-        Path::new(CRATE).join("Cargo.toml"),
-        copy.join("zkhost-guest/Cargo.toml"),
-    )?;
-    fs::copy("../guest-methods/Cargo.lock", copy.join("Cargo.lock")).map(drop)
-}
-
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &to.join(entry.file_name()))?;
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
-        }
-    }
-    Ok(())
 }

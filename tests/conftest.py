@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.provers.interface import ProveInfo
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProveInfo
 from zkhost.testing.prover_suite import build_guests
 
 # A shell starts what runs in the background with Ctrl-C ignored; the tests of Ctrl-C need it.
@@ -20,6 +21,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes, or drawing it, says how busy the machine is, and nothing about the code.
 settings.register_profile("zkhost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("zkhost")
+
+
+ROOT = Path(__file__).parents[1]
+GUEST_METHODS = ROOT / "guest-methods"
+
+# Where the servers of the packed format's reference are built from, unless built ones are named.
+os.environ.setdefault("ZKHOST_ORACLES", str(ROOT / "tests" / "oracle"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,7 +42,7 @@ def calibration_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 @pytest.fixture(scope="session")
 def guests() -> Mapping[str, bytes]:
     """The program binaries of guest-methods/test-guests and of the bundled guests, by name. Built if need be."""
-    return build_guests()
+    return build_guests(GUEST_METHODS)
 
 
 def factors_env() -> ExecutorEnv:

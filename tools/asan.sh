@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Rust code that takes anybody's bytes or objects, under AddressSanitizer: the native library by its C ABI (receipts,
 # programs, frames) without the prover and its C++, its crates, zkhost-guest's decoder on this machine, and the codec's
-# fast path under Python, there with a look at leaks too.
+# native engine under Python, there with a look at leaks too.
 #
 #   ZKHOST_DAMAGED    how many damaged inputs of each kind   (default: 10000)
 set -euo pipefail
@@ -19,7 +19,7 @@ export ZKHOST_DAMAGED="${ZKHOST_DAMAGED:-10000}"
 
 small=(--release --locked --quiet --target "$host" --no-default-features -p zkhost-shim)
 CARGO_TARGET_DIR="$target" tools/step.sh "the native library and its crates" \
-    cargo test "${small[@]}" -p zkhost-dynamic -p zkhost-guest-profile -p zkhost-guest-build
+    cargo test "${small[@]}" -p zkhost-serde-oracle -p zkhost-guest-profile -p zkhost-guest-build
 
 # Twelve kinds of streams, each in so many.
 ZKHOST_DAMAGED="$((ZKHOST_DAMAGED / 5 + 1))" CARGO_TARGET_DIR="$target-guest" tools/step.sh "zkhost-guest's decoder" \
@@ -37,7 +37,7 @@ cp "$target/$host/release/libzkhost_shim.so" "$copy/zkhost/_native/lib_native.so
 printf 'leak:%s\n' libpython bin/python >"$copy/suppressions"
 step="$PWD/tools/step.sh"
 cd "$copy"
-"$step" "the codec's fast path under Python" \
+"$step" "the codec's native engine under Python" \
     env LD_PRELOAD="$(gcc -print-file-name=libasan.so)" PYTHONMALLOC=malloc \
     ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=1:malloc_context_size=2" LSAN_OPTIONS="suppressions=$copy/suppressions" \
     "$python" -m pytest -q --capture=sys -p no:zkhost tests/unit/codec/test_native.py tests/property/test_native.py

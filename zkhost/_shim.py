@@ -1,7 +1,11 @@
 """The narrow waist: one call, a request frame in, a reply frame out. The only module that touches cffi and msgpack.
 
-`call` runs long native work in a daemon thread and waits for it, so that Ctrl-C and `CancelToken.cancel` always give
-control back within a second; the work itself stops at its next segment boundary or host call.
+`call` runs long native work in a daemon thread and waits for it, so that Ctrl-C and `CancelToken.cancel` always return
+control within a second; the work itself stops at its next segment boundary or host call.
+
+After a fork the child has none of the threads that the library's thread pools count on, and locks that another thread
+held stay locked. So the child loads the library once more, from a copy, which has a state of its own: whatever the parent
+was doing, the child can execute, verify, compress and prove.
 """
 
 from __future__ import annotations
@@ -10,14 +14,23 @@ import atexit
 import functools
 import inspect
 import itertools
+import os
+import shutil
+import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import msgpack  # type: ignore[import-untyped]
 
-from zkhost import errors
+from zkhost import _work, errors
+from zkhost._cancel import CancelToken
+
+if TYPE_CHECKING:
+    import ctypes
 
 try:
     from zkhost._native import ffi, lib
@@ -37,44 +50,64 @@ _QUICK = frozenset(
 
 _FAILED, _CANCELLED = -1, -2
 _READ, _WRITE, _SLICE_IO, _FETCH, _TRACE, _PROGRESS, _SEGMENT = range(7)
+_DESCRIPTORS = {0: "standard input", 1: "standard output", 2: "standard error"}
 
-# How long Ctrl-C waits for native work to stop by itself before control goes back all the same.
+# How long the end of the process waits for native work to stop.
 _GRACE_S = 0.5
-_LOOK_FOR_SIGNALS_S = 0.25
 
 _ids = itertools.count(1)
 _active: dict[int, Host] = {}
 
 
-class CancelToken:
-    """Cancels long work from anywhere: pass it to prove or execute, call `cancel()` from any thread or signal handler.
-
-    The work then raises CancelledError within a second. What runs natively ends at its next segment boundary or host
-    call, unheeded. A token stays cancelled.
-    """
+class _Library:
+    """The native library as this process may use it."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self._hosts: set[int] = set()
-        self._waiting: set[threading.Event] = set()
+        self._functions = lib
+        self._called = self._inherited = False
+        self._lock = threading.Lock()
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._event.is_set()
+    def functions(self) -> Any:
+        """The library's functions, of a fresh copy in a forked child whose parent has called the library."""
+        if self._inherited:
+            with self._lock:
+                if self._inherited:
+                    self._functions = _load_copy()
+                    self._inherited = False
+        self._called = True
+        return self._functions
 
-    def cancel(self) -> None:
-        """Cancel whatever this token was given to, now and later."""
-        self._event.set()
-        for host_id in tuple(self._hosts):
-            lib.zkhost_cancel(host_id)
-        for waiting in tuple(self._waiting):
-            waiting.set()
+    def after_fork(self) -> None:
+        """In the child."""
+        self._lock = threading.Lock()
+        self._inherited = self._called
 
-    def check(self) -> None:
-        """Raise CancelledError once cancelled."""
-        if self.cancelled:
-            raise errors.CancelledError("cancelled by the caller", hint=None)
+
+def _load_copy() -> Any:
+    """The library once more: the system knows a file by its inode, so it takes a copy for another library."""
+    path = Path(__file__).with_name("_native") / "lib_native.so"
+    try:
+        with tempfile.NamedTemporaryFile(prefix="zkhost-", suffix=path.suffix) as copy:
+            shutil.copyfile(path, copy.name)
+            return ffi.dlopen(copy.name)
+    except OSError as error:
+        raise errors.ProverUnavailableError(
+            f"the native library cannot be loaded again after a fork: {error}",
+            hint='start worker processes with multiprocessing\'s "spawn" or "forkserver", or set TMPDIR to a folder that '
+            "has room and allows executing",
+        ) from error
+
+
+_library = _Library()
+
+
+def _after_fork() -> None:
+    """Forget the parent's calls: none of them runs here."""
+    _active.clear()
+    _library.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Host:
@@ -93,6 +126,7 @@ class Host:
         on_trace: Callable[[list[list[Any]]], object] | None = None,
         on_progress: Callable[[dict[str, Any]], object] | None = None,
         on_segment: Callable[[int, bytes], object] | None = None,
+        on_end: Callable[[], object] | None = None,
         cancel: CancelToken | None = None,
     ) -> None:
         self.readers = readers or {}
@@ -101,10 +135,24 @@ class Host:
         self.on_trace = on_trace
         self.on_progress = on_progress
         self.on_segment = on_segment
+        self.on_end = on_end
+        """Called once the native work has ended, however it did."""
         self.cancel = cancel or CancelToken()
         self.error: BaseException | None = None
+        self.failed = "the host's own code"
+        """What raised `error`, for its message."""
         self.id = next(_ids)
         self._answer = b""
+
+    def _name(self, event: int, arg: int, data: Any, size: int) -> str:
+        """What was called for an event, as the caller knows it."""
+        if event == _READ:
+            return f"the reader of {_DESCRIPTORS.get(arg, f'file descriptor {arg}')}"
+        if event == _WRITE:
+            return f"the writer of {_DESCRIPTORS.get(arg, f'file descriptor {arg}')}"
+        if event == _SLICE_IO:
+            return f"the slice_io handler of {msgpack.unpackb(ffi.buffer(data, size))[0]!r}"
+        return {_TRACE: "the trace callback", _PROGRESS: "the progress callback"}.get(event, "the segment callback")
 
     def _handle(self, event: int, arg: int, data: Any, out: Any) -> int:
         """One event; `data` and `out` are buffers valid during the call. Returns what the C contract says."""
@@ -136,16 +184,14 @@ class Host:
 
 
 @ffi.callback("HostCallback", error=_FAILED)  # type: ignore[untyped-decorator]
-def _callback(  # noqa: PLR0917
-    host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int
-) -> int:
+def _callback(host_id: int, event: int, arg: int, data: Any, size: int, out: Any, cap: int) -> int:
     host = _active.get(host_id)
     if host is None or host.cancel.cancelled:
         return _CANCELLED
     try:
         return host._handle(event, arg, ffi.buffer(data, size) if size else b"", ffi.buffer(out, cap) if cap else b"")
     except BaseException as exc:  # whatever the host's code raises is raised again from `call`
-        host.error = exc
+        host.error, host.failed = exc, host._name(event, arg, data, size)
         return _FAILED
 
 
@@ -159,71 +205,49 @@ def call(op: str, request: Mapping[str, Any], host: Host | None = None) -> dict[
         host.cancel.check()
     if op in _QUICK:
         return _call(op, request, host)
-    return _call_interruptible(op, request, host or Host())
+    served = host or Host()
+    return _work.run(lambda: _call(op, request, served), served.cancel, name=op)
 
 
 def _call(op: str, request: Mapping[str, Any], host: Host | None) -> dict[str, Any]:
     packer = msgpack.Packer(use_bin_type=True, autoreset=False)
     packer.pack(request)
     frame = packer.getbuffer()  # where packb would copy a large input once more
-    reply, size = ffi.new("uint8_t **"), ffi.new("uintptr_t *")
-    host_id = host.id if host else 0
-    if host:
-        _active[host_id] = host
-        host.cancel._hosts.add(host_id)
+    if host is None:
+        status, answer = _call_library(op, frame, ffi.NULL, 0)
+    else:
         host.error = None
-    try:
-        status = lib.zkhost_call(
-            op.encode(), ffi.from_buffer(frame), len(frame), _callback if host else ffi.NULL, host_id, reply, size
-        )
-        answer = msgpack.unpackb(ffi.buffer(reply[0], size[0]), strict_map_key=False, max_str_len=2**31)
-        lib.zkhost_free(reply[0], size[0])
-    finally:
-        if host:
-            host.cancel._hosts.discard(host_id)
-            del _active[host_id]
+        _active[host.id] = host
+        try:
+            with host.cancel.calling(functools.partial(_cancel, host.id)):
+                status, answer = _call_library(op, frame, _callback, host.id)
+        finally:
+            _active.pop(host.id, None)
+            if host.on_end:
+                host.on_end()
     if status == 0:
         return cast("dict[str, Any]", answer)
     error = _error(answer)
-    if host and host.error is not None:
-        raise error from host.error
-    raise error
+    if host is None or host.error is None:
+        raise error
+    if isinstance(error, errors.HostIOError):
+        # In the message itself, since logs, pickles and the results of map have nothing else.
+        why = "".join(traceback.format_exception_only(host.error)).strip()
+        error = error.with_message(f"{host.failed} failed while the guest ran: {why}")
+    raise error from host.error
 
 
-def _call_interruptible(op: str, request: Mapping[str, Any], host: Host) -> dict[str, Any]:
-    outcome: list[Any] = []
-    wake = threading.Event()
+def _call_library(op: str, frame: Any, callback: Any, host_id: int) -> tuple[int, Any]:
+    functions = _library.functions()
+    reply, size = ffi.new("uint8_t **"), ffi.new("uintptr_t *")
+    status = functions.zkhost_call(op.encode(), ffi.from_buffer(frame), len(frame), callback, host_id, reply, size)
+    answer = msgpack.unpackb(ffi.buffer(reply[0], size[0]), strict_map_key=False, max_str_len=2**31)
+    functions.zkhost_free(reply[0], size[0])
+    return status, answer
 
-    def work() -> None:
-        try:
-            outcome.append(_call(op, request, host))
-        except BaseException as exc:  # handed to the waiting main thread
-            outcome.append(exc)
-        finally:
-            wake.set()
 
-    worker = threading.Thread(target=work, name=f"zkhost-{op}", daemon=True)
-    host.cancel._waiting.add(wake)
-    try:
-        host.cancel.check()  # used before it could wake this call, it never would
-        worker.start()
-        while not wake.wait(_LOOK_FOR_SIGNALS_S):
-            pass  # a signal that comes just before a wait does not end it, so no wait is long
-        if not outcome:
-            worker.join(_GRACE_S)
-    except BaseException:  # KeyboardInterrupt, or whatever a signal handler raises
-        host.cancel.cancel()
-        if worker.is_alive():
-            worker.join(_GRACE_S)
-        raise
-    finally:
-        host.cancel._waiting.discard(wake)
-    if not outcome:
-        host.cancel.check()
-    result = outcome[0]
-    if isinstance(result, BaseException):
-        raise result
-    return cast("dict[str, Any]", result)
+def _cancel(host_id: int) -> None:
+    _library.functions().zkhost_cancel(host_id)
 
 
 def _error(frame: dict[str, Any]) -> errors.ZkhostError:
@@ -249,6 +273,16 @@ def pack(value: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """The plain data of a msgpack frame."""
     return msgpack.unpackb(data, strict_map_key=False)
+
+
+def codec_library() -> ctypes.PyDLL:
+    """The native library's second door, for zkhost.codec: functions that hold Python's lock and take its objects.
+
+    Raises OSError where ctypes cannot load what cffi has.
+    """
+    import ctypes
+
+    return ctypes.PyDLL(str(Path(__file__).with_name("_native") / "lib_native.so"))
 
 
 @functools.cache

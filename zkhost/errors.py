@@ -20,8 +20,9 @@
     ├── ModelError                     something is wrong with a model, or with what it was given
     │   ├── ModelFormatError           not a model file, a truncated one, or one that contradicts itself
     │   ├── UnsupportedModelError      an operator, attribute or form that is not taken, named with its node
-    │   ├── ModelInputError            an input array of another name, dtype or shape
+    │   ├── ModelInputError (ValueError)  an input array of another name, dtype or shape
     │   ├── InferenceError             the model has no result on this input
+    │   ├── PlanError                  a compiled model that breaks a rule of the interpreter
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
     ├── GuestError                     the guest, or what it was given, made the run end badly
     │   ├── InvalidProgramError        not a program binary this risc0 runs
@@ -46,7 +47,7 @@
     │   │   └── DeadlineError (TimeoutError)
     │   ├── MissingAssumptionError     the guest relies on a claim whose receipt was not supplied
     │   ├── OutOfMemoryError           proving needs more memory than there is, even with the smallest segments
-    │   ├── WorkerLostError            a piece of a proof was lost with its worker, more often than we retry
+    │   ├── WorkerLostError            a job of a proof was lost with its worker, more often than it is retried
     │   ├── ClusterError               an r0vm cluster did not start, or lost a process
     │   ├── UnsupportedError           the prover cannot do what the environment or the options ask for
     │   └── CancelledError             cancelled by the caller; nothing was returned
@@ -419,6 +420,10 @@ class FaultReason(enum.StrEnum):
 
     SEGMENT_LIMIT = "segment_limit"
     """What one instruction needs does not fit a segment of `segment_limit_po2`."""
+    MISSING_ASSUMPTION = "missing_assumption"
+    """The guest verifies another run (`env::verify`), and the environment has no assumption for it."""
+    UNSERVED = "unserved"
+    """The guest asks for a file descriptor, a channel or a system call that nothing serves."""
     MACHINE = "machine"
     """The guest did what the machine forbids."""
 
@@ -629,16 +634,16 @@ class OutOfMemoryError(ProverError):
 
 
 class WorkerLostError(ProverError):
-    """A piece of a proof was lost with its worker, more often than we retry."""
+    """A job of a proof was lost with its worker, more often than it is retried."""
 
-    piece: str
-    """Which piece, as in `segment 3`."""
+    job: str
+    """Which job, as in `segment 3`."""
     attempts: int
     """How often it was tried."""
 
-    def __init__(self, message: str, *, hint: str | None = None, piece: str, attempts: int) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, job: str, attempts: int) -> None:
         super().__init__(message, hint=hint)
-        self.piece = piece
+        self.job = job
         self.attempts = attempts
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias, final
 
 from zkhost.errors import ConfigError
 
@@ -16,7 +15,7 @@ _WORDS, _BYTES = 8, 32
 _ELF = b"\x7fELF"
 
 
-@dataclass(frozen=True, slots=True, init=False, repr=False)
+@final
 class ImageID:
     """The image ID of a program: a digest of its memory at the start, so of its code, its constants and its entry point.
 
@@ -32,6 +31,7 @@ class ImageID:
     Raises ConfigError for anything else.
     """
 
+    __slots__ = ("_data",)
     _data: bytes
 
     def __init__(self, image_id: ImageIDLike) -> None:
@@ -55,6 +55,18 @@ class ImageID:
 
     def __repr__(self) -> str:
         return f"ImageID('{self._data.hex()}')"
+
+    def __eq__(self, other: object) -> bool:
+        return self._data == other._data if isinstance(other, ImageID) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._data)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"an ImageID does not change: {name} cannot be set")
+
+    def __reduce__(self) -> tuple[type[ImageID], tuple[bytes]]:
+        return ImageID, (self._data,)
 
 
 def compute_image_id(program: bytes) -> ImageID:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from zkhost import _notebook
 from zkhost.image_id import ImageID
@@ -36,6 +37,11 @@ class Journal:
         from zkhost import codec
 
         return codec.decode(type, self.bytes, format=format, strict=strict)
+
+    @property
+    def digest(self) -> bytes:
+        """Its SHA-256, 32 bytes: what the claim and smart contracts hold in its place."""
+        return hashlib.sha256(self.bytes).digest()
 
     def __bytes__(self) -> bytes:
         return self.bytes
@@ -106,6 +112,14 @@ class SegmentInfo:
     paging_cycles: int | None = None
 
 
+@dataclass(frozen=True)
+class EcallCount:
+    """How often a guest made one kind of ecall, and the cycles these took."""
+
+    count: int
+    cycles: int
+
+
 def counted(user_cycles: int, segments: int, elapsed_s: float) -> str:
     """As in `4,242 user cycles in 1 segment, 0.02 s`."""
     return f"{user_cycles:,} user cycles in {segments:,} segment{'' if segments == 1 else 's'}, {elapsed_s:.2f} s"
@@ -136,6 +150,11 @@ class SessionInfo:
     """The program's image ID; None where the prover does not report it."""
     keccak_po2s: tuple[int, ...] = ()
     """Sizes of the keccak batches that are proved beside the segments, each in 2**po2 rows."""
+    ecalls: Mapping[str, EcallCount] | None = None
+    """Calls into the machine by risc0's names: BigInt, Poseidon2, Read, Sha2, Terminate, User, Write. None where the prover
+    does not report them, as r0vm."""
+    syscalls: Mapping[str, int] | None = None
+    """Calls to the host by risc0's names: Keccak, ProveKeccak, Read, VerifyIntegrity, VerifyIntegrity2, Write."""
     record: bytes = field(default=b"", repr=False)
     """What the prover needs to assemble a receipt; opaque."""
 
@@ -161,6 +180,7 @@ class SessionInfo:
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> SessionInfo:
         """From the reply of the shim's `execute`."""
+        calls = reply["calls"]
         return cls(
             exit_code=ExitCode(*reply["exit_code"]),
             journal=Journal(reply["journal"] or b""),
@@ -175,5 +195,60 @@ class SessionInfo:
             claim=reply["claim"],
             image_id=ImageID(reply["image_id"]) if reply["image_id"] else None,
             keccak_po2s=tuple(reply["keccaks"]),
+            ecalls=None if calls is None else {name: EcallCount(*each) for name, each in calls["ecalls"].items()},
+            syscalls=None if calls is None else dict(calls["syscalls"]),
             record=reply["session"],
         )
+
+
+@dataclass(frozen=True)
+class SessionStats:
+    """Counts of the proved run. Cycles that a prover does not report are None."""
+
+    segments: int
+    user_cycles: int
+    total_cycles: int | None
+    paging_cycles: int | None
+    reserved_cycles: int | None
+
+    @classmethod
+    def of(cls, session: SessionInfo) -> SessionStats:
+        """The counts of a run."""
+        return cls(
+            len(session.segments),
+            session.user_cycles,
+            session.total_cycles,
+            session.paging_cycles,
+            session.reserved_cycles,
+        )
+
+
+class Phase(enum.StrEnum):
+    """What a prover is doing. UPLOAD, QUEUE and DOWNLOAD are the remote prover's."""
+
+    UPLOAD = "upload"
+    QUEUE = "queue"
+    EXECUTE = "execute"
+    PREFLIGHT = "preflight"
+    """Checks each segment's witness before any is proved (`ProverOpts.preflight`)."""
+    PROVE = "prove"
+    COMPRESS = "compress"
+    DOWNLOAD = "download"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work is. Times in seconds; `segments_total` and `remaining_s` are None where not known yet."""
+
+    phase: Phase
+    segments_done: int = 0
+    segments_total: int | None = None
+    user_cycles: int = 0
+    elapsed_s: float = 0.0
+    remaining_s: float | None = None
+    disk_bytes: int | None = None
+    """What the checkpoint takes on disk; None without one."""
+
+
+OnProgress: TypeAlias = Callable[[Progress], object]

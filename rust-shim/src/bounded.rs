@@ -17,6 +17,8 @@ use crate::fail;
 /// The stack that decoding may use: some hundred levels, where honest receipts have a handful.
 /// Dropping and verifying what was decoded uses less than the rest of the call's stack.
 const STACK_LIMIT: usize = 1 << 20;
+/// How many levels of CBOR, whose items each take one.
+const CBOR_DEPTH: usize = 256;
 
 struct Bounded<'a> {
     rest: &'a [u8],
@@ -73,6 +75,14 @@ pub fn borsh<T: BorshDeserialize>(what: &str, data: &[u8]) -> Result<T> {
 pub fn json<T: DeserializeOwned>(what: &str, data: &[u8]) -> Result<T> {
     serde_json::from_slice(data)
         .map_err(|error| fail!(ReceiptFormat, "not a {what} in JSON: {error}"))
+}
+
+/// Decodes CBOR, all of it; strings and sequences grow as their bytes arrive.
+pub fn cbor<T: DeserializeOwned>(what: &str, data: &[u8]) -> Result<T> {
+    let mut reader = Bounded::new(data);
+    let value = ciborium::de::from_reader_with_recursion_limit(&mut reader, CBOR_DEPTH)
+        .map_err(|error| fail!(ReceiptFormat, "not a {what} in CBOR: {error}"))?;
+    all_read(what, "CBOR", &reader).map(|()| value)
 }
 
 fn all_read(what: &str, format: &str, reader: &Bounded<'_>) -> Result<()> {

@@ -73,7 +73,10 @@ pub struct Watch {
 impl Watch {
     /// The tail of the guest's stderr.
     pub fn stderr(&self) -> String {
-        let tail: Vec<u8> = self.stderr.borrow().iter().copied().collect();
+        let tail = self.stderr.borrow();
+        // The cut may have gone through a character: UTF-8's later bytes begin with the bits 10, at most three of them.
+        let whole = tail.iter().take(3).take_while(|byte| *byte & 0xC0 == 0x80);
+        let tail: Vec<u8> = tail.iter().skip(whole.count()).copied().collect();
         String::from_utf8_lossy(&tail).into_owned()
     }
 }
@@ -306,5 +309,23 @@ impl<W: Write> Write for Tee<'_, W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Watch;
+
+    #[test]
+    fn a_tail_that_begins_inside_a_character_begins_with_the_next() {
+        let watch = Watch::default();
+        watch
+            .stderr
+            .borrow_mut()
+            .extend("\u{fc}ber".as_bytes().iter().skip(1));
+        assert_eq!(watch.stderr(), "ber");
+        watch.stderr.borrow_mut().clear();
+        watch.stderr.borrow_mut().extend("\u{fc}ber".as_bytes());
+        assert_eq!(watch.stderr(), "\u{fc}ber");
     }
 }

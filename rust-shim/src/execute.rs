@@ -15,11 +15,12 @@ use crate::env::{Built, EnvRequest, Watch};
 use crate::error::{Kind, Result};
 use crate::guest_error::{guest_error, guest_fault};
 use crate::host::Host;
-use crate::pieces::{create, lock, Keccaks, Made, Reply, SegmentInfo};
+use crate::jobs::{create, lock, Keccaks, Made, Reply, SegmentInfo};
+use crate::logging::Counts;
 use crate::profile::Profile;
 use crate::receipt::{bytes, exit_code};
 use crate::session::SessionRecord;
-use crate::{fail, guarded, program};
+use crate::{fail, guarded, logging, program};
 
 #[derive(Deserialize)]
 pub struct Request<'a> {
@@ -71,24 +72,26 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
     })?;
 
     let segments = Mutex::new(Vec::<SegmentInfo>::new());
-    let outcome = guarded(|| {
-        executor
-            .run_with_callback(|segment| {
-                host.check()?;
-                let info = request.keep(&segment, host)?;
-                let mut segments = lock(&segments);
-                segments.push(info);
-                host.progress(&Made {
-                    phase: "execute",
-                    piece: ("segment", segment.index as usize),
-                    segments: segments.len(),
-                    user_cycles: segments.iter().map(|segment| segment.cycles).sum(),
-                })?;
-                Ok(Box::new(NullSegmentRef))
-            })
-            .map_err(|error| guest_error(&error, host, &watch))
-    })
-    .map_err(|error| match error.kind {
+    let (outcome, calls) = logging::counted(|| {
+        guarded(|| {
+            executor
+                .run_with_callback(|segment| {
+                    host.check()?;
+                    let info = request.keep(&segment, host)?;
+                    let mut segments = lock(&segments);
+                    segments.push(info);
+                    host.progress(&Made {
+                        phase: "execute",
+                        job: ("segment", segment.index as usize),
+                        segments: segments.len(),
+                        user_cycles: segments.iter().map(|segment| segment.cycles).sum(),
+                    })?;
+                    Ok(Box::new(NullSegmentRef))
+                })
+                .map_err(|error| guest_error(&error, host, &watch))
+        })
+    });
+    let outcome = outcome.map_err(|error| match error.kind {
         Kind::Internal => guest_fault(&error.message, &watch),
         _ => error,
     });
@@ -105,13 +108,22 @@ pub fn execute(request: Request<'_>, host: &Host) -> Result<Reply> {
     let mut segments = std::mem::take(&mut *lock(&segments));
     let keccaks = std::mem::take(&mut *lock(&keccaks));
     count_last(&mut segments, &session);
-    reply(session, segments, keccaks, assumptions, &watch, start)
+    reply(
+        session,
+        segments,
+        keccaks,
+        calls,
+        assumptions,
+        &watch,
+        start,
+    )
 }
 
 fn reply(
     session: Session,
     segments: Vec<SegmentInfo>,
     keccaks: Vec<usize>,
+    calls: Option<Counts>,
     assumptions: Vec<risc0_zkvm::AssumptionReceipt>,
     watch: &Watch,
     start: Instant,
@@ -127,6 +139,7 @@ fn reply(
         paging_cycles: Some(session.paging_cycles),
         reserved_cycles: Some(session.reserved_cycles),
         segments,
+        calls,
         keccaks,
         claim: bytes(claim.digest()),
         image_id: bytes(claim.pre.digest()),

@@ -69,19 +69,134 @@ fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
     error
 }
 
+/// What stopped a guest, from risc0's words for it.
 pub fn guest_fault(text: &str, watch: &Watch) -> ShimError {
-    // risc0 panics of this one.
-    let error = match text.find("segment limit (") {
-        Some(start) => {
-            let what = text[start..].split(" at ").next().unwrap_or_default();
-            fail!(GuestFault, "the guest was stopped: {what}")
-                .with("reason", "segment_limit")
-                .hint("raise segment_limit_po2: what one instruction pages in must fit a segment")
-        }
-        None => fail!(GuestFault, "the guest was stopped: {text}"),
-    };
+    let error = segment_limit(text)
+        .or_else(|| missing_assumption(text))
+        .or_else(|| unserved_descriptor(text))
+        .or_else(|| unserved_channel(text))
+        .unwrap_or_else(|| fail!(GuestFault, "the guest was stopped: {text}"));
     error
         .with("stderr", watch.stderr())
         .with("input_read", watch.input_read.get())
         .with("input_left", watch.input_left.get())
+}
+
+/// What follows `words` in the text.
+fn after<'a>(text: &'a str, words: &str) -> Option<&'a str> {
+    text.split_once(words).map(|(_, rest)| rest)
+}
+
+/// risc0 panics of this one.
+fn segment_limit(text: &str) -> Option<ShimError> {
+    let what = &text[text.find("segment limit (")?..];
+    let what = what.split(" at ").next().unwrap_or_default();
+    Some(
+        fail!(GuestFault, "the guest was stopped: {what}")
+            .with("reason", "segment_limit")
+            .hint("raise segment_limit_po2: what one instruction pages in must fit a segment"),
+    )
+}
+
+fn missing_assumption(text: &str) -> Option<ShimError> {
+    let rest = after(
+        text,
+        "no receipt found to resolve assumption: claim digest ",
+    )?;
+    let claim: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+    Some(
+        fail!(
+            GuestFault,
+            "the guest relies on another run (env::verify), and no assumption was given for it: claim digest {claim}"
+        )
+        .with("reason", "missing_assumption")
+        .hint(
+            "ExecutorEnv.builder().add_assumption(receipt), with the receipt that proves it; where one was given, the image ID or the journal that the guest verifies is another one",
+        ),
+    )
+}
+
+fn unserved_descriptor(text: &str) -> Option<ShimError> {
+    let rest = after(text, "Bad ")?;
+    let (way, number) = rest.split_once(" file descriptor ")?;
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    let (verb, method, stream) = match way {
+        "read" => ("reads", "read_fd", "stream"),
+        "write" => ("writes", "write_fd", "stream"),
+        _ => return None,
+    };
+    Some(
+        fail!(
+            GuestFault,
+            "the guest {verb} file descriptor {number}, which the environment does not serve"
+        )
+        .with("reason", "unserved")
+        .hint(format!(
+            "ExecutorEnv.builder().{method}({number}, {stream})"
+        )),
+    )
+}
+
+fn unserved_channel(text: &str) -> Option<ShimError> {
+    let name = after(text, "Unknown syscall: \"")?.split('"').next()?;
+    if name.starts_with("risc0_zkvm_platform::") {
+        return Some(
+            fail!(
+                GuestFault,
+                "the guest makes the system call {name}, which this risc0 does not have"
+            )
+            .with("reason", "unserved")
+            .hint("build the guest with a risc0-zkvm of the version that `zkhost doctor` shows"),
+        );
+    }
+    Some(
+        fail!(
+            GuestFault,
+            "the guest calls the host over the channel {name:?}, which the environment does not serve"
+        )
+        .with("reason", "unserved")
+        .hint(format!("ExecutorEnv.builder().slice_io({name:?}, handler)")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(text: &str) -> (String, String) {
+        let error = guest_fault(text, &Watch::default());
+        let hint = error.data.get("hint").and_then(|hint| hint.as_str());
+        (error.message.clone(), hint.unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn what_is_not_served_is_named_with_the_call_that_serves_it() {
+        for (text, call) in [
+            ("Bad read file descriptor 10", "read_fd(10, stream)"),
+            ("Bad write file descriptor 11", "write_fd(11, stream)"),
+            ("Unknown syscall: \"a::b::NAME\"", "slice_io(\"a::b::NAME\", handler)"),
+            (
+                "sys_verify_integrity: no receipt found to resolve assumption: claim digest 00ff, control root 00",
+                "add_assumption(receipt)",
+            ),
+        ] {
+            assert!(hint(text).1.contains(call), "{text}: {:?}", hint(text));
+        }
+    }
+
+    #[test]
+    fn system_calls_of_another_risc0_are_no_channels() {
+        let (message, hint) =
+            hint("Unknown syscall: \"risc0_zkvm_platform::syscall::nr::SYS_NEW\"");
+        assert!(message.contains("SYS_NEW"));
+        assert!(hint.contains("zkhost doctor"));
+    }
+
+    #[test]
+    fn whatever_else_stops_a_guest_is_said_as_it_is() {
+        assert_eq!(
+            hint("illegal instruction").0,
+            "the guest was stopped: illegal instruction"
+        );
+    }
 }

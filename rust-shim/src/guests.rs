@@ -1,8 +1,11 @@
 //! Guest builds: the toolchain, cargo, the program binaries. The work is done by the crate `guest_build`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use guest_build::{Error, Places, Report, Request, TestReport, TestRequest, Toolchain, Versions};
+use guest_build::{
+    Description, Error, Places, Report, Request, TestReport, TestRequest, Toolchain, Versions,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Kind, Result, ShimError};
@@ -20,6 +23,14 @@ pub struct BuildRequest {
     bins: Vec<String>,
     #[serde(default)]
     features: Vec<String>,
+    /// Variables for cargo and all that it runs.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// The folder of the crates that stand for those of the same names on crates.io.
+    crates: Option<PathBuf>,
+    /// Files among the package's that these bins do not read.
+    #[serde(default)]
+    excluded: Vec<PathBuf>,
     #[serde(default)]
     locked: bool,
     #[serde(default)]
@@ -30,20 +41,34 @@ pub struct BuildRequest {
     progress_width: Option<u16>,
 }
 
-/// `build_guests {package, bins, features, locked, force, debug, target, progress_width}`: builds the bins of a guest package.
-/// What cargo prints goes to file descriptor 2 of the host.
+impl From<BuildRequest> for Request {
+    fn from(request: BuildRequest) -> Self {
+        Self {
+            package: request.package,
+            bins: request.bins,
+            features: request.features,
+            env: request.env,
+            crates: request.crates,
+            excluded: request.excluded,
+            locked: request.locked,
+            force: request.force,
+            debug: request.debug,
+            target: request.target,
+            progress_width: request.progress_width,
+        }
+    }
+}
+
+/// `build_guests {package, bins, features, env, crates, excluded, locked, force, debug, target, progress_width}`: builds
+/// the bins of a guest package. What cargo prints goes to file descriptor 2 of the host.
 pub fn build_guests(request: BuildRequest, host: &Host) -> Result<Report> {
-    let request = Request {
-        package: request.package,
-        bins: request.bins,
-        features: request.features,
-        locked: request.locked,
-        force: request.force,
-        debug: request.debug,
-        target: request.target,
-        progress_width: request.progress_width,
-    };
-    guest_build::build(&request, &Places::from_env(), &mut Output(host)).map_err(Into::into)
+    guest_build::build(&request.into(), &Places::from_env(), &mut Output(host)).map_err(Into::into)
+}
+
+/// `describe_guests {package, features, crates, excluded, locked}`: what a build would go by, for one that runs elsewhere.
+pub fn describe_guests(request: BuildRequest, host: &Host) -> Result<Description> {
+    guest_build::describe(&request.into(), &Places::from_env(), &mut Output(host))
+        .map_err(Into::into)
 }
 
 #[derive(Deserialize)]
@@ -53,17 +78,22 @@ pub struct BuildTestsRequest {
     #[serde(default)]
     features: Vec<String>,
     #[serde(default)]
+    env: BTreeMap<String, String>,
+    crates: Option<PathBuf>,
+    #[serde(default)]
     locked: bool,
     target: Option<PathBuf>,
     progress_width: Option<u16>,
 }
 
-/// `build_tests {package, features, locked, target, progress_width}`: builds a package's own tests for the zkVM.
+/// `build_tests {package, features, env, crates, locked, target, progress_width}`: builds a package's own tests for the zkVM.
 /// What cargo prints goes to file descriptor 2 of the host.
 pub fn build_tests(request: BuildTestsRequest, host: &Host) -> Result<TestReport> {
     let request = TestRequest {
         package: request.package,
         features: request.features,
+        env: request.env,
+        crates: request.crates,
         locked: request.locked,
         target: request.target,
         progress_width: request.progress_width,
@@ -78,15 +108,19 @@ pub struct ToolchainRequest {}
 pub struct ToolchainReply {
     toolchain: Toolchain,
     versions: Versions,
+    /// The cargo that fetches git dependencies; none where no cargo here can.
+    git_cargo: Option<PathBuf>,
     /// The rustc flags of a guest without flags of its own.
     flags: Vec<String>,
 }
 
 /// `toolchain_info {}`: the toolchain that a build would use now.
 pub fn toolchain_info(_: ToolchainRequest, _: &Host) -> Result<ToolchainReply> {
-    let toolchain = Toolchain::find(&Places::from_env())?;
+    let places = Places::from_env();
+    let toolchain = Toolchain::find(&places)?;
     let versions = toolchain.versions()?;
     Ok(ToolchainReply {
+        git_cargo: toolchain.git_cargo(&places),
         flags: guest_build::rustc_flags(&versions, &[]),
         toolchain,
         versions,

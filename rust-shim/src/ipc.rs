@@ -13,7 +13,7 @@ use crate::env::{Built, EnvRequest, Watch};
 use crate::error::{Result, ShimError};
 use crate::guest_error::guest_error;
 use crate::host::Host;
-use crate::pieces::{lock, Keccaks, Made, Reply, SegmentInfo};
+use crate::jobs::{lock, Keccaks, Made, Reply, SegmentInfo};
 use crate::receipt::{self, bytes, exit_code, Format, ReceiptReply};
 use crate::server::{Ended, Server};
 use crate::session::{options, SessionRecord};
@@ -120,6 +120,7 @@ pub fn execute(request: ExecuteRequest<'_>, host: &Host) -> Result<Reply> {
         paging_cycles: None,
         reserved_cycles: None,
         segments,
+        calls: None,
         keccaks,
         claim: bytes(claim.digest()),
         image_id: bytes(image_id),
@@ -157,7 +158,7 @@ fn take(
     });
     host.progress(&Made {
         phase: "execute",
-        piece: ("segment", index as usize),
+        job: ("segment", index as usize),
         segments: segments.len(),
         user_cycles: segments.iter().map(|segment| segment.cycles).sum(),
     })?;

@@ -6,6 +6,7 @@
 mod bounded;
 mod env;
 mod error;
+mod evm;
 #[cfg(feature = "prove")]
 mod execute;
 mod guest_error;
@@ -13,9 +14,11 @@ mod guests;
 mod host;
 mod info;
 mod ipc;
+mod jobs;
+mod logging;
 mod nn;
 mod oracle;
-mod pieces;
+
 #[cfg(feature = "prove")]
 mod profile;
 mod program;
@@ -31,10 +34,14 @@ mod verify;
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Once;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
+// For the symbols that risc0's circuits are linked with.
+#[cfg(feature = "prove")]
+use zkhost_kernels as _;
 
 use error::{Result, ShimError};
 use host::{Host, HostCallback};
@@ -66,6 +73,7 @@ operations! {
     "build_info" => info::build_info,
     "toolchain_info" => guests::toolchain_info,
     "build_guests" => guests::build_guests,
+    "describe_guests" => guests::describe_guests,
     "build_tests" => guests::build_tests,
     "build_toolchain" => guests::build_toolchain,
     "image_id" => program::image_id,
@@ -85,8 +93,6 @@ operations! {
     #[cfg(feature = "prove")]
     "join" => recursion::join,
     #[cfg(feature = "prove")]
-    "verify_segment" => recursion::verify_segment,
-    #[cfg(feature = "prove")]
     "verify_succinct" => recursion::verify_succinct,
     #[cfg(feature = "prove")]
     "assemble_succinct" => recursion::assemble_succinct,
@@ -98,12 +104,16 @@ operations! {
     "fake_receipt" => session::fake_receipt,
     "verify" => verify::verify,
     "verify_integrity" => verify::verify_integrity,
+    "verify_segment" => verify::verify_segment,
     "receipt_inspect" => receipt::inspect,
     "receipt_convert" => receipt::convert,
     "receipt_prune" => receipt::prune,
     "nn_validate" => nn::validate,
     "nn_compute" => nn::compute,
     "nn_image" => nn::image,
+    "evm_seal" => evm::seal,
+    "receipt_from_seal" => evm::receipt_from_seal,
+    "verify_inclusion" => evm::verify_inclusion,
     "serde_encode" => oracle::serde_encode,
     "serde_decode" => oracle::serde_decode,
 }
@@ -186,6 +196,22 @@ fn on_own_thread(work: impl FnOnce() -> Result<Vec<u8>> + Send) -> Result<Vec<u8
     })
 }
 
+/// The process that made the first call.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+
+/// Refuses calls in a forked child: the thread pools have no threads there, and a lock that was held stays locked.
+fn not_forked() -> Result<()> {
+    let me = std::process::id();
+    match OWNER.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed) {
+        Err(owner) if owner != me => Err(fail!(
+            ProverUnavailable,
+            "process {me} was forked from {owner}, which had called the native library: its threads are not here"
+        )
+        .hint("start worker processes with multiprocessing's \"spawn\" or \"forkserver\"")),
+        _ => Ok(()),
+    }
+}
+
 /// Runs operation `op` (UTF-8, NUL-terminated) on the msgpack request `req`; `cb` with `host` is the way back.
 ///
 /// Returns 0 and a reply frame, or 1 and an error frame {kind, message, data}; free the frame with `zkhost_free`.
@@ -204,6 +230,7 @@ pub unsafe extern "C" fn zkhost_call(
     reply_len: *mut usize,
 ) -> i32 {
     keep_panics();
+    logging::start();
     // SAFETY: by this function's contract `op` is a C string.
     let name = unsafe { std::ffi::CStr::from_ptr(op) }.to_string_lossy();
     let request = if len == 0 {
@@ -212,8 +239,11 @@ pub unsafe extern "C" fn zkhost_call(
         // SAFETY: by this function's contract `req` is readable for `len` bytes.
         unsafe { std::slice::from_raw_parts(req, len) }
     };
-    let host = Host::new(cb, host);
-    let (status, frame) = match on_own_thread(|| dispatch(&name, request, &host)) {
+    let outcome = not_forked().and_then(|()| {
+        let host = Host::new(cb, host);
+        on_own_thread(|| dispatch(&name, request, &host))
+    });
+    let (status, frame) = match outcome {
         Ok(frame) => (0, frame),
         Err(error) => (1, ShimError::to_frame(&error)),
     };
@@ -250,7 +280,7 @@ pub extern "C" fn zkhost_codec_functions() -> *const std::ffi::c_char {
     native_codec::FUNCTIONS.as_ptr().cast()
 }
 
-/// The codec's fast path for one type: a Python tuple of two functions, or None where there is none for it.
+/// The codec's native engine for one type: a Python tuple of three functions, or None where it cannot read the type.
 ///
 /// # Safety
 /// As for `native_codec::functions`: called with Python's lock held, complete tables and live objects.
@@ -260,21 +290,10 @@ pub unsafe extern "C" fn zkhost_codec(
     objects: *const std::ffi::c_void,
     description: *mut std::ffi::c_void,
     packed: bool,
-    encode: *mut std::ffi::c_void,
-    decode: *mut std::ffi::c_void,
+    reference: *mut std::ffi::c_void,
     large: usize,
 ) -> *mut std::ffi::c_void {
     keep_freed_memory();
     // SAFETY: by this function's contract.
-    unsafe {
-        native_codec::functions(
-            functions,
-            objects,
-            description,
-            packed,
-            encode,
-            decode,
-            large,
-        )
-    }
+    unsafe { native_codec::functions(functions, objects, description, packed, reference, large) }
 }

@@ -1,4 +1,4 @@
-//! Receipts in and out: the three formats, and what a receipt says of itself before anybody believes it.
+//! Receipts in and out: the four formats, and what a receipt says of itself before anybody believes it.
 
 use std::str::FromStr;
 
@@ -20,6 +20,7 @@ pub enum Format {
     Bincode,
     Borsh,
     Json,
+    Cbor,
 }
 
 impl FromStr for Format {
@@ -30,9 +31,9 @@ impl FromStr for Format {
             "bincode" => Ok(Format::Bincode),
             "borsh" => Ok(Format::Borsh),
             "json" => Ok(Format::Json),
-            _ => {
-                Err(fail!(Config, "no receipt format {name:?}").hint("one of bincode, borsh, json"))
-            }
+            "cbor" => Ok(Format::Cbor),
+            _ => Err(fail!(Config, "no receipt format {name:?}")
+                .hint("one of bincode, borsh, json, cbor")),
         }
     }
 }
@@ -43,6 +44,7 @@ pub fn decode(data: &[u8], format: Format) -> Result<Receipt> {
         Format::Bincode => bounded::bincode("receipt", data),
         Format::Borsh => bounded::borsh("receipt", data),
         Format::Json => bounded::json("receipt", data),
+        Format::Cbor => bounded::cbor("receipt", data),
     }
 }
 
@@ -52,6 +54,12 @@ pub fn encode(receipt: &Receipt, format: Format) -> Result<Vec<u8>> {
         Format::Bincode => bincode::serialize(receipt).map_err(|error| error.to_string()),
         Format::Borsh => borsh::to_vec(receipt).map_err(|error| error.to_string()),
         Format::Json => serde_json::to_vec(receipt).map_err(|error| error.to_string()),
+        Format::Cbor => {
+            let mut bytes = Vec::new();
+            ciborium::into_writer(receipt, &mut bytes)
+                .map(|()| bytes)
+                .map_err(|error| error.to_string())
+        }
     }
     .map_err(|error| fail!(Shim, "cannot encode the receipt: {error}"))
 }
@@ -69,7 +77,7 @@ pub struct ReceiptReply {
     pub receipt: ByteBuf,
 }
 
-/// `receipt_convert {receipt, from, to}`: from one of bincode, borsh and json to another.
+/// `receipt_convert {receipt, from, to}`: from one of bincode, borsh, json and cbor to another.
 pub fn convert(request: ConvertRequest<'_>, _: &Host) -> Result<ReceiptReply> {
     let receipt = decode(request.receipt, request.from.parse()?)?;
     Ok(ReceiptReply {

@@ -51,23 +51,6 @@ pub struct PartReply {
     index: u32,
 }
 
-/// `verify_segment {receipt}`: Ok where the seal of a bincode SegmentReceipt proves its claim.
-pub fn verify_segment(request: PartRequest<'_>, _: &Host) -> Result<PartReply> {
-    let segment: SegmentReceipt = bounded::bincode("segment receipt", request.receipt)?;
-    segment
-        .verify_integrity_with_context(&verify::context())
-        .map_err(|error| {
-            fail!(
-                InvalidSeal,
-                "the seal does not prove segment {}: {error}",
-                segment.index
-            )
-        })?;
-    Ok(PartReply {
-        index: segment.index,
-    })
-}
-
 /// `verify_succinct {receipt}`: Ok where the seal of a bincode succinct receipt, lifted or joined, proves its claim.
 pub fn verify_succinct(request: PartRequest<'_>, _: &Host) -> Result<PartReply> {
     succinct(request.receipt)?

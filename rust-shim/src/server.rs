@@ -4,6 +4,7 @@
 //! process ID and port, then becomes r0vm (exec), with r0vm's own output led to a file for error messages.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use crate::error::{Result, ShimError};
 use crate::fail;
 use crate::host::Host;
+use crate::logging;
 
 const LOOK: Duration = Duration::from_millis(20);
 const LOG_TAIL: usize = 2048;
@@ -50,7 +52,8 @@ impl Server {
             patience,
         };
         let script = format!(
-            "#!/bin/sh\necho \"$$ $2\" >{started}.new && mv {started}.new {started}\nexec {r0vm} \"$@\" >{log} 2>&1 </dev/null\n",
+            "#!/bin/sh\necho \"$$ $2\" >{started}.new && mv {started}.new {started}\n{environment}exec {r0vm} \"$@\" >{log} 2>&1 </dev/null\n",
+            environment = environment(),
             started = quoted(&server.file("started")),
             r0vm = quoted(r0vm),
             log = quoted(&server.file("log")),
@@ -99,8 +102,10 @@ impl Server {
     fn watch(&self, host: &Host, done: &AtomicBool, verdict: &Verdict) {
         let mut cpu = 0;
         let mut last_sign = Instant::now();
+        let mut shown = 0;
         while !done.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
+            self.show_log(&mut shown);
             let Some((pid, port)) = self.started() else {
                 continue;
             };
@@ -117,6 +122,20 @@ impl Server {
                 verdict.hung.store(true, Ordering::Relaxed);
                 kill(pid);
             }
+        }
+        self.show_log(&mut shown);
+    }
+
+    /// Prints what r0vm has logged since, where the user asks for logs: to a Rust host's r0vm the terminal is its own.
+    fn show_log(&self, shown: &mut usize) {
+        if !logging::is_printing() {
+            return;
+        }
+        let log = fs::read(self.file("log")).unwrap_or_default();
+        if let Some(new) = log.get(*shown..).filter(|new| !new.is_empty()) {
+            // Where standard error is gone, so is who would read it.
+            let _ = std::io::stderr().write_all(new);
+            *shown = log.len();
         }
     }
 
@@ -174,6 +193,18 @@ impl Server {
                 .hint("run the binary with --version; `zkhost doctor` shows which r0vm is used and why"),
         )
     }
+}
+
+/// What r0vm's environment has in another way than this process's, in the language of the shell.
+fn environment() -> String {
+    let mut lines = String::new();
+    if !logging::wants_summary() {
+        lines.push_str("unset RISC0_INFO\n");
+    }
+    if !logging::has_colors() {
+        lines.push_str("export NO_COLOR=1\n");
+    }
+    lines
 }
 
 /// How a server's work failed.

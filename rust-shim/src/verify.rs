@@ -4,14 +4,16 @@ use risc0_zkp::verify::VerificationError;
 use risc0_zkvm::sha::{Digest, Digestible};
 use risc0_zkvm::{
     CompositeReceiptVerifierParameters, ExitCode, InnerAssumptionReceipt, InnerReceipt, Receipt,
-    ReceiptClaim, VerifierContext,
+    ReceiptClaim, SegmentReceipt, VerifierContext,
 };
+#[cfg(feature = "prove")]
+use risc0_zkvm::{MaybePruned, SystemState};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 use crate::error::{Result, ShimError};
-use crate::fail;
 use crate::host::Host;
-use crate::receipt;
+use crate::{bounded, fail, receipt};
 
 #[derive(Deserialize)]
 pub struct VerifyRequest<'a> {
@@ -87,6 +89,84 @@ pub fn verify_integrity(request: IntegrityRequest<'_>, _: &Host) -> Result<Integ
         kind: receipt::kind(&receipt.inner),
         claim: claim.as_value().ok().map(receipt::claim_facts),
     })
+}
+
+#[derive(Deserialize)]
+pub struct SegmentRequest<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    receipt: &'a [u8],
+    index: Option<u32>,
+    /// The file of the segment, in bincode, that the receipt is to prove.
+    path: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+pub struct VerifiedSegment {
+    index: u32,
+}
+
+/// `verify_segment {receipt, index?, path?}`: Ok where the seal of a bincode SegmentReceipt proves its claim, and where that
+/// is the segment with that index, and of that file.
+pub fn verify_segment(request: SegmentRequest<'_>, _: &Host) -> Result<VerifiedSegment> {
+    let segment: SegmentReceipt = bounded::bincode("segment receipt", request.receipt)?;
+    segment
+        .verify_integrity_with_context(&context())
+        .map_err(|error| {
+            fail!(
+                InvalidSeal,
+                "the seal does not prove segment {}: {error}",
+                segment.index
+            )
+        })?;
+    match request.index {
+        Some(index) if index != segment.index => Err(fail!(
+            Verification,
+            "this is the receipt of segment {}, not of segment {index}",
+            segment.index
+        )),
+        _ => {
+            #[cfg(feature = "prove")]
+            if let Some(path) = &request.path {
+                same_segment(path, &segment)?;
+            }
+            Ok(VerifiedSegment {
+                index: segment.index,
+            })
+        }
+    }
+}
+
+/// Refuses the receipt of another segment than the one in the file: no two executions have the same states.
+#[cfg(feature = "prove")]
+fn same_segment(path: &std::path::Path, receipt: &SegmentReceipt) -> Result<()> {
+    /// risc0_zkvm::Segment, whose fields are its own.
+    #[derive(Deserialize)]
+    struct Segment {
+        index: u32,
+        inner: risc0_circuit_rv32im::execute::Segment,
+        _output: Option<risc0_zkvm::Output>,
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|error| fail!(Prover, "cannot read {}: {error}", path.display()))?;
+    let segment: Segment = bounded::bincode("segment", &bytes)?;
+    let claim = &segment.inner.claim;
+    let proved =
+        |state: &MaybePruned<SystemState>| state.as_value().ok().map(|state| state.merkle_root);
+    // The state after a halt is not part of the claim.
+    let halted = matches!(receipt.claim.exit_code, ExitCode::Halted(_));
+    let same = receipt.index == segment.index
+        && proved(&receipt.claim.pre) == Some(claim.pre_state)
+        && (halted || proved(&receipt.claim.post) == Some(claim.post_state))
+        && receipt.claim.output.digest() == claim.output.unwrap_or_default();
+    if same {
+        return Ok(());
+    }
+    Err(fail!(
+        Verification,
+        "this receipt proves another segment {} than the one in {}",
+        receipt.index,
+        path.display()
+    ))
 }
 
 /// 32 bytes of a request as a digest.

@@ -11,6 +11,7 @@ the other. Work is counted in segments begun.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import pickle
 import random
@@ -19,31 +20,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zkhost import _shim
+from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.provers.engine import resumable, segments
-from zkhost.provers.engine.isolated import IsolatedBench
-from zkhost.provers.engine.workbench import LocalBench
-from zkhost.provers.interface import ProveInfo, ProverOpts
+from zkhost.provers.engine.isolated import IsolatedWorker
+from zkhost.provers.engine.segment_run import ProofRequest, SegmentRun
+from zkhost.provers.engine.worker import InProcessWorker
 from zkhost.provers.local import LocalProver
-from zkhost.provers.storage.checkpoint import Piece, SegmentStore
+from zkhost.provers.options import ProveInfo
+from zkhost.provers.storage.checkpoint import ProofJob, SegmentStore
 
 
-class Recorder(LocalBench):
-    """Proves with another bench; says when, and keeps receipts and times by piece."""
+class Recorder(InProcessWorker):
+    """Proves with another worker; prints when, and records receipts and times by job."""
 
-    def __init__(self, bench: Any) -> None:
-        self.bench = bench
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
         self.record: dict[str, tuple[bytes, float]] = {}
 
-    def prove_piece(self, piece: Piece, path: Path, cancel: _shim.CancelToken) -> bytes:
-        print(f"begin {piece.index}", flush=True)
+    def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
+        print(f"begin {job.index}", flush=True)
         start = time.monotonic()
-        receipt = self.bench.prove_piece(piece, path, cancel)
-        self.record[piece.digest] = receipt, time.monotonic() - start
+        receipt = self.worker.prove_job(job, path, cancel)
+        self.record[job.digest] = receipt, time.monotonic() - start
         return receipt
 
 
@@ -53,20 +55,21 @@ class Replay:
     def __init__(self, record: dict[str, tuple[bytes, float]], speed: float) -> None:
         self.record, self.speed = record, speed
 
-    def prove_piece(self, piece: Piece, path: Path, cancel: _shim.CancelToken) -> bytes:
-        receipt, seconds = self.record[piece.digest]
+    def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
+        receipt, seconds = self.record[job.digest]
         time.sleep(seconds * self.speed)
         return receipt
 
 
-def prove(bench: LocalBench, env: ExecutorEnv, program: bytes, checkpoint: Path) -> ProveInfo:
-    """As LocalProver.prove does, with another bench."""
-    opts = ProverOpts()
+def prove(worker: InProcessWorker, env: ExecutorEnv, program: bytes, checkpoint: Path) -> ProveInfo:
+    """As LocalProver.prove does, with another worker."""
 
-    def work(env: ExecutorEnv, store: SegmentStore) -> Any:
-        return segments.Run(bench, env, program, opts, store).prove()
+    class Prover(LocalProver):
+        @contextlib.contextmanager
+        def run(self, request: ProofRequest, store: SegmentStore) -> Iterator[SegmentRun]:
+            yield SegmentRun(request, worker, store)
 
-    return resumable.prove(work, LocalProver().info, env, program, opts, checkpoint=checkpoint)
+    return Prover().prove(env, program, checkpoint=checkpoint)
 
 
 def drive(args: argparse.Namespace) -> None:
@@ -76,8 +79,8 @@ def drive(args: argparse.Namespace) -> None:
         record = pickle.loads(Path(args.record).read_bytes())
         prove(Recorder(Replay(record, args.speed)), env, program, Path(args.checkpoint))
     else:
-        with IsolatedBench() as bench:
-            prove(Recorder(bench), env, program, Path(args.checkpoint))
+        with IsolatedWorker() as worker:
+            prove(Recorder(worker), env, program, Path(args.checkpoint))
     print("verified", flush=True)
 
 
@@ -127,22 +130,22 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     LocalProver().prove(env, program)
     plain_s = time.monotonic() - start
 
-    recorder = Recorder(IsolatedBench())
+    recorder = Recorder(IsolatedWorker())
     before = folder / "before"
     start = time.monotonic()
 
     # A copy of the checkpoint as it is before the first segment is proved, to begin the kills from.
-    original = recorder.prove_piece
+    original = recorder.prove_job
 
-    def first(piece: Piece, path: Path, cancel: _shim.CancelToken) -> bytes:
+    def first(job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
         if not before.exists():
             shutil.copytree(folder / "kept", before)
-        return original(piece, path, cancel)
+        return original(job, path, cancel)
 
-    recorder.prove_piece = first  # type: ignore[method-assign]
+    recorder.prove_job = first  # type: ignore[method-assign]
     prove(recorder, env, program, folder / "kept")
     kept_s = time.monotonic() - start
-    recorder.bench.close()
+    recorder.worker.close()
     segments = len(recorder.record)
     proving_s = sum(seconds for _, seconds in recorder.record.values())
     args.speed = args.segment_s * segments / proving_s

@@ -56,6 +56,39 @@ class SerdeRecord:
     slots: list[U32]
 
 
+@dataclass
+class Account:
+    """One with a map."""
+
+    id: U64
+    balances: dict[str, U64]
+
+
+@dataclass
+class Access:
+    """One with a set."""
+
+    id: U64
+    roles: set[U32]
+
+
+@dataclass
+class Folder:
+    """One that holds others of itself."""
+
+    size: U32
+    name: str
+    folders: list[Folder]
+
+
+@dataclass
+class Sensor:
+    """One with a numpy array."""
+
+    id: U64
+    samples: NDArray[np.uint32]
+
+
 Run = Callable[[], Any]
 
 
@@ -70,6 +103,41 @@ def records(count: int) -> list[Record]:
         Record(os.urandom(32), os.urandom(32), i * 7919, i, f"memo {i % 1000}", [i, 2 * i, 3, 70_000 + i, 5])
         for i in range(count)
     ]
+
+
+def folders(depth: int) -> Folder:
+    """A tree of them: 364 at depth 5."""
+    return Folder(depth, f"folder {depth}", [folders(depth - 1) for _ in range(3)] if depth else [])
+
+
+def plain(value: Any) -> Any:
+    """A value as msgpack takes it: a dataclass as the list of its fields, a set as a list, an array as its bytes."""
+    if dataclasses.is_dataclass(value):
+        return [plain(getattr(value, f.name)) for f in dataclasses.fields(value)]
+    if isinstance(value, list | set):
+        return [plain(item) for item in value]
+    return value.tobytes() if isinstance(value, np.ndarray) else value
+
+
+def other_types() -> list[tuple[str, dict[str, Run], int, int]]:
+    """Rows of the kinds of types that a codec may be slow with; msgpack is given plain data, and returns it."""
+    values: list[tuple[str, Any, int]] = [
+        ("a map of 20", Account(1, {f"account {i}": i * 7919 for i in range(20)}), 50),
+        ("a set of 20", Access(1, set(range(0, 2000, 100))), 50),
+        ("a tree of 364", folders(5), 3),
+        ("1,000 u32 of numpy", Sensor(1, np.arange(1000, dtype=np.uint32)), 100),
+    ]
+    rows: list[tuple[str, dict[str, Run], int, int]] = []
+    for name, value, inner in values:
+        made, data = codec(type(value)), plain(value)
+        words, raw = made.encode(value), msgpack.packb(data)
+        rows += [
+            (f"{name}, encode", {"msgpack": lambda data=data: msgpack.packb(data),
+                                 "zkhost": lambda made=made, value=value: made.encode(value)}, inner, 100),
+            (f"{name}, decode", {"msgpack": lambda raw=raw: msgpack.unpackb(raw),
+                                 "zkhost": lambda made=made, words=words: made.decode(words)}, inner, 100),
+        ]  # fmt: skip
+    return rows
 
 
 def time_of(run: Run, inner: int) -> float:
@@ -140,14 +208,14 @@ def cases(big: int) -> list[tuple[str, dict[str, Run], int, int]]:
     result = [("record, encode", encode | encoders, 200, 100), ("record, decode", decode | decoders, 200, 100)]
 
     many = records(big)
-    plain = [fields(r) for r in many]
-    many_raw = msgpack.packb(plain)
+    rows = [fields(r) for r in many]
+    many_raw = msgpack.packb(rows)
     std, pck = codec(list[Record]), codec(list[Record], "packed")
     std_raw, pck_raw = std.encode(many), pck.encode(many)
     mdec, spec_raw = msgspec.msgpack.Decoder(list[Record]), msgspec.msgpack.encode(many)
     result += [
         (f"{big:,} records, encode", {
-            "msgpack": lambda: msgpack.packb(plain), "zkhost packed": lambda: pck.encode(many),
+            "msgpack": lambda: msgpack.packb(rows), "zkhost packed": lambda: pck.encode(many),
             "zkhost standard": lambda: std.encode(many), "msgspec": lambda: msgspec.msgpack.encode(many)}, 1, 7),
         (f"{big:,} records, decode", {
             "msgpack": lambda: msgpack.unpackb(many_raw), "zkhost packed": lambda: pck.decode(pck_raw),
@@ -165,6 +233,7 @@ def cases(big: int) -> list[tuple[str, dict[str, Run], int, int]]:
     blob_std, blob_packed = byte_std.encode(blob), byte_packed.encode(blob)
     return [
         *result,
+        *other_types(),
         ("1,000,000 u32, encode", {"msgpack": lambda: msgpack.packb(numbers),
                                    "zkhost": lambda: list_codec.encode(numbers)}, 1, 7),
         ("1,000,000 u32, decode", {"msgpack": lambda: msgpack.unpackb(packed_numbers),

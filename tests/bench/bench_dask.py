@@ -27,12 +27,12 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster
 
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.provers.dask import DaskProver
+from zkhost.provers import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
-from zkhost.provers.dask.spread import OnPiece, Spread
+from zkhost.provers.dask.spread import OnJob, Spread
 from zkhost.provers.local import LocalProver
 from zkhost.provers.storage.checkpoint import SegmentStore
 
@@ -43,13 +43,13 @@ def asleep(operation: str, inputs: Sequence[bytes]) -> bytes:
     return inputs[0][:8] + bytes(200_000)
 
 
-def executing(count: int, seconds: float, size: int) -> Callable[[Path, OnPiece], Mapping[str, Any]]:
+def executing(count: int, seconds: float, size: int) -> Callable[[Path, OnJob], Mapping[str, Any]]:
     head = int(seconds * 1e6).to_bytes(8, "little")
 
-    def execute(spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
+    def execute(spool: Path, on_job: OnJob) -> Mapping[str, Any]:
         for index in range(count):
             (spool / f"{index}.bincode").write_bytes(head + index.to_bytes(8, "little") + bytes(size - 16))
-            on_piece("segment", index)
+            on_job("segment", index)
         return {}
 
     return execute

@@ -19,25 +19,25 @@ from pathlib import Path
 
 def child(program: str, po2: int) -> None:
     """Proves the biggest segment of a run whose segments are at most 2**po2."""
-    from zkhost._shim import CancelToken
+    from zkhost._cancel import CancelToken
     from zkhost.environment import serving
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.provers.engine.workbench import LocalBench
+    from zkhost.provers.engine.worker import InProcessWorker
     from zkhost.provers.storage.checkpoint import SegmentStore
 
     cycles = max(1000, 2**po2 - 26_000)
     builder = ExecutorEnv.builder().write_slice(cycles.to_bytes(8, "little")).segment_limit_po2(max(po2, 14))
-    env, bench = builder.build(), LocalBench()
+    env, bench = builder.build(), InProcessWorker()
     with SegmentStore.temporary() as store:
-        host = serving.host(env, on_progress=lambda event: store.take(*event["piece"]))
+        host = serving.host(env, on_progress=lambda event: store.take(*event["job"]))
         reply = bench.execute(env, Path(program).read_bytes(), host, store.spool)
         sizes = {segment["index"]: segment["po2"] for segment in reply["segments"]}
         index = next((index for index, size in sizes.items() if size == po2), None)
         if index is None:
             raise SystemExit(f"no segment of 2**{po2} in {sorted(set(sizes.values()))}")
-        piece = store.pieces[index]
+        job = store.jobs[index]
         start = time.monotonic()
-        receipt = bench.prove_piece(piece, store.spool / piece.name, CancelToken())
+        receipt = bench.prove_job(job, store.spool / job.file_name, CancelToken())
         print(json.dumps({"prove_s": time.monotonic() - start, "receipt": len(receipt), "segments": len(sizes)}))
 
 

@@ -33,9 +33,9 @@ from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import FakeReceiptError
 from zkhost.methods import FACTORS_ELF
-from zkhost.provers.bonsai import ApiKey, AsyncBonsaiProver, BonsaiProver, Settings
-from zkhost.provers.bonsai.pace import Pace
-from zkhost.provers.interface import Progress
+from zkhost.provers import ApiKey, BonsaiProver, Settings
+from zkhost.provers.bonsai.polling import Polling
+from zkhost.session import Progress
 
 AIM_MB = 150
 
@@ -70,7 +70,7 @@ def overhead(prove_s: float, runs: int) -> dict[str, Any]:
                 server.append(elapsed)
                 added.append(total - elapsed)
                 waited.append(marks["download"] - submitted - elapsed)
-    interval = Pace().next_s(statistics.median(server))
+    interval = Polling().next_s(statistics.median(server))
     return {
         "server_s": statistics.median(server),
         "added_s": statistics.median(added),
@@ -107,13 +107,13 @@ async def child(url: str, sessions: int) -> dict[str, Any]:
     _shim.build_info()  # the native library is loaded
     baseline = peak_mb()
 
-    async def one(prover: AsyncBonsaiProver, number: int) -> bool:
+    async def one(prover: BonsaiProver, number: int) -> bool:
         nonlocal flying, most
-        session = await prover.submit(env(number + 2), FACTORS_ELF)
+        session = await prover.asubmit(env(number + 2), FACTORS_ELF)
         flying += 1
         most = max(most, flying)
         try:
-            await prover.wait(session)
+            await prover.aattach(session.id)
         except FakeReceiptError:
             return True
         finally:
@@ -121,7 +121,7 @@ async def child(url: str, sessions: int) -> dict[str, Any]:
         return False
 
     started = time.perf_counter()
-    async with AsyncBonsaiProver(Settings(url, ApiKey("any"))) as prover:
+    async with BonsaiProver(Settings(url, ApiKey("any"))) as prover:
         ends = await asyncio.gather(*(one(prover, number) for number in range(sessions)))
     return {
         "sessions": sessions,

@@ -24,14 +24,14 @@ def child(program: str, cycles: int) -> None:
     """One run with zkhost: every segment is written, hashed and noted, as for a proof."""
     from zkhost.environment import serving
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.provers.engine.workbench import LocalBench
+    from zkhost.provers.engine.worker import InProcessWorker
     from zkhost.provers.storage.checkpoint import SegmentStore
 
     env = ExecutorEnv.builder().write_slice(cycles.to_bytes(8, "little")).build()
     with SegmentStore.temporary() as store:
-        host = serving.host(env, on_progress=lambda event: store.take(*event["piece"]))
-        reply = LocalBench().execute(env, Path(program).read_bytes(), host, store.spool)
-        print(json.dumps({"segments": len(store.pieces), "cycles": reply["user_cycles"], "disk": store.disk_bytes()}))
+        host = serving.host(env, on_progress=lambda event: store.take(*event["job"]))
+        reply = InProcessWorker().execute(env, Path(program).read_bytes(), host, store.spool)
+        print(json.dumps({"segments": len(store.jobs), "cycles": reply["user_cycles"], "disk": store.disk_bytes()}))
 
 
 def measure(command: list[str]) -> dict[str, Any]:

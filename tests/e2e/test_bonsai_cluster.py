@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.r0vm_cluster import Cluster, find_r0vm
-from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     DeadlineError,
@@ -27,10 +26,9 @@ from zkhost.errors import (
     RemoteUnavailableError,
     SessionLimitError,
 )
-from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF
-from zkhost.provers.bonsai import ApiKey, AsyncBonsaiProver, BonsaiProver, RetryPolicy, Settings
-from zkhost.provers.interface import ProverOpts
-from zkhost.receipt.claim import ReceiptKind
+from zkhost.methods import FACTORS_ELF, SHA256_ELF
+from zkhost.provers import ApiKey, BonsaiProver, RetryPolicy, Settings
+from zkhost.provers.options import ProverOpts
 
 pytestmark = pytest.mark.slow
 
@@ -95,8 +93,8 @@ class TestExecute:
 
     def test_many_at_once(self, cluster: Cluster) -> None:
         async def main() -> list[int]:
-            async with AsyncBonsaiProver(settings(cluster)) as prover:
-                runs = await asyncio.gather(*(prover.execute(factors(n, 7), FACTORS_ELF) for n in range(2, 22)))
+            async with BonsaiProver(settings(cluster)) as prover:
+                runs = await asyncio.gather(*(prover.aexecute(factors(n, 7), FACTORS_ELF) for n in range(2, 22)))
             return [product(run.journal.bytes) for run in runs]
 
         assert asyncio.run(main()) == [7 * n for n in range(2, 22)]
@@ -125,7 +123,7 @@ class TestSimulatedProof:
         code = (
             "import sys\n"
             "from zkhost.environment.executor_env import ExecutorEnv\n"
-            "from zkhost.provers.bonsai import BonsaiProver\n"
+            "from zkhost.provers import BonsaiProver\n"
             "env = ExecutorEnv.builder().write_slice(bytes.fromhex(sys.argv[1])).build()\n"
             "program = open(sys.argv[2], 'rb').read()\n"
             "print(BonsaiProver(url=sys.argv[3], key='any').submit(env, program).id)\n"
@@ -209,19 +207,3 @@ class TestKilledMidway:
             threading.Timer(1.0, mortal.start_manager).start()
             threading.Timer(2.0, mortal.start_worker).start()
             assert product(prover.execute(factors(2, 3), FACTORS_ELF).journal.bytes) == 6
-
-
-@pytest.mark.prove
-def test_a_real_proof(tmp_path: Path) -> None:
-    """A cluster makes succinct receipts. One built without risc0's recursion programs fails after a segment."""
-    with Cluster(find_r0vm(), tmp_path, prove_s=None) as cluster, BonsaiProver(settings(cluster, 550)) as prover:
-        if _shim.build_info()["recursion"]:
-            info = prover.prove(factors(), FACTORS_ELF)
-            assert info.receipt.kind is ReceiptKind.SUCCINCT
-            assert product(info.receipt.journal.bytes) == 391
-            info.receipt.verify(FACTORS_ID)
-            return
-        with pytest.raises(RemoteSessionError, match="ended with FAILED") as caught:
-            prover.prove(factors(), FACTORS_ELF)
-    assert caught.value.status == "FAILED"
-    assert "recursion programs" in (caught.value.hint or "")

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.cli.main import cli
-from zkhost.errors import CancelledError, CargoError, DriftError, GuestNotFoundError
+from zkhost.errors import CancelledError, CargoError, DriftError, GuestNotFoundError, ZkhostError
 from zkhost.project.builder import BuildOptions, BuiltGuest, build_project
 from zkhost.project.discover import find_project
 
@@ -285,14 +285,65 @@ def test_docker_writes_the_dockerfile_and_says_where_no_engine_runs(
 
 def test_docker_builds_with_an_engine_that_runs(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = build(project)[0]
-    # Stands for an engine: exports what the container would have built.
-    docker = tmp_path / "docker"
-    docker.write_text(
-        "#!/bin/sh\n[ $1 = info ] && exit 0\n"
-        f'for arg; do case "$arg" in --output=*) out="${{arg#--output=}}";; esac; done\nmkdir -p "$out"\ncp "{built.elf}" "$out/tiny"\n'
-    )
-    docker.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    here = (project / "zkhost.lock").read_text()
+    calls = engine(tmp_path, monkeypatch, built.elf)
     result = zkhost(project, "--docker", "--json")
     assert result.exit_code == 0, result.output
     assert f'"image_id": "{built.image_id}"' in result.output
+    recorded = (project / "zkhost.lock").read_text()
+    assert 'toolchain = "risczero/risc0-guest-builder:r0.1.88.0"' in recorded
+    assert recorded != here
+    assert zkhost(project, "--docker", "--check").exit_code == 0
+    assert "--no-cache" not in calls.read_text()
+    zkhost(project, "--docker", "--force")
+    assert "--no-cache" in calls.read_text()
+    with (project / "core/src/lib.rs").open("a") as file:
+        file.write("// changed\n")
+    drifted = zkhost(project, "--docker", "--check")
+    assert isinstance(drifted.exception, DriftError)
+    assert "the sources changed" in str(drifted.exception)
+    assert (project / "zkhost.lock").read_text() == recorded
+
+
+def test_docker_wants_a_folder_that_holds_every_crate_and_a_cargo_lock_that_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make(tmp_path / "outer")
+    (root / "core").rename(tmp_path / "core")
+    manifest = root / "methods/guest/Cargo.toml"
+    manifest.write_text(manifest.read_text().replace("../../core", "../../../core"))
+    engine(tmp_path, monkeypatch, Path("/bin/true"))
+    locked = zkhost(root, "--docker", "--locked")
+    assert isinstance(locked.exception, CargoError)
+    refused = zkhost(root, "--docker")
+    assert f"{tmp_path / 'core'} is outside of {root}" in str(refused.exception)
+    assert 'set `root = ".."`' in str(refused.exception)
+    (root / "pyproject.toml").write_text('[tool.zkhost.guests.tiny]\nroot = ".."\ndocker-env = { K = "v" }\n')
+    assert isinstance(zkhost(root, "--docker").exception, ZkhostError), "the engine built no guest"
+    written = (tmp_path / "target/zkhost-docker/tiny/Dockerfile").read_text()
+    assert 'ENV CARGO_MANIFEST_PATH="outer/methods/guest/Cargo.toml"' in written
+    assert 'ENV K="v"' in written
+
+
+def engine(folder: Path, monkeypatch: pytest.MonkeyPatch, elf: Path) -> Path:
+    """Stands for an engine that exports this program, as the container would have built it; the file of its calls."""
+    docker, calls = folder / "docker", folder / "calls"
+    docker.write_text(
+        f'#!/bin/sh\n[ $1 = info ] && exit 0\necho "$@" >> "{calls}"\n'
+        f'for arg; do case "$arg" in --output=*) out="${{arg#--output=}}";; esac; done\nmkdir -p "$out"\ncp "{elf}" "$out/tiny"\n'
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return calls
+
+
+def test_a_compile_error_in_a_path_crate_shows_where_it_is(project: Path, tmp_path: Path) -> None:
+    broken = make(tmp_path / "broken")
+    shutil.copy(project / "methods/guest/Cargo.lock", broken / "methods/guest/Cargo.lock")
+    (broken / "core/src/lib.rs").write_text("#![no_std]\npub fn check(value: u32) -> u32 { true }\n")
+    shown = bytearray()
+    with pytest.raises(CargoError) as caught:
+        build_project(find_project(broken), output=shown.extend)
+    assert f"--> {broken / 'core/src/lib.rs'}:2:".encode() in shown
+    assert b"/src/shared-core" not in shown
+    assert str(broken / "core/src/lib.rs") in caught.value.output

@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from zkhost.cli.main import cli
 from zkhost.errors import GuestPanicError
-from zkhost.provers.engine import resumable
-from zkhost.provers.interface import ProveInfo, ProverOpts
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProveInfo, ProverOpts
+from zkhost.provers.storage.receipt_cache import ReceiptCache
+from zkhost.provers.storage.request_key import request_key
 from zkhost.receipt.receipt import Receipt
 
 OPTS = ProverOpts()
@@ -29,19 +30,19 @@ def test_map_resumes_from_the_cache(guests: Mapping[str, bytes], proof: ProveInf
     program = guests["factors"]
     inputs = [factors(17, 23), b"too short", factors(3, 5)]
     cache = tmp_path / "cache"
-    known = resumable.open_cache(cache)
+    known = ReceiptCache(cache)
     from zkhost.environment.executor_env import ExecutorEnv
 
     env = ExecutorEnv.builder().write_slice(inputs[0]).build()
-    known.put(resumable.request_key(env, program, OPTS), proof.receipt, proof.stats)
+    known.put(request_key(env, program, OPTS), proof.receipt, proof.stats)
 
-    first = list(LocalProver().map(program, inputs, cache=cache))
-    assert [result.info.prover.name if result.info else None for result in first] == ["cache", None, "local"]
+    first = list(LocalProver().map(inputs, program, cache=cache))
+    assert [result.value.prover.name if result.value else None for result in first] == ["cache", None, "local"]
     assert isinstance(first[1].error, GuestPanicError)
     assert int.from_bytes(first[2].unwrap().receipt.journal.bytes, "little") == 15
 
-    second = list(LocalProver().map(program, inputs, cache=cache))
-    assert [result.info.prover.name if result.info else None for result in second] == ["cache", None, "cache"]
+    second = list(LocalProver().map(inputs, program, cache=cache))
+    assert [result.value.prover.name if result.value else None for result in second] == ["cache", None, "cache"]
     assert second[2].unwrap().receipt == first[2].unwrap().receipt
 
 
@@ -85,4 +86,4 @@ def test_a_bad_line_is_named(line: str, said: str, tmp_path: Path) -> None:
 
     (tmp_path / "in.jsonl").write_text("{}\n" + line)
     with pytest.raises(click.ClickException, match=r"line 2: .*" + said):
-        list(read_inputs(tmp_path / "in.jsonl", ExecutorEnv()))
+        list(read_inputs(tmp_path / "in.jsonl", ExecutorEnv(), None))

@@ -16,11 +16,12 @@ from zkhost import _shim
 from zkhost.cli.main import cli
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import FakeReceiptError, ImageIDMismatchError
-from zkhost.provers.engine import resumable
-from zkhost.provers.interface import ProveInfo, ProverInfo, ProverOpts, SessionStats
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProveInfo, Provenance, ProverOpts
 from zkhost.provers.storage.receipt_cache import ReceiptCache
+from zkhost.provers.storage.request_key import request_key
 from zkhost.receipt.receipt import Receipt
+from zkhost.session import SessionStats
 
 RECEIPT = Path(__file__).parents[1] / "unit" / "receipt" / "factors.bincode"
 STATS = SessionStats(1, 2, 3, 4, 5)
@@ -104,10 +105,10 @@ def test_dev_mode_neither_fills_nor_uses_a_cache(
 def test_the_second_time_costs_nothing(guests: Mapping[str, bytes], proof: ProveInfo, tmp_path: Path) -> None:
     cache = ReceiptCache(tmp_path)
     env = ExecutorEnv.builder().write_slice((17).to_bytes(8, "little") + (23).to_bytes(8, "little")).build()
-    cache.put(resumable.request_key(env, guests["factors"], OPTS), proof.receipt, proof.stats)
+    cache.put(request_key(env, guests["factors"], OPTS), proof.receipt, proof.stats)
     start = time.monotonic()
     info = LocalProver().prove(env, guests["factors"], cache=cache)
     assert time.monotonic() - start < proof.elapsed_s / 2
     assert info.receipt == proof.receipt
     assert info.stats == proof.stats
-    assert info.prover == ProverInfo("cache", os.fspath(tmp_path), info.prover.version, "the receipt cache had it")
+    assert info.prover == Provenance("cache", os.fspath(tmp_path), info.prover.version, "the receipt cache had it")

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import OutOfMemoryError, WorkerLostError
-from zkhost.provers.engine import resumable, segments
-from zkhost.provers.engine.isolated import IsolatedBench
-from zkhost.provers.engine.workbench import LocalBench
-from zkhost.provers.interface import Progress, ProverOpts
+from zkhost.provers.engine.isolated import IsolatedWorker
+from zkhost.provers.engine.segment_run import ProofRequest, SegmentRun
+from zkhost.provers.engine.worker import InProcessWorker
 from zkhost.provers.local import LocalProver
 from zkhost.provers.storage.checkpoint import CheckpointWarning, SegmentStore
+from zkhost.session import Progress
 
 ROOT = Path(__file__).parents[2]
 # Seven small segments.
@@ -87,37 +88,37 @@ def test_a_killed_proof_is_taken_up(guests: Mapping[str, bytes], tmp_path: Path)
     assert again.stats == info.stats
 
 
-def _pieces(store: SegmentStore, env: ExecutorEnv, program: bytes) -> None:
+def _jobs(store: SegmentStore, env: ExecutorEnv, program: bytes) -> None:
     store.begin_execution()
-    host = serving.host(env, on_progress=lambda event: store.take(*event["piece"]))
-    store.end_execution(LocalBench().execute(env, program, host, store.spool))
+    host = serving.host(env, on_progress=lambda event: store.take(*event["job"]))
+    store.end_execution(InProcessWorker().execute(env, program, host, store.spool))
 
 
 @pytest.mark.slow
 def test_a_child_without_memory_is_known_as_such(guests: Mapping[str, bytes]) -> None:
-    with SegmentStore.temporary() as store, IsolatedBench(memory_limit_bytes=330 << 20) as bench:
-        _pieces(store, dataclasses.replace(ENV, segment_limit_po2=18), guests["burn"])
+    with SegmentStore.temporary() as store, IsolatedWorker(memory_limit_bytes=330 << 20) as worker:
+        _jobs(store, dataclasses.replace(ENV, segment_limit_po2=18), guests["burn"])
         with pytest.raises(OutOfMemoryError, match="needs more memory"):
-            bench.prove_piece(store.pieces[0], store.spool / store.pieces[0].name, CancelToken())
+            worker.prove_job(store.jobs[0], store.spool / store.jobs[0].file_name, CancelToken())
 
 
 @pytest.mark.slow
 def test_a_child_that_keeps_dying_is_given_up(guests: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zkhost.provers.engine.isolated._START", "import os; os.kill(os.getpid(), 11)")
-    with SegmentStore.temporary() as store, IsolatedBench() as bench:
-        _pieces(store, ENV, guests["burn"])
+    with SegmentStore.temporary() as store, IsolatedWorker() as worker:
+        _jobs(store, ENV, guests["burn"])
         with pytest.raises(WorkerLostError, match="died 3 times: it ended with signal SIGSEGV"):
-            bench.prove_piece(store.pieces[0], store.spool / store.pieces[0].name, CancelToken())
+            worker.prove_job(store.jobs[0], store.spool / store.jobs[0].file_name, CancelToken())
 
 
-class SmallBench(LocalBench):
+class SmallWorker(InProcessWorker):
     """Has no memory for segments beyond a size, and is killed where it comes to one that fits."""
 
     def __init__(self, largest_bytes: int) -> None:
         self.largest_bytes = largest_bytes
         self.limits: list[int] = []
 
-    def prove_piece(self, piece: Any, path: Path, cancel: CancelToken) -> bytes:
+    def prove_job(self, job: Any, path: Path, cancel: CancelToken) -> bytes:
         raise OutOfMemoryError("no memory")
 
     def execute(self, env: ExecutorEnv, *rest: Any) -> dict[str, Any]:
@@ -128,14 +129,16 @@ class SmallBench(LocalBench):
 
 @pytest.mark.slow
 def test_out_of_memory_takes_smaller_segments_down_to_the_smallest(guests: Mapping[str, bytes], tmp_path: Path) -> None:
-    bench = SmallBench(0)
+    worker = SmallWorker(0)
     env = ExecutorEnv.builder().write_slice((100_000).to_bytes(8, "little")).segment_limit_po2(18).build()
 
-    def work(env: ExecutorEnv, store: SegmentStore) -> Any:
-        return segments.Run(bench, env, guests["burn"], ProverOpts(), store).prove()
+    class SmallProver(LocalProver):
+        @contextlib.contextmanager
+        def run(self, request: ProofRequest, store: SegmentStore) -> Iterator[SegmentRun]:
+            yield SegmentRun(request, worker, store)
 
     def prove() -> None:
-        resumable.prove(work, LocalProver().info, env, guests["burn"], ProverOpts(), checkpoint=tmp_path / "c")
+        SmallProver().prove(env, guests["burn"], checkpoint=tmp_path / "c")
 
     with (
         pytest.warns(CheckpointWarning, match="out of memory") as told,
@@ -143,11 +146,11 @@ def test_out_of_memory_takes_smaller_segments_down_to_the_smallest(guests: Mappi
     ):
         prove()
     # 100,000 cycles fit a segment of 2**17, so 16 is the first limit that changes anything.
-    assert bench.limits == [18, 16, 15, 14]
+    assert worker.limits == [18, 16, 15, 14]
     assert "segment_limit_po2 16" in str(told[0].message)
     with pytest.raises(OutOfMemoryError):
         prove()
-    assert bench.limits[4:] == [], "the run with the smaller size is remembered"
+    assert worker.limits[4:] == [], "the run with the smaller size is remembered"
 
 
 @pytest.mark.slow

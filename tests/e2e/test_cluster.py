@@ -18,8 +18,8 @@ import pytest
 from tests.e2e.r0vm_cluster import find_r0vm, free_port
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ReceiptError
-from zkhost.provers.bonsai import BonsaiProver
-from zkhost.provers.cluster.plan import Plan
+from zkhost.provers import BonsaiProver
+from zkhost.provers.cluster.local_cluster import Plan
 from zkhost.provers.cluster.units import commands, compose, systemd
 
 ROOT = Path(__file__).parents[2]

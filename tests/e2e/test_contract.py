@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import zkhost
+from zkhost import Contract
 from zkhost.codec import U32, U64
-from zkhost.contract import Contract
 from zkhost.contract.fingerprint import find_contracts
 from zkhost.contract.rust_of import text_of
 from zkhost.errors import CancelledError, ContractDriftError, EncodeError, GuestNotFoundError, GuestPanicError
@@ -134,7 +134,7 @@ def test_cancelling_the_task_cancels_the_work() -> None:
     loaded = guest("sum")
     tokens: list[Any] = []
 
-    class Stuck:
+    class Stuck(zkhost.Executor):
         """An executor that works until it is cancelled."""
 
         name = "stuck"

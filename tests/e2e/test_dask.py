@@ -1,4 +1,4 @@
-"""DaskProver on a real Dask cluster of processes: a real proof, and simulated ones with workers that are killed."""
+"""DaskProver on a real Dask cluster of processes: simulated proofs with workers that are killed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from zkhost import _shim
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     CancelledError,
@@ -28,11 +28,11 @@ from zkhost.errors import (
     ProverUnavailableError,
     RecursionUnavailableError,
 )
-from zkhost.provers.dask import DaskProver
+from zkhost.provers import DaskProver
 from zkhost.provers.dask.farm import Farm
 from zkhost.provers.dask.pool import DaskPool
-from zkhost.provers.dask.spread import OnPiece, Spread
-from zkhost.provers.interface import ProverOpts
+from zkhost.provers.dask.spread import OnJob, Spread
+from zkhost.provers.options import ProverOpts
 from zkhost.provers.select import default_prover
 from zkhost.provers.storage.checkpoint import SegmentStore
 
@@ -69,11 +69,11 @@ def asleep(operation: str, inputs: Sequence[bytes]) -> bytes:
     return b"%d-%d" % (int(inputs[0]), int(inputs[0]) + 1)
 
 
-def executing(count: int) -> Callable[[Path, OnPiece], Mapping[str, Any]]:
-    def execute(spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
+def executing(count: int) -> Callable[[Path, OnJob], Mapping[str, Any]]:
+    def execute(spool: Path, on_job: OnJob) -> Mapping[str, Any]:
         for index in range(count):
             (spool / f"{index}.bincode").write_bytes(b"%d" % index)
-            on_piece("segment", index)
+            on_job("segment", index)
         return {}
 
     return execute
@@ -141,18 +141,6 @@ def test_succinct_receipts_are_made_or_refused_at_once(client: Client, guests: M
             prover.prove(FACTORS, guests["factors"], ProverOpts.succinct())
         assert time.monotonic() - start < 30
         assert prover.stats.started == 0
-
-
-@pytest.mark.prove
-def test_a_real_proof(client: Client, guests: Mapping[str, bytes], tmp_path: Path) -> None:
-    told: list[Any] = []
-    prover = DaskProver(client)
-    info = prover.prove(FACTORS, guests["factors"], on_progress=told.append, checkpoint=tmp_path / "work")
-    assert int.from_bytes(info.receipt.journal.bytes, "little") == 391
-    assert info.prover.name == "dask"
-    assert prover.stats.done == info.stats.segments == 1
-    assert {"execute", "prove", "verify"} <= {event.phase for event in told}
-    assert prover.prove(FACTORS, guests["factors"], checkpoint=tmp_path / "work").prover.name == "checkpoint"
 
 
 def test_the_environment_chooses_it(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:

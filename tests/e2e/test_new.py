@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from zkhost.project.scaffold import list_templates
+from zkhost.project.shipped import guest_crates_folder
 
 ROOT = Path(__file__).parents[2]
 ZKHOST = [sys.executable, "-c", "from zkhost.cli.main import main; main()"]
@@ -40,8 +41,11 @@ def test_a_new_project_builds_and_its_own_tests_pass(template: str, tmp_path: Pa
     # A fake proof, of dev mode, takes the host's program through its every line.
     run([sys.executable, "-m", "host"], project, RISC0_DEV_MODE="1")
     lock = (project / "methods/guest/Cargo.lock").read_text()
-    run(["cargo", "metadata", "--locked", "--format-version", "1"], project / "methods/guest")
+    patch = f'patch.crates-io.zkhost-guest.path="{guest_crates_folder()}/zkhost-guest"'
+    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--config", patch]
+    assert "zkhost-guest" in run(command, project / "methods/guest")
     assert (project / "methods/guest/Cargo.lock").read_text() == lock
+    assert "checked" in run([*ZKHOST, "build", "--locked", "--check", "--force"], project)
 
 
 @pytest.mark.slow

@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 from zkhost import _shim, errors
-from zkhost.codec import U64
+from zkhost._cancel import CancelToken
+from zkhost.codec import U32, U64
 from zkhost.environment.assumption import Assumption
-from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.image_id import compute_image_id
-from zkhost.provers.interface import Progress, ProveInfo, ProverOpts
+from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
+from zkhost.image_id import ImageID, compute_image_id
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProveInfo, ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import DevModeWarning, Receipt
+from zkhost.session import ExitCode, Progress
 
 pytestmark = pytest.mark.prove
 
@@ -53,24 +55,41 @@ def test_on_r0vm_with_several_segments_and_progress(guests: Mapping[str, bytes])
     assert proving[1].remaining_s is not None
 
 
+def relying_on(*claims: tuple[ImageID, bytes], code: int = 0) -> ExecutorEnvBuilder:
+    """What the guest `compose` is given to verify these runs and end with that exit code."""
+    builder = ExecutorEnv.builder().write([code, len(claims)], tuple[U32, U32])
+    for program, journal in claims:
+        builder.write_slice(program).write_frame(journal)
+    return builder
+
+
 def test_composition(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
-    """A guest that verifies another's receipt, proved together with it; without the receipt there is no proof."""
+    """A guest that verifies another's receipt, twice, proved together with it."""
     program, journal = guests["compose"], proof.receipt.journal.bytes
-    builder = ExecutorEnv.builder().write_slice(compute_image_id(guests["factors"])).write_frame(journal)
-    with pytest.raises(errors.GuestFaultError, match="assumption"):
-        LocalProver().execute(builder.build(), program)
-
-    claim = proof.receipt.claim_digest
-    assert claim is not None
-    unproved = ExecutorEnv.builder().write_slice(compute_image_id(guests["factors"])).write_frame(journal)
-    session = LocalProver().execute(unproved.add_assumption(Assumption(claim)).build(), program)
-    assert session.exit_code.ok
-
-    info = LocalProver().prove(builder.add_assumption(proof.receipt).build(), program)
+    claim = compute_image_id(guests["factors"]), journal
+    info = LocalProver().prove(relying_on(claim, claim).add_assumption(proof.receipt).build(), program)
     info.receipt.verify(compute_image_id(program))
-    assert info.receipt.journal.bytes == journal
-    assert info.receipt.assumption_kinds == (ReceiptKind.COMPOSITE,)
+    assert info.receipt.journal.bytes == journal * 2
+    assert info.receipt.assumption_kinds == ["composite"] * 2
     assert Receipt.from_bytes(info.receipt.to_bytes("borsh"), "borsh") == info.receipt
+
+
+def test_a_conditional_proof_of_a_failing_run(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
+    """With a receipt and a bare claim in another order than they are used, and an exit code."""
+    program, journal = guests["compose"], proof.receipt.journal.bytes
+    proved = compute_image_id(guests["factors"]), journal
+    other = compute_image_id(guests["echo"]), b"never proved"
+    executed = LocalProver().execute(ExecutorEnv.builder().write_slice(other[1]).build(), guests["echo"])
+    assert executed.claim is not None
+    bare = Assumption(executed.claim)
+    env = relying_on(other, proved, code=1).add_assumption(proof.receipt).add_assumption(bare).build()
+    info = LocalProver().prove(env, program, ProverOpts(prove_guest_errors=True))
+    claim = info.receipt.claim
+    assert claim is not None
+    assert claim.exit_code == ExitCode.halted(1)
+    assert info.receipt.assumption_kinds == ["composite"]
+    with pytest.raises(errors.VerificationError):
+        info.receipt.verify(compute_image_id(program))
 
 
 def test_a_failing_guest_is_proved_only_if_asked(guests: Mapping[str, bytes]) -> None:
@@ -128,7 +147,7 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     prover = LocalProver() if where == "local" else IpcProver()
-    token = _shim.CancelToken()
+    token = CancelToken()
     cancelled_at: list[float] = []
 
     def on_progress(now: Progress) -> None:
@@ -146,7 +165,7 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
 
 PROVE = """
 import sys
-from zkhost.codec import U64
+from zkhost.codec import U32, U64
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.provers.local import LocalProver
 env = ExecutorEnv.builder().write_slice(bytes([17] + [0] * 7 + [23] + [0] * 7)).build()

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import GUEST_METHODS
 from tests.e2e.r0vm_cluster import Cluster, find_r0vm
-from zkhost.provers.bonsai import ApiKey, BonsaiProver, Settings
+from zkhost.provers import ApiKey, BonsaiProver, Settings
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
 from zkhost.testing.prover_suite import ProverSuite, ProvingSuite
@@ -34,12 +35,16 @@ def bonsai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BonsaiProver]:
 
 
 class OnThisMachine:
+    guest_methods = GUEST_METHODS
+
     @pytest.fixture
     def prover(self, local: LocalProver) -> LocalProver:
         return local
 
 
 class OnR0vm:
+    guest_methods = GUEST_METHODS
+
     @pytest.fixture
     def prover(self, ipc: IpcProver) -> IpcProver:
         return ipc
@@ -55,6 +60,7 @@ class TestIpc(OnR0vm, ProverSuite):
 
 @pytest.mark.slow
 class TestBonsai(ProverSuite):
+    guest_methods = GUEST_METHODS
     patience_s = 7.0  # the server is asked to stop the session, and is given time for that
     input_mib = 250  # r0vm's limit
 

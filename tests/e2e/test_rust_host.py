@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zkhost.methods import FACTORS_ID, FACTORS_PATH
-from zkhost.provers.interface import ProveInfo
+from zkhost.provers.options import ProveInfo
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
 

@@ -50,8 +50,22 @@ def test_it_proves_the_hello_world_without_rust(installed: Path, tmp_path: Path)
     assert run(installed, tmp_path, "python", "-c", HELLO).split() == ["composite", "391"]
 
 
+def test_it_holds_templates_and_guest_crates_beside_the_package(installed: Path, tmp_path: Path) -> None:
+    """And their sources' folders are not in it: nothing of ours lies beside the package."""
+    where = "import zkhost.project.shipped as s; print(s.guest_crates_folder()); print(s.templates_folder())"
+    crates, templates = map(Path, run(installed, tmp_path, "python", "-c", where).split())
+    assert crates.is_relative_to(installed.parent)
+    assert (crates / "zkhost-guest/src/lib.rs").is_file()
+    assert (crates / "Cargo.lock").is_file()
+    assert {path.name for path in templates.iterdir()} == {path.name for path in (ROOT / "templates").iterdir()}
+    site = crates.parents[2]
+    assert not (site / "templates").exists()
+    assert not (site / "guest-methods").exists()
+
+
 def test_it_makes_projects(installed: Path, tmp_path: Path) -> None:
     run(installed, tmp_path, "zkhost", "new", "mine", "--no-git")
-    assert (tmp_path / "mine/methods/zkhost-guest/src/lib.rs").is_file()
+    assert not (tmp_path / "mine/methods/zkhost-guest").exists()
     assert (tmp_path / "mine/methods/guest/Cargo.lock").is_file()
+    assert (tmp_path / "mine/.gitignore").is_file()
     assert "bundled guests: factors, sha256, echo" in run(installed, tmp_path, "zkhost", "doctor")

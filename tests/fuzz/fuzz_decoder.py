@@ -1,6 +1,6 @@
 """What the fuzzer runs (see `run.py`), and what the tests replay from its corpus.
 
-The first byte picks a type and a format; the rest are the words. Whatever the words, the compiled decoder must raise
+The first byte picks a type and a format; the rest are the words. Whatever the words, the decoder must raise
 DecodeError or give a value, and must say the same as the reference; a value that strict decoding accepts must encode to
 exactly the words it came from.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from zkhost import codec as c
 from zkhost.codec import I8, U8, U16, U32, U64, U128, Array, Some
-from zkhost.codec.ref_decode import decode_value
+from zkhost.codec.reference import decode_value
 from zkhost.errors import DecodeError
 
 

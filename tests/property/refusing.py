@@ -1,4 +1,4 @@
-"""What tests of one layer of the codec share: both formats, many examples, and a next layer that refuses everything."""
+"""What the tests of the native engine share: both formats, many examples, and a reference that refuses everything."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Refused(Exception):
     pass
 
 
-def refuse(*_: Any) -> Any:
+def refuse(*_: Any, **__: Any) -> Any:
     raise Refused

@@ -1,4 +1,4 @@
-"""Random types and values: hypothesis strategies for annotations of every kind, and for the values of each."""
+"""Random types: hypothesis strategies for annotations of every kind, each with a value of it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ import dataclasses
 import enum
 import itertools
 import math
+from array import array
 from typing import Annotated, Any
 
+import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from zkhost import codec as c
 from zkhost.codec import schema as s
+from zkhost.testing.strategies import strategy
 
 _count = itertools.count()
 
 LEAVES = [
     bool, str, bytes, float, None, c.Char, c.SerdeBytes, c.F32,
-    c.U8, c.U16, c.U32, c.U64, c.U128, c.I8, c.I16, c.I32, c.I64, c.I128,
+    c.U8, c.U16, c.U32, c.U64, c.U128, c.I8, c.I16, c.I32, c.I64, c.I128, c.Digest,
 ]  # fmt: skip
-KEYS = [bool, str, bytes, c.Char, c.U8, c.U32, c.U64, c.I8, c.I128]
+BUFFERS = [
+    Annotated[c.IntArray, c.U8], Annotated[c.IntArray, c.I16], Annotated[c.FloatArray, c.F64],
+    NDArray[np.bool_], NDArray[np.uint32], NDArray[np.int64], Annotated[NDArray[np.float32], c.Len(3)],
+]  # fmt: skip
+KEYS = [bool, str, bytes, c.Char, c.U8, c.U32, c.U64, c.I8, c.I128, c.Digest]
 
 
 def struct_class(kind: str, parts: list[Any], base: type | None = None, **options: Any) -> type:
@@ -94,75 +102,16 @@ def _nest(parts: Any) -> Any:
     )
 
 
-TYPES = st.recursive(st.sampled_from(LEAVES), _nest, max_leaves=12)
+TYPES = st.recursive(st.sampled_from(LEAVES) | st.sampled_from(BUFFERS), _nest, max_leaves=12)
 """Any annotation the codec takes."""
-
-
-def values(node: s.Node, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Values of a schema, the edges of every range among them."""
-    lists = {"max_size": 3 if depth < 3 else 1}
-    match node:
-        case s.Ref(target=target):
-            return st.deferred(lambda: values(target, depth + 1)) if depth < 4 else _smallest(target)
-        case s.NewType(inner=inner):
-            return values(inner, depth)
-        case s.Bool():
-            return st.booleans()
-        case s.Int():
-            edges = st.sampled_from([node.low, node.high, 0, 1])
-            return edges | st.integers(node.low, node.high)
-        case s.Float(bits=bits):
-            return st.floats(width=bits, allow_nan=False) | st.just(float("nan"))
-        case s.Char():
-            return st.characters(exclude_categories=["Cs"])
-        case s.Str():
-            return st.text(st.characters(exclude_categories=["Cs"]), max_size=9) | st.text(
-                "ab", min_size=60, max_size=70
-            )
-        case s.Unit():
-            return st.none()
-        case s.Bytes(length=None):
-            return st.binary(max_size=9) | st.binary(min_size=60, max_size=70)
-        case s.Bytes(length=n):
-            return st.binary(min_size=n, max_size=n)
-        case s.Option(inner=inner, wrapped=wrapped):
-            if depth >= 4:
-                return st.none()
-            some = values(inner, depth + 1)
-            return st.none() | (some.map(c.Some) if wrapped else some)
-        case s.Seq(inner=inner, container=container):
-            if depth >= 4:
-                return st.just(() if container == "tuple" else [])
-            return st.lists(values(inner, depth + 1), **lists).map(tuple if container == "tuple" else list)
-        case s.Array(inner=inner, length=n):
-            return st.lists(values(inner, depth + 1), min_size=n, max_size=n)
-        case s.Set(inner=inner, frozen=frozen):
-            return st.sets(values(inner, depth + 1), **lists).map(frozenset if frozen else set)
-        case s.Map(key=key, value=value):
-            if depth >= 4:
-                return st.just({})
-            return st.dictionaries(values(key, depth + 1), values(value, depth + 1), **lists)
-        case s.Tuple(items=items):
-            return st.tuples(*[values(i, depth + 1) for i in items])
-        case s.Struct(cls=cls, fields=fields):
-            return st.builds(cls, **{f.name: values(f.type, depth + 1) for f in fields})
-        case s.Enum(variants=variants):
-            if node.plain:
-                return st.sampled_from([v.python for v in variants])
-            return st.one_of(
-                [st.builds(v.python, **{f.name: values(f.type, depth + 1) for f in v.fields}) for v in variants]
-            )
-    raise AssertionError(node)
-
-
-def _smallest(node: s.Node) -> st.SearchStrategy[Any]:
-    return values(node, 4)
 
 
 def same(a: Any, b: Any) -> bool:
     """Equality in which NaN equals NaN. Two dicts may have their keys in different orders."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(value, b[key]) for key, value in a.items())
+    if isinstance(a, np.ndarray | array):
+        return type(a) is type(b) and same(a.tolist(), b.tolist())
     if isinstance(a, list | tuple) and isinstance(b, type(a)):
         return len(a) == len(b) and all(map(same, a, b))
     if dataclasses.is_dataclass(a) and type(a) is type(b):
@@ -174,7 +123,7 @@ def same(a: Any, b: Any) -> bool:
 def typed_values(draw: Any) -> tuple[Any, Any]:
     """A type and a value of it."""
     annotation = draw(TYPES)
-    return annotation, draw(values(c.schema_of(annotation)))
+    return annotation, draw(strategy(annotation))
 
 
-__all__ = ["LEAVES", "TYPES", "same", "struct_class", "typed_values", "values"]
+__all__ = ["LEAVES", "TYPES", "same", "struct_class", "typed_values"]

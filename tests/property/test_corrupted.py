@@ -1,4 +1,4 @@
-"""100,000 corrupted streams of random types: the compiled decoder and the reference accept and refuse the same ones."""
+"""100,000 corrupted streams of random types: the native engine and the reference accept and refuse the same ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zkhost import codec as c
+from zkhost.testing.strategies import strategy
 
-from .schemas import TYPES, values
-from .verdicts import compiled, disagreements, reference
+from .schemas import TYPES
+from .verdicts import decoder, disagreements, reference
 
 STREAMS = 250
 
@@ -21,7 +21,7 @@ STREAMS = 250
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(TYPES, st.data(), st.integers(0, 1 << 32))
 def test_corrupted_streams(packed: bool, annotation: Any, data: Any, seed: int) -> None:
-    some = data.draw(st.lists(values(c.schema_of(annotation)), min_size=1, max_size=3))
-    oracles = compiled(annotation), reference(annotation)
+    some = data.draw(st.lists(strategy(annotation), min_size=1, max_size=3))
+    oracles = decoder(annotation), reference(annotation)
     found = list(disagreements(annotation, some, packed, oracles, seed=seed, count=STREAMS))
     assert not found

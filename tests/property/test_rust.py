@@ -12,9 +12,10 @@ from tests.unit.codec.vectors import VECTORS, Vector
 from zkhost import codec as c
 from zkhost.testing.oracles import Refused, RustOracle, SerdeOracle
 from zkhost.testing.packed import PackedOracle
+from zkhost.testing.strategies import strategy
 
-from .schemas import TYPES, typed_values, values
-from .verdicts import UNDECIDED, Oracle, Verdict, as_python, compiled, disagreements
+from .schemas import TYPES, typed_values
+from .verdicts import UNDECIDED, Oracle, Verdict, as_python, decoder, disagreements
 
 STREAMS = 250
 
@@ -40,8 +41,8 @@ def plugged(rust: SerdeOracle, annotation: Any) -> Oracle:
 
 
 def without_offsets(annotation: Any) -> Oracle:
-    """The compiled decoder, saying the value alone."""
-    inner = compiled(annotation)
+    """The decoder, with the value alone."""
+    inner = decoder(annotation)
 
     def verdicts(descriptor: list[Any], streams: list[bytes], packed: bool) -> list[Verdict]:
         return [v if v is UNDECIDED else v and (v[0], 0) for v in inner(descriptor, streams, packed)]
@@ -76,6 +77,6 @@ def test_random_types(rust: tuple[SerdeOracle, str], case: Any) -> None:
 @given(TYPES, st.data(), st.integers(0, 1 << 32))
 def test_corrupted_streams(rust: tuple[SerdeOracle, str], annotation: Any, data: Any, seed: int) -> None:
     oracle, format = rust
-    some = data.draw(st.lists(values(c.schema_of(annotation)), min_size=1, max_size=3))
+    some = data.draw(st.lists(strategy(annotation), min_size=1, max_size=3))
     oracles = without_offsets(annotation), plugged(oracle, annotation)
     assert not list(disagreements(annotation, some, format == "packed", oracles, seed=seed, count=STREAMS))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from zkhost import codec as c
-from zkhost.codec.ref_decode import decode_value
+from zkhost.codec.reference import decode_value
 from zkhost.errors import DecodeError
 
 UNDECIDED = ("undecided", 0)
@@ -72,8 +72,8 @@ def reference(annotation: Any) -> Oracle:
     return verdicts
 
 
-def compiled(annotation: Any) -> Oracle:
-    """The compiled decoder as an oracle."""
+def decoder(annotation: Any) -> Oracle:
+    """What users decode with as an oracle."""
 
     def verdicts(_: list[Any], streams: list[bytes], packed: bool) -> list[Verdict]:
         made: c.Codec[Any] = c.codec(annotation, "packed" if packed else "standard")

@@ -23,6 +23,7 @@ A_VALUE = {
     "str | None": "text",
     "int": 7,
     "int | None": 7,
+    "float": 0.5,
     "Iterable[str]": ("one", "two"),
     "FaultReason | str": errors.FaultReason.SEGMENT_LIMIT,
     "Any": [1],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import os
 import pickle
 import random
@@ -48,9 +49,15 @@ def test_every_form_is_the_same_image_id() -> None:
 
 def test_it_is_immutable_and_survives_pickling() -> None:
     image_id = ImageID(WORDS)
-    with pytest.raises(AttributeError):
-        image_id._data = bytes(32)  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="does not change"):
+        image_id._data = bytes(32)
     assert pickle.loads(pickle.dumps(image_id)) == copy.deepcopy(image_id) == image_id
+    assert dataclasses.asdict(Holder(image_id)) == {"image_id": image_id}, "it is one value, not a record of parts"
+
+
+@dataclasses.dataclass
+class Holder:
+    image_id: ImageID
 
 
 @pytest.mark.parametrize(

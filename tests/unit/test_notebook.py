@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from zkhost.provers.interface import ProveInfo, ProverInfo, SessionStats
+from zkhost.provers.options import ProveInfo, Provenance
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
-from zkhost.session import ExitCode, Journal, SegmentInfo, SessionInfo
+from zkhost.session import ExitCode, Journal, SegmentInfo, SessionInfo, SessionStats
 
 
 class Page(HTMLParser):
@@ -71,7 +71,7 @@ def test_printed_they_are_one_line() -> None:
     took = "4,242 user cycles in 1,000 segments, 0.02 s"
     assert repr(session(1000)) == f"<SessionInfo Halted(0), Journal(40 bytes: {bytes(range(16)).hex()}...), {took}>"
     receipt: Any = FakeReceipt()
-    prover = ProverInfo("ipc", "r0vm", "3.0.6", "RISC0_PROVER=ipc")
+    prover = Provenance("ipc", "r0vm", "3.0.6", "RISC0_PROVER=ipc")
     info = ProveInfo(receipt, SessionStats(1, 4242, 32768, None, None), prover, 14.83)
     assert repr(info) == f"<ProveInfo {receipt!r}, 4,242 user cycles in 1 segment, 14.83 s by ipc>"
 
@@ -83,7 +83,7 @@ def test_a_thousand_segments_stay_a_small_page() -> None:
 
 
 def test_a_proof_names_its_prover_and_escapes_what_it_shows() -> None:
-    prover = ProverInfo("ipc", "r0vm <here>", "3.0.6", "RISC0_PROVER=ipc & so on")
+    prover = Provenance("ipc", "r0vm <here>", "3.0.6", "RISC0_PROVER=ipc & so on")
     receipt: Any = FakeReceipt()
     html = ProveInfo(receipt, SessionStats(1, 4242, 32768, None, None), prover, 14.83)._repr_html_()
     page = Page(html)

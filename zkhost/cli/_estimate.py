@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from zkhost.provers.planning.estimate import Estimate, Option
 
 
-def show_estimate(binary: bytes, env: ExecutorEnv, *, as_json: bool) -> None:
-    """Executes, and prints the estimate as JSON or in words."""
+def show_estimate(env: ExecutorEnv, binary: bytes, *, as_json: bool) -> None:
+    """Execute, and print the estimate as JSON or in words."""
     from zkhost.provers.planning.estimate import estimate
 
-    found = estimate(binary, env)
+    found = estimate(env, binary)
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(found), "fits": found.fits}, indent=2))
         return

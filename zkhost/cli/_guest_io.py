@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from zkhost.cli._journal import contract_option, given_contract
+from zkhost.cli._typed_input import encode_option
+
 if TYPE_CHECKING:
     from zkhost.contract.declare import Contract
     from zkhost.environment.executor_env import ExecutorEnv
@@ -23,6 +26,12 @@ _OPTIONS = [
     click.option(
         "--input", "input_file", type=click.File("rb"), help="The guest's standard input; - is this command's."
     ),
+    click.option(
+        "--value",
+        metavar="JSON|@FILE",
+        help="The guest's input as JSON, encoded and checked as its contract says; @FILE reads it from a file.",
+    ),
+    contract_option,
     click.option(
         "--arg", "args", multiple=True, metavar="TEXT", help="A command-line argument of the guest. Repeatable."
     ),
@@ -63,8 +72,19 @@ def read_program(target: Path, guest_name: str | None = None) -> bytes:
     return read_guest(target, guest_name)[0]
 
 
+def guest_and_env(
+    target: Path, guest_name: str | None, contract_file: Path | None, **given: Any
+) -> tuple[bytes, Contract[Any, Any] | None, ExecutorEnv]:
+    """The program, its contract (that of its project unless --contract names another), and its environment."""
+    binary, contract = read_guest(target, guest_name)
+    contract = given_contract(contract_file, guest_name) or contract
+    return binary, contract, build_env(contract, **given)
+
+
 def build_env(
+    contract: Contract[Any, Any] | None,
     input_file: BinaryIO | None,
+    value: str | None,
     args: tuple[str, ...],
     env_vars: tuple[str, ...],
     segment_limit_po2: int | None,
@@ -75,8 +95,12 @@ def build_env(
     from zkhost.environment.executor_env import ExecutorEnv
 
     builder = ExecutorEnv.builder().args(list(args)).stdout(sys.stderr.buffer)
+    if input_file and value is not None:
+        raise click.UsageError("--input and --value are both the guest's input: give one")
     if input_file:
         builder.write_slice(input_file.read())
+    if value is not None:
+        builder.write_slice(encode_option(contract, value))
     for pair in env_vars:
         name, equals, value = pair.partition("=")
         if not equals:

@@ -17,7 +17,7 @@ contract_option = click.option(
     "contract_file",
     type=click.Path(path_type=Path, exists=True),
     metavar="FILE|PROJECT",
-    help="Show the journal decoded as this contract.py says (which is run), for the guest of --guest.",
+    help="The contract of the guest of --guest: this contract.py, which is run. It decodes the journal, and encodes --value.",
 )
 
 
@@ -48,11 +48,10 @@ def journal_json(data: bytes, contract: Contract[Any, Any] | None = None) -> dic
     """`journal` in hexadecimal; with a contract also `decoded`, null with `decode_error` where it is something else."""
     result: dict[str, Any] = {"journal": data.hex()}
     if contract is not None and contract.journal is not None:
-        from zkhost.codec.json_form import node_to_json
+        from zkhost.codec import to_json
 
-        codec = contract.journal_codec
         try:
-            result["decoded"] = node_to_json(codec.schema, codec.decode(data))
+            result["decoded"] = to_json(contract.journal, contract.journal_codec.decode(data))
         except _UNDECODED as error:
             result |= {"decoded": None, "decode_error": _why(error)}
     return result

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zkhost import _config
 
 if TYPE_CHECKING:
-    from zkhost.provers.interface import OnProgress, Progress
+    from zkhost.session import OnProgress, Progress
 
 
 def cargo_width() -> int | None:

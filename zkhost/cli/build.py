@@ -6,11 +6,15 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zkhost.cli._help import notes
 from zkhost.cli._progress import cargo_width
+
+if TYPE_CHECKING:
+    from zkhost.project.discover import GuestProject
 
 _EPILOG = notes(
     """
@@ -26,7 +30,11 @@ _EPILOG = notes(
 @click.command(epilog=_EPILOG)
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
 @click.option("--guest", metavar="NAME", help="Build only this guest (a bin, or a package with all its bins).")
-@click.option("--features", metavar="LIST", help="Features of the guest package, separated by commas.")
+@click.option(
+    "--features",
+    metavar="LIST",
+    help="Features of the one guest package, separated by commas, beside those of pyproject.toml.",
+)
 @click.option("--locked", is_flag=True, help="Refuse to change Cargo.lock.")
 @click.option(
     "--check",
@@ -34,7 +42,7 @@ _EPILOG = notes(
     help="Write nothing: fail where the build is not the one in zkhost.lock, or contract.rs not what contract.py says.",
 )
 @click.option("--force", is_flag=True, help="Ask cargo even if nothing has changed.")
-@click.option("--docker", is_flag=True, help="Write a Dockerfile, and build with it.")
+@click.option("--docker", is_flag=True, help="Write Dockerfiles, and build in RISC Zero's container with them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def build(
     *,
@@ -49,34 +57,37 @@ def build(
 ) -> None:
     """Build the guests of the project in PATH (or above it).
 
+    Options of single guests (features, env, verifies, docker-env, root) are in [tool.zkhost.guests.NAME] of the project's
+    pyproject.toml.
+
     Writes each guest's program binary and a Python module with its constants into the project's methods/ folder, and
     how it was built into zkhost.lock. What has not changed is not built.
 
     The project's contract.py, if it declares one, is written into the guest first, as `zkhost codegen` does; with
     --check it must have been.
     """
-    from zkhost.project.builder import BuildOptions, build_project
+    from zkhost.project.builder import BuildOptions, build_project, options_of_risc0
     from zkhost.project.contracts import update_contract
     from zkhost.project.discover import find_project
 
     started = time.perf_counter()
     project = find_project(path)
+    if project.guessed:
+        click.echo(_guess(project), err=True)
     chosen = tuple(name for name in (features or "").replace(",", " ").split() if name)
-    if docker:
-        _docker(path, guest, chosen, as_json)
-        return
+    options = BuildOptions(guest, chosen, locked, force, check, docker, cargo_width())
+    options = options_of_risc0(options, lambda line: click.echo(line, err=True))
     for module in update_contract(project.root, check=check):
         if module.changed:
             click.echo(f"{_relative(module.path)}: written from the contract", err=True)
         if module.added:
             click.echo(f"{_relative(module.path.parents[1])}/Cargo.toml: added {', '.join(module.added)}", err=True)
-    options = BuildOptions(guest, chosen, locked, force, check, cargo_width())
     guests = build_project(project, options, output=_show)
     elapsed_s = time.perf_counter() - started
     if as_json:
         rows = [
             {"name": g.name, "package": g.package, "path": str(g.path), "elf": str(g.elf), "bytes": g.bytes}
-            | {"image_id": g.image_id, "fresh": g.fresh}
+            | {"image_id": str(g.image_id), "fresh": g.fresh}
             for g in guests
         ]
         click.echo(json.dumps({"guests": rows, "elapsed_s": round(elapsed_s, 3)}, indent=2))
@@ -88,29 +99,13 @@ def build(
     click.echo(f"{len(guests)} guest{'s' if len(guests) != 1 else ''} {what} in {elapsed_s:.2f} s")
 
 
-def _docker(path: Path, guest: str | None, features: tuple[str, ...], as_json: bool) -> None:
-    from zkhost.project.discover import find_project
-    from zkhost.project.docker import docker_build, find_engine, write_dockerfile
-    from zkhost.project.methods_module import write_methods
-
-    project = find_project(path)
-    packages = project.packages if guest is None else project.owners(guest)
-    files = [(package, write_dockerfile(project, package, features)) for package in packages]
-    for _, file in files:
-        click.echo(f"wrote {_relative(file)}", err=True)
-    engine = find_engine()
-    built = [
-        built
-        for package, file in files
-        for built in docker_build(engine, project, package, file, lambda line: click.echo(line, err=True))
-    ]
-    copies = write_methods(project.methods, {g.name: g.path for g in built}, {g.name: g.image_id for g in built})
-    rows = [{"name": g.name, "path": str(copies[g.name]), "image_id": g.image_id} for g in built]
-    if as_json:
-        click.echo(json.dumps({"guests": rows}, indent=2))
-    else:
-        for row in rows:
-            click.echo(f"{row['name']}  {_relative(Path(row['path']))}\n  image ID {row['image_id']}")
+def _guess(project: GuestProject) -> str:
+    """Return the notice of a build that goes by dependencies alone."""
+    folders = ", ".join(str(package.folder.relative_to(project.root)) for package in project.packages)
+    return (
+        f"nothing names the guest packages of {project.root}; taken for guests, since they depend on risc0-zkvm as guests "
+        f"do: {folders}. To settle it, write them into `packages` of [tool.zkhost] in pyproject.toml"
+    )
 
 
 def _show(data: bytes) -> None:

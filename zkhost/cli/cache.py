@@ -46,12 +46,12 @@ def ls(folder: Path, as_json: bool) -> None:
 
     entries = ReceiptCache(folder).entries()
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2))
+        click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2, default=str))
         return
     for entry in entries:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
         click.echo(
-            f"{entry.key[:16]}  image {entry.image_id[:16]}  {entry.kind:<9}  {entry.size:>12,} bytes  "
+            f"{entry.key[:16]}  image {str(entry.image_id)[:16]}  {entry.kind:<9}  {entry.size:>12,} bytes  "
             f"used {used}, {entry.hits} times"
         )
     click.echo(f"{len(entries)} receipts, {sum(entry.size for entry in entries):,} bytes")

@@ -69,7 +69,7 @@ def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, as_j
 
     A process that dies has the whole cluster started afresh, as r0vm gives a dead worker's task to nobody else.
     """
-    from zkhost.provers.cluster.plan import Plan, Supervisor, load_state, state_folder
+    from zkhost.provers.cluster.local_cluster import Plan, Supervisor, load_state, state_folder
 
     form, manager_host = given.pop("form"), given.pop("manager_host")
     folder = state_folder()
@@ -112,7 +112,7 @@ def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, as_j
 @_JSON
 def status(as_json: bool) -> None:
     """Show whether a cluster runs, and its processes."""
-    from zkhost.provers.cluster.plan import load_state, report, state_folder
+    from zkhost.provers.cluster.local_cluster import load_state, report, state_folder
 
     state = load_state(state_folder())
     if state is None:
@@ -139,7 +139,7 @@ def status(as_json: bool) -> None:
 @_JSON
 def down(as_json: bool) -> None:
     """End the cluster of this user. What it stored stays."""
-    from zkhost.provers.cluster.plan import state_folder, take_down
+    from zkhost.provers.cluster.local_cluster import state_folder, take_down
 
     state = take_down(state_folder())
     storage = None if state is None else state.plan.storage
@@ -184,7 +184,7 @@ def _print(plan: Any, form: str, manager_host: str) -> None:
 
 def _detach(folder: Path) -> str:
     """Starts the cluster in the background; gives the address of its REST API."""
-    from zkhost.provers.cluster.plan import load_state
+    from zkhost.provers.cluster.local_cluster import load_state
 
     arguments = [word for word in sys.argv[1:] if word != "--detach"]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

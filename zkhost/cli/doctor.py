@@ -130,7 +130,12 @@ def _toolchain() -> Finding:
     from zkhost.project.toolchain import toolchain_info
 
     found = toolchain_info()
-    return Finding("guest toolchain", True, f"{found.origin}'s in {found.root}, rustc {found.rustc}")
+    git = ""
+    if found.git_cargo is None:
+        git = "; Debian's cargo cannot fetch git dependencies: install rustup's too (https://rustup.rs)"
+    elif found.git_cargo != found.cargo:
+        git = f"; git dependencies are fetched by {found.git_cargo}"
+    return Finding("guest toolchain", True, f"{found.origin}'s in {found.root}, rustc {found.rustc}{git}")
 
 
 def _bundled() -> Finding:

@@ -11,14 +11,15 @@ import click
 
 from zkhost.cli._guest_io import build_env, guest_options
 from zkhost.cli._help import notes
+from zkhost.cli._journal import given_contract
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.profile import Profile
+    from zkhost.profile.cost_tree import Profile
 
 _EPILOG = notes(
     """
-    zkhost profile . --input input.bin
+    zkhost profile . --value '{"a": 17, "b": 23}'
     zkhost profile methods/multiply.bin --input input.bin --out before
     zkhost profile . --input input.bin --compare before/profile.json
     zkhost profile run.pb                         # draw a pprof file written by r0vm
@@ -51,6 +52,8 @@ def profile(
     *,
     program: Path,
     guest_name: str | None,
+    contract_file: Path | None,
+    value: str | None,
     out: Path,
     base_path: Path | None,
     fold_inlined: bool,
@@ -69,15 +72,17 @@ def profile(
     are shown as calls, if the program was built with debug information.
     """
     from zkhost.profile.html import render_html
-    from zkhost.profile.store import load_profile, to_plain
+    from zkhost.profile.store import load_profile, profile_to_plain
 
     base = load_profile(base_path) if base_path else None
     out.mkdir(parents=True, exist_ok=True)
-    found, error = _profile(program, guest_name, build_env(**given), out / "profile.pb")
+    declared = contract_file or (program if value is not None and program.is_dir() else None)
+    env = build_env(given_contract(declared, guest_name), value=value, **given)
+    found, error = _profile(program, guest_name, env, out / "profile.pb")
 
     page = out / "profile.html"
     page.write_text(render_html(found, base, str(base_path)), "utf-8")
-    (out / "profile.json").write_text(json.dumps(to_plain(found), separators=(",", ":")), "utf-8")
+    (out / "profile.json").write_text(json.dumps(profile_to_plain(found), separators=(",", ":")), "utf-8")
     shown, shown_base = (found.folded(), base and base.folded()) if fold_inlined else (found, base)
     if as_json:
         click.echo(json.dumps(_summary(shown, shown_base, out), indent=2))
@@ -107,7 +112,7 @@ def _profile(
     target: Path, guest_name: str | None, env: ExecutorEnv, pprof_path: Path
 ) -> tuple[Profile, Exception | None]:
     from zkhost.guest.program_file import is_program
-    from zkhost.profile.program import load_program
+    from zkhost.profile.profiled_program import load_program
     from zkhost.profile.run import profile_run
     from zkhost.profile.store import load_profile
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from zkhost.cli._guest_io import build_env, cycles_line, dev_mode_banner, guest_options, read_guest
+from zkhost.cli._guest_io import cycles_line, dev_mode_banner, guest_and_env, guest_options
 from zkhost.cli._help import notes
 from zkhost.cli._journal import journal_json, journal_lines
 
 _EPILOG = notes(
     """
-    zkhost prove . --input input.bin --receipt proof.zkr
+    zkhost prove . --value '{"a": 17, "b": 23}' --receipt proof.zkr
     zkhost prove . --input input.bin --estimate              # what that takes here; proves nothing
     zkhost prove . --input input.bin --checkpoint work/      # survives a crash: run it again
     zkhost prove . --inputs inputs.jsonl --cache proofs/     # one proof a line; resumes
@@ -53,7 +53,7 @@ _EPILOG = notes(
     "--inputs",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE.jsonl",
-    help='Prove for each line, as {"hex": "00ff"}, {"text": ..}, {"base64": ..}, {"file": ..}; "args", "env".',
+    help='Prove for each line, as {"value": ..}, {"hex": "00ff"}, {"text": ..}, {"base64": ..}, {"file": ..}; "args", "env".',
 )
 @click.option(
     "--receipts",
@@ -77,6 +77,7 @@ def prove(
     *,
     program: Path,
     guest_name: str | None,
+    contract_file: Path | None,
     kind: str,
     receipt_file: Path,
     checkpoint: Path | None,
@@ -94,20 +95,20 @@ def prove(
     With --inputs a JSON line is printed for each proof, in the order of the lines.
     """
     from zkhost.cli._progress import progress_bar
-    from zkhost.provers.interface import ProverOpts
+    from zkhost.provers.options import ProverOpts
     from zkhost.provers.select import default_prover
     from zkhost.receipt.claim import ReceiptKind
 
-    (binary, contract), env = read_guest(program, guest_name), build_env(**given)
+    binary, contract, env = guest_and_env(program, guest_name, contract_file, **given)
     if only_estimate:
         from zkhost.cli._estimate import show_estimate
 
         if inputs is not None:
-            raise click.UsageError("--estimate is for one proof: give its input with --input, not --inputs")
-        show_estimate(binary, env, as_json=as_json)
+            raise click.UsageError("--estimate is for one proof: give its input with --value or --input, not --inputs")
+        show_estimate(env, binary, as_json=as_json)
         return
     dev_mode_banner()
-    prover: Any = default_prover()
+    prover = default_prover()
     if inputs is not None:
         from zkhost.cli._inputs import prove_all
 
@@ -115,12 +116,20 @@ def prove(
             raise click.UsageError("--inputs goes with --cache, not with --checkpoint: receipts are what is kept")
         opts = ProverOpts(ReceiptKind(kind))
         prove_all(
-            prover, binary, env, opts, inputs=inputs, folder=receipts_folder, concurrency=concurrency, cache=cache
+            prover,
+            binary,
+            env,
+            opts,
+            contract=contract,
+            inputs=inputs,
+            folder=receipts_folder,
+            concurrency=concurrency,
+            cache=cache,
         )
         return
-    extra = {name: folder for name, folder in (("checkpoint", checkpoint), ("cache", cache)) if folder is not None}
     with progress_bar() as on_progress:
-        info = prover.prove(env, binary, ProverOpts(ReceiptKind(kind)), on_progress=on_progress, **extra)
+        opts = ProverOpts(ReceiptKind(kind))
+        info = prover.prove(env, binary, opts, on_progress=on_progress, checkpoint=checkpoint, cache=cache)
     info.receipt.dump(receipt_file)
     stats, claim = info.stats, info.receipt.claim
     image_id = "" if claim is None else str(claim.image_id)

@@ -20,7 +20,7 @@ _EPILOG = notes(
     """
     zkhost roundtrip contract:Input
     zkhost roundtrip contract:Input --examples 1000 --oracle rust,guest
-    zkhost roundtrip contract:Input --format packed --oracle packed --seed 7 --json
+    ZKHOST_ORACLES=zkhost/tests/oracle zkhost roundtrip contract:Input --format packed --oracle packed
     """,
     {0: "they agree", 1: "an error, or they disagree"},
 )
@@ -44,9 +44,7 @@ _EPILOG = notes(
 )
 @click.option("--seed", type=int, help="Makes the run repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def roundtrip(  # noqa: PLR0917
-    target: str, examples: int, oracles: str, format_: str, seed: int | None, as_json: bool
-) -> None:
+def roundtrip(target: str, examples: int, oracles: str, format_: str, seed: int | None, as_json: bool) -> None:
     """Send random values of a type through zkhost's codec and through Rust's.
 
     Where they disagree, the smallest value found to do so is shown with both streams of words aligned. MODULE:TYPE is

@@ -14,6 +14,7 @@ from zkhost.cli._help import notes
 from zkhost.cli._progress import cargo_width
 
 if TYPE_CHECKING:
+    from zkhost.project.settings import GuestOptions
     from zkhost.project.test_runner import TestProgram, TestResult
 
 _EPILOG = notes(
@@ -53,7 +54,7 @@ def test(
 
     PATH is a project, or one package. A package with `#![no_main]` needs `#![cfg_attr(not(test), no_main)]`
     for it. Tests are compiled in release mode, as what is proved is. Each runs by itself: the cycles are the test's own
-    and the harness's, which a line at the end gives.
+    and the harness's, which the last line reports.
     """
     from zkhost.project.test_runner import TestRunner, build_tests
 
@@ -62,8 +63,16 @@ def test(
     rows: list[tuple[TestProgram, TestResult]] = []
     harness: dict[str, int] = {}
     listed: list[str] = []
-    for package in _packages(path):
-        for program in build_tests(package, features=chosen, locked=locked, output=_show, progress_width=cargo_width()):
+    for package, options in _packages(path):
+        wanted = tuple(dict.fromkeys((*options.features, *chosen)))
+        for program in build_tests(
+            package,
+            features=wanted,
+            env=dict(options.env),
+            locked=locked,
+            output=_show,
+            progress_width=cargo_width(),
+        ):
             runner = TestRunner(program, session_limit=session_limit)
             names = [name for name in runner.names() if _wanted(name, name_filter, exact)]
             listed += names
@@ -88,20 +97,25 @@ def test(
         sys.exit(1)
 
 
-def _packages(path: Path) -> list[Path]:
-    """The guest packages of a project; a folder with a Cargo package of any kind is that package."""
+def _packages(path: Path) -> list[tuple[Path, GuestOptions]]:
+    """The guest packages of a project with their options; a folder with a Cargo package of any kind is that package."""
     from zkhost.errors import GuestNotFoundError
     from zkhost.project.discover import find_project
+    from zkhost.project.plan import guest_options
+    from zkhost.project.settings import GuestOptions
 
     manifest = path / "Cargo.toml"
-    if manifest.is_file() and "[package]" in manifest.read_text("utf-8") and not (path / "guest").is_dir():
-        return [path]
+    is_package = manifest.is_file() and "[package]" in manifest.read_text("utf-8")
     try:
-        return [package.folder for package in find_project(path).packages]
+        project = find_project(path)
     except GuestNotFoundError:
-        if manifest.is_file():
-            return [path]
+        if is_package:
+            return [(path, GuestOptions())]
         raise
+    found = [(package.folder, guest_options(project.settings, package)) for package in project.packages]
+    if is_package and not (path / "guest").is_dir():
+        return [each for each in found if each[0] == path.resolve()] or [(path, GuestOptions())]
+    return found
 
 
 def _wanted(name: str, name_filter: str | None, exact: bool) -> bool:

@@ -95,6 +95,6 @@ def _program(program: Path, guest_name: str | None) -> tuple[ImageID, Contract[A
 
 
 def _attach(session_id: str, image_id: ImageID) -> Receipt:
-    from zkhost.provers.bonsai import BonsaiProver
+    from zkhost.provers.bonsai.bonsai_prover import BonsaiProver
 
     return BonsaiProver().attach(session_id, image_id=image_id).receipt

@@ -20,9 +20,10 @@ from typing import Any
 
 from ..errors import DecodeError, EncodeError, SchemaError
 from . import schema
-from .codec import Codec, WireFormat, Words, codec, decode, encode
-from .declare import enum, newtype, tuple_struct
-from .plain import describe_node, node_from_plain, node_to_plain
+from .codecs import Codec, WireFormat, codec, decode, encode
+from .decorators import enum, newtype, tuple_struct
+from .forms.json import node_from_json, node_to_json
+from .forms.plain import describe_node, node_from_plain, node_to_plain
 from .stream import Reader, Writer
 from .translate import schema_of
 from .types import (
@@ -40,6 +41,7 @@ from .types import (
     U128,
     Array,
     Char,
+    Digest,
     FloatArray,
     HashMap,
     HashSet,
@@ -50,6 +52,7 @@ from .types import (
     Tagged,
     Unit,
 )
+from .words import Words
 
 __all__ = [
     "F32",
@@ -68,6 +71,7 @@ __all__ = [
     "Char",
     "Codec",
     "DecodeError",
+    "Digest",
     "EncodeError",
     "FloatArray",
     "HashMap",
@@ -88,17 +92,19 @@ __all__ = [
     "describe",
     "encode",
     "enum",
+    "from_json",
     "from_plain",
     "newtype",
     "schema",
     "schema_of",
+    "to_json",
     "to_plain",
     "tuple_struct",
 ]
 
 
 def describe(type: Any) -> list[Any]:
-    """The descriptor of an annotation (see `zkhost.codec.plain`)."""
+    """The descriptor of an annotation, as data: see the page on the codec."""
     return describe_node(schema_of(type))
 
 
@@ -108,5 +114,26 @@ def to_plain(type: Any, value: Any) -> Any:
 
 
 def from_plain(type: Any, plain: Any) -> Any:
-    """The value of a plain form."""
+    """The value of a plain form. Raises EncodeError, naming the field, where it is none of the type's."""
     return node_from_plain(schema_of(type), plain)
+
+
+def to_json(type: Any, value: Any) -> Any:
+    """A value as what `json.dumps` takes, as serde_json writes the Rust value; bytes are hexadecimal.
+
+    >>> to_json(tuple[U8, bytes, str | None], (7, b"ab", None))
+    [7, '6162', None]
+    """
+    return node_to_json(schema_of(type), value)
+
+
+def from_json(type: Any, data: Any) -> Any:
+    """The value of what `json.loads` returned. Raises EncodeError, naming the field, where it is none of the type's.
+
+    A field may be left out where its dataclass has a default, and an option. Members that are no fields are refused.
+
+    >>> from_json(dict[str, U8], {"a": 300})
+    Traceback (most recent call last):
+    zkhost.errors.EncodeError: at ['a']: expected u8, 0 to 255, found 300 (int)
+    """
+    return node_from_json(schema_of(type), data)

@@ -12,7 +12,7 @@ from typing import Any, ForwardRef, TypeVar, get_args, get_origin
 
 from ..errors import SchemaError
 from . import schema as s
-from .declare import is_enum_base, kind_of, variants_of
+from .decorators import is_enum_base, kind_of, variants_of
 
 __all__ = ["Classes"]
 

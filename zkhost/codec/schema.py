@@ -1,7 +1,7 @@
 """Schema nodes: what a type looks like on the wire, and which Python values stand for it.
 
 An annotation is translated once into a tree of these frozen nodes (see `translate`); everything else walks the tree:
-the compiled encoders and decoders, the reference walker, the generator of Rust types and the test strategies.
+both engines, the plain and the JSON form, and the generator of Rust types.
 A recursive type refers back to itself with `Ref`, so the tree is finite; `Ref.target` is the node it stands for.
 """
 
@@ -16,6 +16,7 @@ __all__ = [
     "Bool",
     "Bytes",
     "Char",
+    "Digest",
     "Enum",
     "Field",
     "Float",
@@ -34,6 +35,7 @@ __all__ = [
     "Variant",
     "children",
     "walk",
+    "zero_sized",
 ]
 
 
@@ -41,10 +43,24 @@ __all__ = [
 class Node:
     """Base of all nodes."""
 
+    @property
+    def rust(self) -> str:
+        """The name of the Rust type, whose arguments are the node's children; empty where that is not all of it."""
+        return ""
+
+    @property
+    def like(self) -> Node | None:
+        """The node whose Rust type and words are the same, with another Python value; None where there is none."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Bool(Node):
     """`bool`."""
+
+    @property
+    def rust(self) -> str:
+        return "bool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +92,27 @@ class Float(Node):
 
     bits: int
 
+    @property
+    def rust(self) -> str:
+        return f"f{self.bits}"
+
 
 @dataclass(frozen=True, slots=True)
 class Char(Node):
     """`char`: a `str` of one Unicode scalar value."""
 
+    @property
+    def rust(self) -> str:
+        return "char"
+
 
 @dataclass(frozen=True, slots=True)
 class Str(Node):
     """`String`."""
+
+    @property
+    def rust(self) -> str:
+        return "String"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +127,27 @@ class Bytes(Node):
     length: int | None = None
     serde: bool = False
 
+    @property
+    def rust(self) -> str:
+        return "ByteBuf" if self.serde else ""
+
+    @property
+    def like(self) -> Node | None:
+        if self.serde:
+            return None
+        return Seq(Int(8, False)) if self.length is None else Array(Int(8, False), self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest(Node):
+    """risc0's `Digest`, a newtype of `[u32; 8]`, held as its 32 bytes: an image ID or a SHA-256."""
+
+    size: int = field(default=32, init=False, repr=False)
+
+    @property
+    def like(self) -> Node | None:
+        return Array(Int(32, False), self.size // 4)
+
 
 @dataclass(frozen=True, slots=True)
 class Option(Node):
@@ -107,6 +156,10 @@ class Option(Node):
     inner: Node
     wrapped: bool = False
 
+    @property
+    def rust(self) -> str:
+        return "Option"
+
 
 @dataclass(frozen=True, slots=True)
 class Seq(Node):
@@ -114,6 +167,10 @@ class Seq(Node):
 
     inner: Node
     container: str = "list"
+
+    @property
+    def rust(self) -> str:
+        return "Vec"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +190,10 @@ class Set(Node):
     ordered: bool = True
     frozen: bool = False
 
+    @property
+    def rust(self) -> str:
+        return "BTreeSet" if self.ordered else "HashSet"
+
 
 @dataclass(frozen=True, slots=True)
 class Map(Node):
@@ -141,6 +202,10 @@ class Map(Node):
     key: Node
     value: Node
     ordered: bool = True
+
+    @property
+    def rust(self) -> str:
+        return "BTreeMap" if self.ordered else "HashMap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +313,15 @@ def walk(node: Node) -> Iterator[Node]:
             seen.add(id(here))
             yield here
             todo.extend(reversed(list(children(here))))
+
+
+def zero_sized(node: Node) -> bool:
+    """Whether every value of the node is written as no words, so that a length word in front of them bounds nothing."""
+    match node:
+        case Unit() | Bytes(length=0):
+            return True
+        case Array(length=0):
+            return True
+        case NewType() | Tuple() | Struct() | Array():
+            return all(map(zero_sized, children(node)))
+    return False

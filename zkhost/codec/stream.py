@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, overload
 
-from .codec import Codec, WireFormat, Words, codec
-from .general import as_words
-from .report import refuse_words
+from .codecs import Codec, WireFormat, codec
+from .refusals import refuse_words
+from .words import Words, as_words
 
 __all__ = ["Reader", "Writer"]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ForwardRef, TypeVar, Union, get_args, get_ori
 from ..errors import SchemaError
 from . import schema as s
 from .classes import Classes
-from .deep import deep_recursion
+from .recursion_limit import deep_recursion
 from .types import AnyOrder, Len, Some, Tagged
 
 __all__ = ["schema_of"]

@@ -4,6 +4,7 @@ U8 U16 U32 U64 U128 I8 I16 I32 I64 I128    int
 F32 F64 (float alone is f64)               float
 Char                                       str of one character
 SerdeBytes                                 bytes, as serde_bytes sends them
+Digest                                     bytes, the 32 of a risc0 Digest: an image ID, a SHA-256
 HashMap[K, V]  HashSet[T]                  dict, set, in any order (dict and set alone are BTreeMap and BTreeSet)
 Annotated[bytes, Len(32)]                  [u8; 32]
 Annotated[list[T], Len(n)]                 [T; n]; shorter, but not for type checkers: Array[T, n]
@@ -36,6 +37,7 @@ __all__ = [
     "U128",
     "Array",
     "Char",
+    "Digest",
     "FloatArray",
     "HashMap",
     "HashSet",
@@ -65,6 +67,7 @@ F32 = Annotated[float, schema.Float(32)]
 F64 = Annotated[float, schema.Float(64)]
 Char = Annotated[str, schema.Char()]
 SerdeBytes = Annotated[bytes, schema.Bytes(serde=True)]
+Digest = Annotated[bytes, schema.Digest()]
 Unit = None
 
 if TYPE_CHECKING:

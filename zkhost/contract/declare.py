@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, overload
 
-from zkhost.codec.codec import Codec, WireFormat, codec
+from zkhost.codec import Codec, WireFormat, codec
 from zkhost.errors import SchemaError
 
 I = TypeVar("I")  # noqa: E741

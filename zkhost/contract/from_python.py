@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from zkhost.codec import schema as s
-from zkhost.codec.translate import schema_of
+from zkhost.codec import schema_of
 from zkhost.contract.docs import field_docs
 from zkhost.contract.model import Array, Enum, Field, Fields, Item, Named, RustType, Struct, Tuple, Variant
 from zkhost.contract.names import NEVER_NAMES, TAKEN_TYPES, camel_case, snake_case
@@ -42,34 +42,10 @@ class Items:
         match node:
             case _Param(name):
                 return Named(name)
-            case s.Bool():
-                return Named("bool")
-            case s.Int():
-                return Named(node.rust)
-            case s.Float(bits):
-                return Named(f"f{bits}")
-            case s.Char():
-                return Named("char")
-            case s.Str():
-                return Named("String")
             case s.Unit():
                 return Tuple()
-            case s.Bytes(serde=True):
-                return Named("ByteBuf")
-            case s.Bytes(None):
-                return Named("Vec", (Named("u8"),))
-            case s.Bytes(int(length)):
-                return Array(Named("u8"), length)
-            case s.Option(inner=inner):
-                return Named("Option", (self._type(inner),))
-            case s.Seq(inner=inner):
-                return Named("Vec", (self._type(inner),))
             case s.Array(inner=inner, length=length):
                 return Array(self._type(inner), length)
-            case s.Set(inner=inner, ordered=ordered):
-                return Named("BTreeSet" if ordered else "HashSet", (self._type(inner),))
-            case s.Map(key=key, value=value, ordered=ordered):
-                return Named("BTreeMap" if ordered else "HashMap", (self._type(key), self._type(value)))
             case s.Tuple(items):
                 if len(items) > _MAX_TUPLE:
                     raise SchemaError(
@@ -83,6 +59,10 @@ class Items:
                 return self._type(node.target)
             case s.Struct() | s.Enum():
                 return self._item(node)
+        if node.rust:
+            return Named(node.rust, tuple(map(self._type, s.children(node))))
+        if node.like:
+            return self._type(node.like)
         raise SchemaError(f"{type(node).__name__} has no Rust type", hint="report this: codegen does not know the node")
 
     def _newtype(self, name: str, inner: s.Node) -> RustType:

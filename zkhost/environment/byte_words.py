@@ -11,8 +11,10 @@ from zkhost.codec import schema as s
 MANY_BYTES = 4096
 """So many bytes of one value, a word each, are worth a WordPerByteWarning."""
 
-_MOST_PARTS = 10_000
-"""How many parts of a value are looked at: the warning must not cost more than the encoding."""
+_SAMPLE = 16
+_MOST_PARTS = 1000
+# What never packs, wherever it stands.
+_WORDS = (s.Int, s.Float, s.Char, s.Str, s.Unit)
 
 
 class WordPerByteWarning(UserWarning):
@@ -24,7 +26,7 @@ def warn_of_bytes(node: s.Node, value: Any) -> None:
     count = bytes_as_words(node, value)
     if count > MANY_BYTES:
         warnings.warn(
-            f"{count:,} bytes go to the guest as a word each, for which env::read takes some {113 * count:,} cycles "
+            f"some {count:,} bytes go to the guest as a word each, for which env::read takes some {113 * count:,} cycles "
             f"(zkhost_guest::read: {4 * count:,}); with format='packed' and zkhost_guest::packed::read in the guest, as "
             f"serde bytes, or with write_slice they take {count // 7:,}: see docs/cycles.md",
             WordPerByteWarning,
@@ -33,39 +35,43 @@ def warn_of_bytes(node: s.Node, value: Any) -> None:
 
 
 def bytes_as_words(node: s.Node, value: Any) -> int:
-    """The length of all `Vec<u8>` and `[u8; n]` (and of bools) in an encodable value, in its first _MOST_PARTS parts."""
-    count, left = 0, _MOST_PARTS
-    todo: list[tuple[s.Node, Any]] = [(node, value)]
-    while todo and left > 0:
-        here, part = todo.pop()
-        left -= 1
+    """The length of all `Vec<u8>` and `[u8; n]` (and of bools) in an encodable value.
+
+    Of long sequences and maps the first _SAMPLE items stand for all, so that this costs next to nothing.
+    """
+    count = 0.0
+    todo: list[tuple[float, s.Node, Any]] = [(1.0, node, value)]
+    for _ in range(_MOST_PARTS):
+        if not todo:
+            break
+        weight, here, part = todo.pop()
         match here:
             case s.Bytes(serde=False):
-                count += len(part)
+                count += weight * len(part)
             case s.Seq(inner=inner) | s.Array(inner=inner) | s.Set(inner=inner) if _is_byte(inner):
-                count += len(part)
-            case s.Seq(inner=inner) | s.Array(inner=inner) | s.Set(inner=inner) if _has_bytes(inner):
-                todo += [(inner, item) for item in islice(part, left)]
-            case s.Map(key=key, value=item) if _has_bytes(here):
-                for one, other in islice(part.items(), left):
-                    todo += [(key, one), (item, other)]
-            case s.Option(inner=inner, wrapped=False) | s.NewType(inner=inner) if part is not None:
-                todo.append((inner, part))
+                count += weight * len(part)
+            case s.Seq(inner=inner) | s.Array(inner=inner) | s.Set(inner=inner):
+                share = weight * max(1.0, len(part) / _SAMPLE)
+                todo += [(share, inner, item) for item in islice(part, _SAMPLE) if not isinstance(inner, _WORDS)]
+            case s.Map(key=key, value=item):
+                share = weight * max(1.0, len(part) / _SAMPLE)
+                for one, other in islice(part.items(), _SAMPLE):
+                    todo += [(share, key, one), (share, item, other)]
+            case s.Option(inner=inner, wrapped=wrapped) if part is not None:
+                todo.append((weight, inner, part.value if wrapped else part))
+            case s.NewType(inner=inner):
+                todo.append((weight, inner, part))
             case s.Tuple(items=items):
-                todo += zip(items, part, strict=False)
+                todo += [(weight, inner, item) for inner, item in zip(items, part, strict=True)]
             case s.Struct(fields=fields):
-                todo += [(field.type, getattr(part, field.name)) for field in fields]
+                todo += [(weight, f.type, getattr(part, f.name)) for f in fields if not isinstance(f.type, _WORDS)]
             case s.Enum(variants=variants):
                 fields = next((v.fields for v in variants if v.python is type(part)), ())
-                todo += [(field.type, getattr(part, field.name)) for field in fields]
+                todo += [(weight, f.type, getattr(part, f.name)) for f in fields if not isinstance(f.type, _WORDS)]
             case s.Ref():
-                todo.append((here.target, part))
-    return count
+                todo.append((weight, here.target, part))
+    return round(count)
 
 
 def _is_byte(node: s.Node) -> bool:
     return node == s.Int(8, signed=False) or isinstance(node, s.Bool)
-
-
-def _has_bytes(node: s.Node) -> bool:
-    return any(isinstance(part, s.Bytes | s.Seq | s.Array | s.Set | s.Ref) for part in s.walk(node))

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, Self
 from zkhost.environment import checked
 from zkhost.environment.assumption import Assumption
 from zkhost.environment.byte_words import MANY_BYTES, warn_of_bytes
-from zkhost.environment.streams import JOURNAL, STDERR, STDIN, STDOUT, Reader, SliceHandler, TraceHandler, Writer
+from zkhost.environment.streams import (
+    JOURNAL,
+    STDERR,
+    STDIN,
+    STDOUT,
+    InputStream,
+    OutputStream,
+    SliceHandler,
+    TraceHandler,
+)
 from zkhost.errors import ConfigError
 from zkhost.image_id import digest_bytes
 
@@ -44,8 +53,8 @@ class ExecutorEnv:
     segment_path: Path | None = None
     pprof_out: Path | None = None
     input_digest: bytes | None = None
-    readers: Mapping[int, Reader] = field(default_factory=lambda: MappingProxyType({}))
-    writers: Mapping[int, Writer] = field(default_factory=lambda: MappingProxyType({}))
+    readers: Mapping[int, InputStream] = field(default_factory=lambda: MappingProxyType({}))
+    writers: Mapping[int, OutputStream] = field(default_factory=lambda: MappingProxyType({}))
     slice_io: Mapping[str, SliceHandler] = field(default_factory=lambda: MappingProxyType({}))
     trace: tuple[TraceHandler, ...] = ()
     assumptions: tuple[Receipt | Assumption, ...] = field(default=(), repr=False)
@@ -73,8 +82,8 @@ class ExecutorEnvBuilder:
         self._set: dict[str, Any] = {}
         self._args: list[str] = []
         self._vars: dict[str, str] = {}
-        self._readers: dict[int, Reader] = {}
-        self._writers: dict[int, Writer] = {}
+        self._readers: dict[int, InputStream] = {}
+        self._writers: dict[int, OutputStream] = {}
         self._slice_io: dict[str, SliceHandler] = {}
         self._trace: list[TraceHandler] = []
         self._assumptions: list[Receipt | Assumption] = []
@@ -131,24 +140,24 @@ class ExecutorEnvBuilder:
             self.env_var(name, value)
         return self
 
-    def stdin(self, reader: Reader) -> Self:
+    def stdin(self, reader: InputStream) -> Self:
         """Serve the guest's standard input from a binary stream, in place of write's."""
         return self.read_fd(STDIN, reader)
 
-    def stdout(self, writer: Writer) -> Self:
+    def stdout(self, writer: OutputStream) -> Self:
         """Take the guest's standard output (default: sys.stdout)."""
         return self.write_fd(STDOUT, writer)
 
-    def stderr(self, writer: Writer) -> Self:
+    def stderr(self, writer: OutputStream) -> Self:
         """Take the guest's standard error (default: sys.stderr)."""
         return self.write_fd(STDERR, writer)
 
-    def read_fd(self, fd: int, reader: Reader) -> Self:
+    def read_fd(self, fd: int, reader: InputStream) -> Self:
         """Serve file descriptor `fd` from a binary stream."""
         self._readers[checked.number("file descriptor", fd, 0, _U32 - 1)] = checked.stream(reader, "read")
         return self
 
-    def write_fd(self, fd: int, writer: Writer) -> Self:
+    def write_fd(self, fd: int, writer: OutputStream) -> Self:
         """Take what the guest writes to `fd`. 3 is the journal and cannot be taken."""
         if fd == JOURNAL:
             raise ConfigError("file descriptor 3 is the journal", hint="read it from the session or the receipt")

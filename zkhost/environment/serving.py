@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from zkhost.environment.assumption import Assumption
 from zkhost.environment.streams import MAX_SLICE_ANSWER, STDERR, STDOUT, SliceHandler
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken, Host
+    from zkhost._cancel import CancelToken
+    from zkhost._shim import Host
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.receipt.receipt import Receipt
 
@@ -47,12 +49,20 @@ def host(
         for handler in env.trace:
             handler(batch)
 
+    served = writers(env)
+    texts = [writer for writer in served.values() if isinstance(writer, _Text)]
+
+    def on_end() -> None:
+        for text in texts:
+            text.end()
+
     return Host(
         readers={fd: reader.read for fd, reader in env.readers.items()},
-        writers=writers(env),
+        writers=served,
         slice_io={channel: _checked(channel, handler) for channel, handler in env.slice_io.items()},
         on_trace=on_trace if env.trace else None,
         on_progress=on_progress,
+        on_end=on_end,
         cancel=cancel,
     )
 
@@ -60,8 +70,8 @@ def host(
 def writers(env: ExecutorEnv) -> dict[int, Callable[[bytes], object]]:
     """What takes the guest's output, by file descriptor; by default its stdout and stderr are this process's."""
     return {
-        STDOUT: lambda data: _write_text(sys.stdout, data),
-        STDERR: lambda data: _write_text(sys.stderr, data),
+        STDOUT: _Text(lambda: sys.stdout),
+        STDERR: _Text(lambda: sys.stderr),
         **{fd: writer.write for fd, writer in env.writers.items()},
     }
 
@@ -86,7 +96,25 @@ def _checked(channel: str, handler: SliceHandler) -> SliceHandler:
     return answer
 
 
-def _write_text(stream: Any, data: bytes) -> None:
-    """To the text stream that Python has there now, which a test or a notebook may have replaced."""
-    stream.write(data.decode("utf-8", "replace"))
-    stream.flush()
+class _Text:
+    """Writes a guest's bytes as text to the stream that Python has there now, which a test or a notebook may replace.
+
+    A guest's output arrives in pieces of at most 1024 bytes, whose edges may go through a character.
+    """
+
+    def __init__(self, stream: Callable[[], TextIO]) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def __call__(self, data: bytes) -> None:
+        self._write(self._decoder.decode(data))
+
+    def end(self) -> None:
+        """Write what the guest has left unfinished."""
+        self._write(self._decoder.decode(b"", final=True))
+
+    def _write(self, text: str) -> None:
+        if text:
+            stream = self._stream()
+            stream.write(text)
+            stream.flush()

@@ -11,13 +11,13 @@ MAX_SLICE_ANSWER = 1024
 """Bytes of a slice_io answer that reach a guest of risc0 3.0, its kernel's largest transfer; the rest would be zeros."""
 
 
-class Reader(Protocol):
+class InputStream(Protocol):
     """A binary stream to read: `read(n)` returns at most n bytes, none at its end."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
-class Writer(Protocol):
+class OutputStream(Protocol):
     """A binary stream to write."""
 
     def write(self, data: bytes, /) -> object: ...

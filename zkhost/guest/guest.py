@@ -4,32 +4,37 @@
     proof = guest.prove(Input(17, 23)).verify()
     print(proof.journal.product)
 
-Underneath is what `ExecutorEnv` and `default_prover` do; both can be given to every call.
+Underneath is what `ExecutorEnv` and `default_prover` do; both can be passed to every call.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable
+import dataclasses
+from collections.abc import AsyncIterator, Iterable, Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from zkhost import _work
 from zkhost.contract.declare import Contract
 from zkhost.errors import SchemaError
 from zkhost.guest.proof import Proof, Run
 from zkhost.image_id import ImageID, compute_image_id
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken
+    from zkhost._cancel import CancelToken
     from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
-    from zkhost.provers.interface import Executor, OnProgress, Prover, ProverOpts
+    from zkhost.provers.batch import MapResult
+    from zkhost.provers.interface import Executor, Prover
+    from zkhost.provers.options import ProveInfo, ProverOpts
+    from zkhost.provers.planning.estimate import Estimate
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
+    from zkhost.session import OnProgress, SessionInfo
 
 __all__ = ["Guest"]
 
 I = TypeVar("I")  # noqa: E741
 J = TypeVar("J")
-R = TypeVar("R")
 
 
 class Guest(Generic[I, J]):
@@ -39,8 +44,10 @@ class Guest(Generic[I, J]):
     types and fields that differ, before anything runs. Without one, an input is encoded as its own class says (standard
     format) and journals are left as bytes.
 
-    Wherever a call takes an input it also takes a whole ExecutorEnv. Wherever it takes no prover, `default_prover()`
-    or `default_executor()` is asked.
+    Wherever a call takes an input it also takes a whole ExecutorEnv. Without a `prover` (or `executor`) it uses
+    `default_prover()` (or `default_executor()`); all other options are those of `zkhost.Prover`, and what the prover lacks
+    is UnsupportedError. `segment_limit_po2` overrides the environment's. Methods whose names begin with `a` are the same
+    for asyncio: cancelling the task stops the work.
     """
 
     def __init__(
@@ -91,88 +98,153 @@ class Guest(Generic[I, J]):
         input: I | ExecutorEnv | None = None,
         *,
         executor: Executor | None = None,
+        segment_limit_po2: int | None = None,
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
     ) -> Run[J]:
         """Run it without a proof: milliseconds. Raises a GuestError where it panics or is stopped."""
-        from zkhost.provers.select import default_executor
-
-        env, chosen = self.env(input), executor or default_executor()
-        return Run(self, chosen.execute(env, self.program, on_progress=on_progress, cancel=cancel))
-
-    def prove(
-        self,
-        input: I | ExecutorEnv | None = None,
-        *,
-        opts: ProverOpts | None = None,
-        prover: Prover | None = None,
-        on_progress: OnProgress | None = None,
-        cancel: CancelToken | None = None,
-    ) -> Proof[J]:
-        """Run it and prove the run. Raises as execute does, and a ProverError where proving fails."""
-        from zkhost.provers.interface import ProverOpts
-        from zkhost.provers.select import default_prover
-
-        env, chosen = self.env(input), prover or default_prover()
-        info = chosen.prove(env, self.program, opts or ProverOpts(), on_progress=on_progress, cancel=cancel)
-        return Proof(self, info)
+        env, chosen = self._limited(input, segment_limit_po2), executor or _default_executor()
+        return self._run(chosen.execute(env, self.program, on_progress=on_progress, cancel=cancel))
 
     async def aexecute(
         self,
         input: I | ExecutorEnv | None = None,
         *,
         executor: Executor | None = None,
+        segment_limit_po2: int | None = None,
         on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
     ) -> Run[J]:
-        """As execute, in a thread. Cancelling the task stops the guest."""
-        return await _in_thread(
-            lambda cancel: self.execute(input, executor=executor, on_progress=on_progress, cancel=cancel)
+        """As `execute`."""
+        env, chosen = self._limited(input, segment_limit_po2), executor or _default_executor()
+        return self._run(await chosen.aexecute(env, self.program, on_progress=on_progress, cancel=cancel))
+
+    def prove(
+        self,
+        input: I | ExecutorEnv | None = None,
+        opts: ProverOpts | None = None,
+        *,
+        prover: Prover | None = None,
+        segment_limit_po2: int | None = None,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+        checkpoint: Path | str | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> Proof[J]:
+        """Run it and prove the run. Raises as `execute` does, and a ProverError where proving fails.
+
+        checkpoint: a folder that stores proved segments, so that the same call goes on after a crash. cache: a folder of
+        receipts, verified again when they are used.
+        """
+        chosen = prover or _default_prover()
+        env = self._to_prove(input, segment_limit_po2, cancel)
+        info = chosen.prove(
+            env, self.program, opts, on_progress=on_progress, cancel=cancel, checkpoint=checkpoint, cache=cache
         )
+        return self._proof(info)
 
     async def aprove(
         self,
         input: I | ExecutorEnv | None = None,
-        *,
         opts: ProverOpts | None = None,
+        *,
         prover: Prover | None = None,
+        segment_limit_po2: int | None = None,
         on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+        checkpoint: Path | str | None = None,
+        cache: ReceiptCache | Path | str | None = None,
     ) -> Proof[J]:
-        """As prove, in a thread. Cancelling the task stops proving at the next segment."""
-        return await _in_thread(
-            lambda cancel: self.prove(input, opts=opts, prover=prover, on_progress=on_progress, cancel=cancel)
+        """As `prove`."""
+        chosen = prover or _default_prover()
+        env = await _work.arun(lambda token: self._to_prove(input, segment_limit_po2, token), cancel)
+        info = await chosen.aprove(
+            env, self.program, opts, on_progress=on_progress, cancel=cancel, checkpoint=checkpoint, cache=cache
         )
+        return self._proof(info)
+
+    def map(
+        self,
+        inputs: Iterable[I | ExecutorEnv],
+        opts: ProverOpts | None = None,
+        *,
+        prover: Prover | None = None,
+        segment_limit_po2: int | None = None,
+        concurrency: int = 1,
+        cancel: CancelToken | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> Iterator[MapResult[Proof[J]]]:
+        """Prove it on each input, as `Prover.map` does; the value of each result is a Proof."""
+        envs = (self._to_prove(item, segment_limit_po2, cancel) for item in inputs)
+        results = (prover or _default_prover()).map(
+            envs, self, opts, concurrency=concurrency, cancel=cancel, cache=cache
+        )
+        return (result.convert(self._proof) for result in results)
+
+    async def amap(
+        self,
+        inputs: Iterable[I | ExecutorEnv],
+        opts: ProverOpts | None = None,
+        *,
+        prover: Prover | None = None,
+        segment_limit_po2: int | None = None,
+        concurrency: int = 1,
+        cancel: CancelToken | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> AsyncIterator[MapResult[Proof[J]]]:
+        """As `map`, for `async for`."""
+        envs = (self._to_prove(item, segment_limit_po2, cancel) for item in inputs)
+        results = (prover or _default_prover()).amap(
+            envs, self, opts, concurrency=concurrency, cancel=cancel, cache=cache
+        )
+        async for result in results:
+            yield result.convert(self._proof)
+
+    def estimate(
+        self,
+        input: I | ExecutorEnv | None = None,
+        *,
+        executor: Executor | None = None,
+        prover: str | None = None,
+        memory_bytes: int | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Estimate:
+        """What proving a run takes on this machine; see `zkhost.estimate`."""
+        from zkhost.provers.planning.estimate import estimate
+
+        return estimate(
+            self.env(input), self, executor=executor, prover=prover, memory_bytes=memory_bytes, cancel=cancel
+        )
+
+    def _limited(self, input: I | ExecutorEnv | None, segment_limit_po2: int | None) -> ExecutorEnv:
+        env = self.env(input)
+        return env if segment_limit_po2 is None else dataclasses.replace(env, segment_limit_po2=segment_limit_po2)
+
+    # What a kind of guest of its own does otherwise:
+
+    def _to_prove(
+        self, input: I | ExecutorEnv | None, segment_limit_po2: int | None, cancel: CancelToken | None
+    ) -> ExecutorEnv:
+        """The environment that is proved; here is what has to be checked before."""
+        return self._limited(input, segment_limit_po2)
+
+    def _run(self, session: SessionInfo) -> Run[J]:
+        return Run(self, session)
+
+    def _proof(self, info: ProveInfo) -> Proof[J]:
+        return Proof(self, info)
 
     def __repr__(self) -> str:
         return f"<Guest {self.name}, {len(self.program):,} bytes, image ID {self.image_id.hex()[:16]}...>"
 
 
-async def _in_thread(work: Callable[[CancelToken], R]) -> R:
-    """Runs `work` in a thread of its own; when the task is cancelled, so is the token `work` was given."""
-    from zkhost._shim import CancelToken
+def _default_executor() -> Executor:
+    from zkhost.provers.select import default_executor
 
-    token, loop = CancelToken(), asyncio.get_running_loop()
-    done: asyncio.Future[R] = loop.create_future()
+    return default_executor()
 
-    def finish(result: R | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
 
-    def body() -> None:
-        outcome: tuple[R | None, BaseException | None]
-        try:
-            outcome = work(token), None
-        except BaseException as error:
-            outcome = None, error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(finish, *outcome)
+def _default_prover() -> Prover:
+    from zkhost.provers.select import default_prover
 
-    threading.Thread(target=body, name="zkhost-work", daemon=True).start()
-    try:
-        return await done
-    except asyncio.CancelledError:
-        token.cancel()
-        raise
+    return default_prover()

@@ -1,25 +1,41 @@
-"""What a Guest's execute and prove give: a run without a proof, and a proof, both with the journal decoded."""
+"""What a Guest's execute and prove return: a run without a proof, and a proof, both with the journal decoded."""
 
 from __future__ import annotations
 
-import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+
+from zkhost import _work
 
 if TYPE_CHECKING:
-    from zkhost.guest.guest import Guest
-    from zkhost.provers.interface import ProveInfo, ProverInfo, SessionStats
+    from zkhost.image_id import ImageID
+    from zkhost.provers.options import ProveInfo, Provenance
     from zkhost.receipt.policy import VerifyPolicy
     from zkhost.receipt.receipt import Receipt
-    from zkhost.session import SessionInfo
+    from zkhost.session import SessionInfo, SessionStats
 
 J = TypeVar("J")
+J_co = TypeVar("J_co", covariant=True)
+
+
+class ProvedProgram(Protocol[J_co]):
+    """The guest of a run or a proof, as zkhost.Guest is."""
+
+    program: bytes
+    name: str
+
+    @property
+    def image_id(self) -> ImageID:
+        """What a receipt is verified against."""
+
+    def decode_journal(self, data: bytes) -> J_co:
+        """A journal as a value. Raises DecodeError, naming the field."""
 
 
 class Run(Generic[J]):
     """A run without a proof: what a guest would commit, and what that takes."""
 
-    def __init__(self, guest: Guest[Any, J], session: SessionInfo) -> None:
+    def __init__(self, guest: ProvedProgram[J], session: SessionInfo) -> None:
         self.guest = guest
         self.session = session
 
@@ -44,7 +60,7 @@ class Run(Generic[J]):
 class Proof(Generic[J]):
     """A proof that a guest committed this journal. Call `verify` before believing a proof from elsewhere."""
 
-    def __init__(self, guest: Guest[Any, J], info: ProveInfo) -> None:
+    def __init__(self, guest: ProvedProgram[J], info: ProveInfo) -> None:
         self.guest = guest
         self.info = info
 
@@ -64,7 +80,7 @@ class Proof(Generic[J]):
         return self.info.stats
 
     @property
-    def prover(self) -> ProverInfo:
+    def prover(self) -> Provenance:
         """Which prover did it, and why it was chosen."""
         return self.info.prover
 
@@ -74,13 +90,16 @@ class Proof(Generic[J]):
         return self.info.elapsed_s
 
     def verify(self, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None) -> Self:
-        """Itself, if the receipt proves this guest's program and this journal; raises VerificationError otherwise."""
+        """Return this proof only if the receipt proves this guest's program and this journal.
+
+        Raises VerificationError otherwise, as `Receipt.verify` does.
+        """
         self.info.receipt.verify(self.guest.image_id, policy=policy, allow_fake=allow_fake)
         return self
 
     async def averify(self, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None) -> Self:
         """As verify, in a thread."""
-        return await asyncio.to_thread(self.verify, policy=policy, allow_fake=allow_fake)
+        return await _work.arun(lambda _: self.verify(policy=policy, allow_fake=allow_fake))
 
     def __repr__(self) -> str:
         return f"<Proof of {self.guest.name}: {self.receipt!r}, {self.elapsed_s:.1f} s by {self.prover.name}>"

@@ -32,7 +32,7 @@ ECHO_ELF: bytes
 ECHO_ID: ImageID
 ECHO_PATH: Path
 ML_ELF: bytes
-ML_ID: _ImageID
+ML_ID: ImageID
 ML_PATH: Path
 
 __all__ = [

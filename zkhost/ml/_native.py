@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zkhost import _shim, methods
+from zkhost._cancel import CancelToken
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import HostIOError, ProverError
@@ -62,7 +63,7 @@ def image(plan: bytes) -> Image:
 
 
 def preflight(
-    program: bytes, stdin: bytes, *, segment_limit_po2: int | None = None, cancel: _shim.CancelToken | None = None
+    program: bytes, stdin: bytes, *, segment_limit_po2: int | None = None, cancel: CancelToken | None = None
 ) -> Checked:
     """Run a program and check each segment as its proof will, without proving it: 0.3 s each where a proof takes minutes.
 

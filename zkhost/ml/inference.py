@@ -11,7 +11,7 @@ from zkhost.ml.journal import Inference
 if TYPE_CHECKING:
     from zkhost.guest.guest import Guest
     from zkhost.ml.graph import Array
-    from zkhost.provers.interface import ProveInfo
+    from zkhost.provers.options import ProveInfo
 
 
 class ModelRun(Run[Inference]):

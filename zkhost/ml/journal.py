@@ -32,26 +32,28 @@ class Inference:
     input_mode: InputMode
 
 
-def decode(data: bytes, graph: Graph, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> Inference:
+def decode(
+    data: bytes, graph: Graph, inputs: tuple[Port, ...], outputs: tuple[Port, ...], input_mode: InputMode
+) -> Inference:
     """The journal of a model's run. Raises DecodeError for bytes that are not one."""
     word = int.from_bytes(data[:4], "little")
     mode, model = word >> 8 & 255, word >> 16 & 255
-    if len(data) < 4 or word & 255 != VERSION or word >> 24 or mode >= len(_MODES) or model:
+    if len(data) < 4 or word & 255 != VERSION or word >> 24 or model or _MODES.index(input_mode) != mode:
         raise DecodeError(
             f"the journal starts with {data[:4].hex()}, which no inference commits",
-            path="", offset=0, expected="a header word of version 1", found=data[:4].hex(),
+            path="", offset=0, expected=f"a header word of version 1 with a {input_mode} input", found=data[:4].hex(),
         )  # fmt: skip
     at = 4
     digest, given = None, None
-    if _MODES[mode] == "public":
+    if input_mode == "public":
         end = at + sizes(graph, graph.inputs)
         given = MappingProxyType(from_bytes(graph, graph.inputs, inputs, data[at:end]))
         at = end
-    elif _MODES[mode] == "hashed":
+    elif input_mode == "hashed":
         digest = data[at : at + 32]
         at += 32
     found = from_bytes(graph, graph.outputs, outputs, data[at:])
-    return Inference(MappingProxyType(found), given, digest, _MODES[mode])
+    return Inference(MappingProxyType(found), given, digest, input_mode)
 
 
 def input_digest(salt: bytes, tensors: bytes) -> bytes:

@@ -5,36 +5,35 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zkhost.errors import ConfigError, ModelMismatchError
 from zkhost.guest.guest import Guest
+from zkhost.image_id import ImageID
 from zkhost.ml.inference import ModelProof, ModelRun
-from zkhost.ml.journal import Inference, decode
+from zkhost.ml.journal import Inference, decode, input_digest
 from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.outputs import choose
 from zkhost.ml.read.onnx_file import Port, Source, read_onnx
-from zkhost.ml.tensors import SALT_BYTES, InputMode, OutputMode, graph_inputs, named, to_bytes
+from zkhost.ml.tensors import SALT_BYTES, InputMode, OutputMode, from_bytes, graph_inputs, named, to_bytes
 
 if TYPE_CHECKING:
     import onnx
 
-    from zkhost._shim import CancelToken
-    from zkhost.environment.builder import ExecutorEnvBuilder
-    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost._cancel import CancelToken
+    from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
+    from zkhost.ml._native import Computed, Image
     from zkhost.ml.check import CheckReport
     from zkhost.ml.compile import Compiled
     from zkhost.ml.graph import Array, Graph
     from zkhost.ml.show import Layer
-    from zkhost.provers.interface import Executor, OnProgress, Prover, ProverOpts
-    from zkhost.provers.planning.estimate import Estimate
-    from zkhost.receipt.image_id import ImageID
+    from zkhost.provers.options import ProveInfo
     from zkhost.receipt.policy import VerifyPolicy
     from zkhost.receipt.receipt import Receipt
-
-ModelSource = "str | os.PathLike[str] | bytes | onnx.ModelProto"
+    from zkhost.session import SessionInfo
 
 
 def load(
@@ -49,6 +48,7 @@ def load(
     salt: bytes | None = None,
     accelerate: bool = True,
     max_float_cycles: int = MAX_FLOAT_CYCLES,
+    input_salt: bytes | None = None,
 ) -> Model:
     """Load an ONNX model, to prove its inference.
 
@@ -65,6 +65,8 @@ def load(
         max_float_cycles: Refuse a model whose f32 layers take more cycles than this: a million take about a minute to prove
             on two cores.
         accelerate: Use the bigint accelerator. False: plain RISC-V instructions only, at thirty times the cycles.
+        input_salt: 32 bytes for hashed inputs (default: random for each proof, kept as `proof.input_salt`). Not part of the
+            image ID.
 
     Raises:
         UnsupportedModelError: What is not taken, with node, operator, opset, what was expected and what to do.
@@ -72,15 +74,16 @@ def load(
     """
     if input not in ("public", "hashed", "private"):
         raise ConfigError(f"input={input!r}", hint="one of public, hashed, private")
-    if salt is not None and len(salt) != SALT_BYTES:
-        raise ConfigError(
-            f"salt has {len(salt)} bytes", hint=f"give {SALT_BYTES} random bytes: secrets.token_bytes({SALT_BYTES})"
-        )
+    for name, given in (("salt", salt), ("input_salt", input_salt)):
+        if given is not None and len(given) != SALT_BYTES:
+            raise ConfigError(f"{name} has {len(given)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})")
+    if input_salt is not None and input != "hashed":
+        raise ConfigError(f"input_salt with input={input!r}", hint="it is for input='hashed'")
     source = read_onnx(model)
     whole = lower(source, dims, outputs)
     check_budget(whole.graph, max_float_cycles)
     chosen = choose(whole, output, k, threshold)
-    return Model(source, whole, chosen, model=model, input=input, output=output, salt=salt, accelerate=accelerate)
+    return Model(source, whole, chosen, model, Options(input, output, salt, accelerate, input_salt))
 
 
 def verify(
@@ -103,6 +106,17 @@ def verify(
     return loaded.verify(found, policy=policy, allow_fake=allow_fake)
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a model was loaded; see `load`."""
+
+    input: InputMode
+    output: OutputMode
+    salt: bytes | None
+    accelerate: bool
+    input_salt: bytes | None
+
+
 class Model(Guest[Any, Inference]):
     """A model bound to its shapes: a guest whose input is arrays and whose journal is arrays.
 
@@ -114,24 +128,17 @@ class Model(Guest[Any, Inference]):
         source: Source,
         whole: Lowered,
         lowered: Lowered,
-        *,
         model: str | os.PathLike[str] | bytes | onnx.ModelProto,
-        input: InputMode,
-        output: OutputMode,
-        salt: bytes | None,
-        accelerate: bool,
+        options: Options,
     ) -> None:
         """Use `load`."""
         self.contract = None
         self.name = source.name
-        self.source = source
         self.whole = whole
         self.lowered = lowered
         self.model = model
-        self.input_mode = input
-        self.output_mode = output
-        self.salt = salt
-        self.accelerate = accelerate
+        self.options = options
+        self._salts: dict[bytes, bytes] = {}
 
     # -- what it is ---------------------------------------------------------------------------------------------------
 
@@ -150,29 +157,32 @@ class Model(Guest[Any, Inference]):
         """Names, dtypes and shapes of what is proved of the outputs."""
         return self.lowered.outputs
 
+    @property
+    def input_mode(self) -> InputMode:
+        """What the journal shows of the input."""
+        return self.options.input
+
     @cached_property
     def compiled(self) -> Compiled:
         """The plan: the model's canonical bytes, and what each layer costs."""
         from zkhost.ml.compile import compile_graph
 
-        return compile_graph(self.graph, input=self.input_mode, salt=self.salt, accelerate=self.accelerate)
+        options = self.options
+        return compile_graph(self.graph, input=options.input, salt=options.salt, accelerate=options.accelerate)
 
     @cached_property
     def program(self) -> bytes:  # type: ignore[override]
         """The program binary: the interpreter with the plan appended."""
-        return self._image[0]
+        return self._image.program
 
     @cached_property
     def image_id(self) -> ImageID:
         """Commits to interpreter, model and options together; what a receipt is verified against."""
-        from zkhost.receipt.image_id import parse_image_id
-
-        return parse_image_id(self._image[1])
+        return ImageID(self._image.image_id)
 
     @cached_property
-    def _image(self) -> tuple[bytes, bytes]:
-        image = self.compiled.image()
-        return image.program, image.image_id
+    def _image(self) -> Image:
+        return self.compiled.image()
 
     def show(self) -> list[Layer]:
         """The layers in order: node, shape, multiply-adds, cycles and their share."""
@@ -198,13 +208,9 @@ class Model(Guest[Any, Inference]):
 
     def compute(self, inputs: Any) -> dict[str, Array]:
         """The outputs, computed here by the guest's own kernels. Proves nothing; microseconds."""
-        stdin, predicted = self._prepare(inputs, None)
-        del stdin
-        return dict(predicted.outputs)
+        return self._outputs(self._prepared(inputs).outputs)
 
-    def env(
-        self, input: Any = None, builder: ExecutorEnvBuilder | None = None, *, input_salt: bytes | None = None
-    ) -> ExecutorEnv:
+    def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
         """The environment with those inputs and the accelerator's advice, computed here; see `Guest.env`.
 
         Raises ModelInputError, naming the input, and InferenceError where the model has no result.
@@ -213,67 +219,19 @@ class Model(Guest[Any, Inference]):
 
         if isinstance(input, ExecutorEnv):
             return input
-        stdin, _ = self._prepare(input, self._salt(input_salt))
-        return (builder or ExecutorEnv.builder()).write_slice(stdin).build()
+        return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin).build()
 
     def decode_journal(self, data: bytes) -> Inference:
         """Outputs and inputs of a journal. Raises DecodeError for one that this model does not commit."""
-        return decode(data, self.graph, self.inputs, self.outputs)
+        return decode(data, self.graph, self.inputs, self.outputs, self.input_mode)
 
-    def estimate(self, inputs: Any, **options: Any) -> Estimate:
-        """Segments, memory and time of a proof on this machine; see `zkhost.estimate`."""
-        from zkhost.provers.planning.estimate import estimate
+    if TYPE_CHECKING:
 
-        return estimate(self.program, self.env(inputs), **options)
+        def execute(self, *args: Any, **options: Any) -> ModelRun:
+            """As `Guest.execute`: exact cycles, and outputs that are unverified."""
 
-    def execute(
-        self,
-        input: Any = None,
-        *,
-        executor: Executor | None = None,
-        on_progress: OnProgress | None = None,
-        cancel: CancelToken | None = None,
-    ) -> ModelRun:
-        """Run it without a proof: exact cycles, and outputs that are unverified."""
-        from zkhost.provers.select import default_executor
-
-        chosen = executor or default_executor()
-        return ModelRun(self, chosen.execute(self.env(input), self.program, on_progress=on_progress, cancel=cancel))
-
-    def prove(
-        self,
-        input: Any = None,
-        *,
-        opts: ProverOpts | None = None,
-        prover: Prover | None = None,
-        on_progress: OnProgress | None = None,
-        cancel: CancelToken | None = None,
-        input_salt: bytes | None = None,
-        builder: ExecutorEnvBuilder | None = None,
-        **storage: Any,
-    ) -> ModelProof:
-        """Prove that the model computes its outputs from this input.
-
-        First the outputs are computed here and each segment is checked (about 0.3 s each), so that what cannot be proved
-        costs no proving. `input_salt`: 32 bytes for a hashed input (default: random; kept in the proof). `storage` goes to
-        the prover: checkpoint=..., cache=....
-
-        Raises ModelInputError and InferenceError for the input, ModelMismatchError where the run differs from what was
-        computed here, and a ProverError where proving fails.
-        """
-        from zkhost.environment.executor_env import ExecutorEnv
-        from zkhost.ml import _native
-        from zkhost.provers.interface import ProverOpts
-        from zkhost.provers.select import default_prover
-
-        salt = self._salt(input_salt)
-        stdin, predicted = self._prepare(input, salt)
-        self._same(_native.preflight(self.program, stdin)["journal"], predicted)
-        env = (builder or ExecutorEnv.builder()).write_slice(stdin).build()
-        chosen: Any = prover or default_prover()
-        info = chosen.prove(env, self.program, opts or ProverOpts(), on_progress=on_progress, cancel=cancel, **storage)
-        self._same(info.receipt.journal.bytes, predicted)
-        return ModelProof(self, info, salt)
+        def prove(self, *args: Any, **options: Any) -> ModelProof:
+            """As `Guest.prove`. First each segment is checked, which takes about 0.3 s each: see `_to_prove`."""
 
     def verify(
         self, receipt: Receipt, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None
@@ -281,6 +239,11 @@ class Model(Guest[Any, Inference]):
         """What the receipt proves of this model. Raises VerificationError where it does not."""
         receipt.verify(self.image_id, policy=policy, allow_fake=allow_fake)
         return self.decode_journal(receipt.journal.bytes)
+
+    def input_digest(self, inputs: Any, salt: bytes) -> bytes:
+        """What a journal of a hashed input has for these inputs and this salt: SHA-256, 32 bytes."""
+        arrays = graph_inputs(self.graph, named(self.inputs, inputs))
+        return input_digest(salt, to_bytes(self.graph, arrays))
 
     def check(self, samples: Any) -> CheckReport:
         """Compare with onnxruntime on samples: an array with the samples on its first axis, or a sequence of inputs."""
@@ -290,34 +253,44 @@ class Model(Guest[Any, Inference]):
 
     # -- within -------------------------------------------------------------------------------------------------------
 
-    def _salt(self, given: bytes | None) -> bytes | None:
-        if self.input_mode != "hashed":
-            if given is not None:
-                raise ConfigError(
-                    f"input_salt with input={self.input_mode!r}", hint="load the model with input='hashed'"
-                )
-            return None
-        if given is not None and len(given) != SALT_BYTES:
-            raise ConfigError(f"input_salt has {len(given)} bytes", hint=f"give {SALT_BYTES} random bytes")
-        return secrets.token_bytes(SALT_BYTES) if given is None else given
-
-    def _prepare(self, inputs: Any, salt: bytes | None) -> tuple[bytes, Inference]:
-        """All that the guest reads, and what its journal will say of the outputs."""
+    def _prepared(self, inputs: Any) -> Computed:
+        """The outputs, and all that the guest reads."""
         from zkhost.ml import _native
-        from zkhost.ml.tensors import from_bytes
 
-        arrays = graph_inputs(self.graph, named(self.inputs, inputs))
-        salt = bytes(SALT_BYTES) if self.input_mode == "hashed" and salt is None else salt
-        done = _native.compute(self.compiled.plan, to_bytes(self.graph, arrays), salt)
-        outputs = from_bytes(self.graph, self.graph.outputs, self.outputs, done.outputs)
-        return done.stdin, Inference(outputs, None, None, self.input_mode)
+        data = to_bytes(self.graph, graph_inputs(self.graph, named(self.inputs, inputs)))
+        salt = None
+        if self.input_mode == "hashed":
+            salt = self.options.input_salt or secrets.token_bytes(SALT_BYTES)
+            self._salts[input_digest(salt, data)] = salt
+        return _native.compute(self.compiled.plan, data, salt=salt)
 
-    def _same(self, journal: bytes, predicted: Inference) -> None:
-        found = self.decode_journal(journal)
-        for name, array in predicted.outputs.items():
-            if found.outputs[name].tobytes() != array.tobytes():
-                raise ModelMismatchError(
-                    f"the guest's {name!r} differs from what was computed here",
-                    hint="the guest and the native library are of different builds: reinstall zkhost",
-                    tensor=name,
-                )
+    def _outputs(self, data: bytes) -> dict[str, Array]:
+        return from_bytes(self.graph, self.graph.outputs, self.outputs, data)
+
+    def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
+        """Executing does not check the accelerator's products, so each segment is checked as its proof will be: what cannot be
+        proved costs no proving. Raises ModelMismatchError where the guest computed something else than was computed here.
+        """
+        from zkhost.environment.executor_env import ExecutorEnv
+        from zkhost.ml import _native
+
+        if isinstance(input, ExecutorEnv):
+            return self._limited(input, segment_limit_po2)
+        done = self._prepared(input)
+        limit = segment_limit_po2
+        found = _native.preflight(self.program, done.stdin, segment_limit_po2=limit, cancel=cancel)
+        if found.journal != done.journal:
+            raise ModelMismatchError(
+                f"the guest of {self.name} computed something else than the native library",
+                hint="they are of different builds: reinstall zkhost",
+            )
+        return self._limited(ExecutorEnv.builder().write_slice(done.stdin).build(), segment_limit_po2)
+
+    def _run(self, session: SessionInfo) -> ModelRun:
+        return ModelRun(self, session)
+
+    def _proof(self, info: ProveInfo) -> ModelProof:
+        proof = ModelProof(self, info)
+        digest = proof.journal.input_digest
+        proof.input_salt = None if digest is None else self._salts.get(digest)
+        return proof

@@ -31,14 +31,10 @@ def render_page(model: Model) -> str:
 def _graph(model: Model) -> str:
     """Boxes from top to bottom in the order of execution, shaded by cycles; a curve for each tensor that skips a layer."""
     found = layers(model)
-    place = {}
-    for row, layer in enumerate(found):
-        place[layer.node] = row
     most = max((layer.cycles for layer in found), default=1) or 1
-    parts = [_edges(model, place)]
-    parts += [_box(layer, row, most) for row, layer in enumerate(found)]
+    boxes = "".join(_box(layer, row, most) for row, layer in enumerate(found))
     height = STEP * len(found) + 20
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="the graph of layers">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="the graph of layers">{_edges(model, found)}{boxes}</svg>'
 
 
 def _box(layer: Layer, row: int, most: int) -> str:
@@ -55,16 +51,11 @@ def _box(layer: Layer, row: int, most: int) -> str:
     )
 
 
-def _edges(model: Model, place: dict[str, int]) -> str:
-    written = {name: place[op.node] for op in model.graph for name in op.writes()}
-    edges = {
-        (written[name], place[op.node])
-        for op in model.graph
-        for name in op.reads()
-        if name in written and written[name] < place[op.node]
-    }
+def _edges(model: Model, found: list[Layer]) -> str:
+    row = {name: place for place, layer in enumerate(found) for name in layer.tensors}
+    edges = {(row[name], row[op.y]) for op in model.graph for name in op.reads() if name in row}
     parts = []
-    for start, end in sorted(edges):
+    for start, end in sorted(edge for edge in edges if edge[0] < edge[1]):
         top, bottom = 10 + start * STEP + HEIGHT, 10 + end * STEP
         if end == start + 1:
             parts.append(f'<path d="M 220 {top} V {bottom}"/>')

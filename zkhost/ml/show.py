@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zkhost.receipt.image_id import image_id_hex
-
 if TYPE_CHECKING:
     from zkhost.ml.model import Model
 
@@ -17,11 +15,14 @@ BAR = 20
 
 @dataclass(frozen=True)
 class Layer:
-    """One node of the model: what it writes, its multiply-adds, the cycles it takes, and their share of all."""
+    """One node of the model, with what is fused into it: what it writes, its multiply-adds, the cycles it takes, their share.
+
+    `tensors` are those it writes; dtype and shape are of the last.
+    """
 
     node: str
     kinds: tuple[str, ...]
-    tensor: str
+    tensors: tuple[str, ...]
     dtype: str
     shape: tuple[int, ...]
     macs: int
@@ -30,32 +31,24 @@ class Layer:
 
 
 def layers(model: Model) -> list[Layer]:
-    """The nodes in order; operations that one node became are one layer."""
+    """The nodes in order; operations that one node became, or that one kernel does at once, are one layer."""
     graph, costs = model.graph, model.compiled.layers
     total = sum(cost.cycles for cost in costs) or 1
     found: list[Layer] = []
+    owner: dict[str, int] = {}
     for op, cost in zip(graph, costs, strict=True):
         tensor = graph.tensors[op.y]
-        kind = type(op).__name__
-        if found and found[-1].node == op.node:
-            last = found[-1]
-            macs, cycles = last.macs + cost.macs, last.cycles + cost.cycles
-            found[-1] = Layer(
-                op.node, (*last.kinds, kind), tensor.name, tensor.dtype, tensor.shape, macs, cycles, cycles / total
-            )
+        place = next((owner[name] for name in op.reads() if name in owner), None)
+        if place is not None and (found[place].node == op.node or cost.kind == "fused"):
+            into = found[place]
         else:
-            found.append(
-                Layer(
-                    op.node,
-                    (kind,),
-                    tensor.name,
-                    tensor.dtype,
-                    tensor.shape,
-                    cost.macs,
-                    cost.cycles,
-                    cost.cycles / total,
-                )
-            )
+            place, into = len(found), Layer(op.node, (), (), "", (), 0, 0, 0)
+            found.append(into)
+        macs, cycles = into.macs + cost.macs, into.cycles + cost.cycles
+        kinds = (*into.kinds, type(op).__name__)
+        tensors = (*into.tensors, *op.writes())
+        found[place] = Layer(into.node, kinds, tensors, tensor.dtype, tensor.shape, macs, cycles, cycles / total)
+        owner.update(dict.fromkeys(op.writes(), place))
     return found
 
 
@@ -66,11 +59,14 @@ def summary(model: Model) -> list[tuple[str, str]]:
     weights = sum(array.nbytes for array in model.graph.constants.values())
     return [
         ("inputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.inputs) + f" ({model.input_mode})"),
-        ("outputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.output_mode})"),
+        (
+            "outputs",
+            ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.options.output})",
+        ),
         ("multiply-adds", f"{macs:,}"),
         ("constants", f"{weights:,} bytes"),
         ("cycles", f"about {compiled.cycles:,}"),
-        ("image ID", image_id_hex(model.image_id)),
+        ("image ID", str(model.image_id)),
     ]
 
 

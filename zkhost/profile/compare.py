@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zkhost.profile.model import Cycles, FunctionCost, Profile
+from zkhost.profile.cost_tree import Cycles, FunctionCost, Profile
 
 
 @dataclass(frozen=True, slots=True)

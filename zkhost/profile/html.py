@@ -8,8 +8,8 @@ import html
 import json
 from importlib.resources import files
 
-from zkhost.profile.model import Profile
-from zkhost.profile.store import to_plain
+from zkhost.profile.cost_tree import Profile
+from zkhost.profile.store import profile_to_plain
 
 # In the order they are read: each uses names of those before it.
 _SCRIPTS = ("model.js", "flame.js", "segments.js", "table.js", "main.js")
@@ -23,7 +23,11 @@ def render_html(profile: Profile, base: Profile | None = None, base_name: str = 
     page = files("zkhost.profile") / "page"
     script = "\n".join((page / name).read_text("utf-8") for name in _SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    data = {"profile": to_plain(profile), "base": to_plain(base) if base else None, "base_name": base_name}
+    data = {
+        "profile": profile_to_plain(profile),
+        "base": profile_to_plain(base) if base else None,
+        "base_name": base_name,
+    }
     parts = {
         "title": html.escape(f"{profile.run.program}: where the cycles go"),
         "style": (page / "style.css").read_text("utf-8"),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from zkhost.errors import GuestError, ProfileError
 from zkhost.image_id import compute_image_id
-from zkhost.profile.build import build_profile
-from zkhost.profile.model import Profile, Run, SegmentCost
+from zkhost.profile.cost_tree import Profile, RunFigures, SegmentCost
 from zkhost.profile.pprof import read_pprof
+from zkhost.profile.tree_builder import build_profile
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
@@ -52,8 +52,8 @@ def profile_run(env: ExecutorEnv, program: bytes, pprof_path: Path, *, name: str
     return ProfiledRun(profile, session, error)
 
 
-def _figures(session: SessionInfo, name: str, image_id: str) -> Run:
-    return Run(
+def _figures(session: SessionInfo, name: str, image_id: str) -> RunFigures:
+    return RunFigures(
         program=name,
         image_id=image_id,
         user=session.user_cycles,

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from zkhost.errors import ProfileError
-from zkhost.profile.build import build_profile
-from zkhost.profile.model import Cycles, Node, Profile, Run, SegmentCost, Source
-from zkhost.profile.names import crate_of
+from zkhost.profile.cost_tree import Cycles, Node, Profile, RunFigures, SegmentCost, Source
 from zkhost.profile.pprof import read_pprof
+from zkhost.profile.symbol_names import crate_of
+from zkhost.profile.tree_builder import build_profile
 
 _FORMAT, _VERSION = "zkhost-profile", 1
 
 
-def to_plain(profile: Profile) -> dict[str, Any]:
+def profile_to_plain(profile: Profile) -> dict[str, Any]:
     """The profile as JSON values, in the form above."""
     run = profile.run
     functions: dict[str, int] = {}
@@ -74,7 +74,7 @@ def _function(name: str, source: Source) -> list[Any]:
     return [name, crate_of(name, source.file), source.file, source.line, lines]
 
 
-def from_plain(plain: Any) -> Profile:
+def profile_from_plain(plain: Any) -> Profile:
     """The profile of JSON values in the form above. Raises ProfileError where they have another."""
     if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
         raise ProfileError(f'not a saved profile: no "format": "{_FORMAT}" in it')
@@ -84,7 +84,7 @@ def from_plain(plain: Any) -> Profile:
             hint="profile the base again with this zkhost",
         )
     try:
-        run = Run(**{**plain["run"], "segments": tuple(SegmentCost(*row) for row in plain["run"]["segments"])})
+        run = RunFigures(**{**plain["run"], "segments": tuple(SegmentCost(*row) for row in plain["run"]["segments"])})
         functions = plain["functions"]
         sources = {
             name: Source(file, line, {number: Cycles(*cost) for number, *cost in lines})
@@ -114,7 +114,7 @@ def load_profile(path: str | Path) -> Profile:
         raise ProfileError(f"cannot read the profile {path}: {error.strerror}") from error
     try:
         if data.lstrip().startswith(b"{"):
-            return from_plain(json.loads(data))
+            return profile_from_plain(json.loads(data))
         return build_profile(read_pprof(data), None, program=path.stem)
     except (ProfileError, ValueError) as error:
         hint = error.hint if isinstance(error, ProfileError) else None

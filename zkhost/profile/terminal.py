@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zkhost.profile.compare import compare_profiles
-from zkhost.profile.model import FunctionCost, Profile, SegmentCost
+from zkhost.profile.cost_tree import FunctionCost, Profile, SegmentCost
 
 _USER, _PAGING, _RESERVED = "cyan", "yellow", "bright_black"
 _BAR = 20

@@ -1,6 +1,6 @@
-"""zkhost.lock: how each guest was built and what came of it, so that a build that comes out otherwise is noticed.
+"""zkhost.lock: how each guest was built and its image ID, so that a build with another result is noticed.
 
-TOML, one table `guest.NAME` each with `package`, `toolchain`, `flags`, `features`, `source` (SHA-256 of the sources, by
+TOML, one table `guest.NAME` each with `package`, `toolchain`, `flags`, `features`, `env` (NAME=VALUE), `source` (SHA-256 of the sources, by
 their names within the project) and `image_id`. Made to be committed; `zkhost build --check` compares.
 """
 
@@ -25,6 +25,7 @@ _WHAT = {
     "toolchain": "the toolchain",
     "flags": "the rustc flags",
     "features": "the features",
+    "env": "the variables",
     "source": "the sources",
     "image_id": "the image ID",
 }
@@ -38,6 +39,7 @@ class LockedGuest:
     toolchain: str
     flags: list[str]
     features: list[str]
+    env: list[str]
     source: str
     image_id: str
 
@@ -58,7 +60,7 @@ def read_lock(path: Path) -> dict[str, LockedGuest]:
 
 
 def write_lock(path: Path, guests: Mapping[str, LockedGuest]) -> None:
-    """Writes the file, unless it says just that already."""
+    """Write the file, unless it has that content already."""
     text = lock_text(guests)
     if not path.is_file() or path.read_text("utf-8") != text:
         write_atomic(path, text.encode(), durable=False)

@@ -1,4 +1,4 @@
-"""Makes projects from templates.
+"""New projects, made from templates.
 
 A template is a folder: files that end in `.j2` are rendered with jinja2 and lose the ending, the others are copied, and
 names of files and folders are rendered too. `template.toml` at its root is not copied; it may have `description` and
@@ -9,9 +9,9 @@ names of files and folders are rendered too. `template.toml` at its root is not 
     std                 whether the guest has Rust's std
     risc0_path          a local copy of risc0 to build against, or none
     risc0_version, zkhost_version
+    guest_crate         the version of zkhost-guest to depend on
 
-zkhost's crate for guests is put into methods/zkhost-guest, with the lock file that pins what it depends on, so that a
-project builds with nothing but the crates registry.
+A guest package without a Cargo.lock of its own gets the one that zkhost's crates were tried with.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from zkhost.errors import ScaffoldError
-from zkhost.project.crate import guest_crate
+from zkhost.project.crate import guest_crate_requirement
+from zkhost.project.shipped import guest_crates_folder, templates_folder
 
 RISC0_VERSION = "3.0.6"
-_HERE = Path(__file__).resolve().parent
-TEMPLATES = _HERE.parent / "templates"
 _SKIPPED = frozenset({".git", "target", "__pycache__", ".venv", ".pytest_cache", "template.toml", "zkhost.lock"})
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _RESERVED = frozenset({"host", "methods", "tests", "test", "core", "std", "alloc", "zkhost", "contract", "risc0-zkvm"})
@@ -67,13 +66,13 @@ class NewProject:
 
 def list_templates() -> list[TemplateInfo]:
     """The templates that come with zkhost, the first one for beginners."""
-    folders = sorted(path for path in TEMPLATES.iterdir() if (path / "template.toml").is_file())
+    folders = sorted(path for path in templates_folder().iterdir() if (path / "template.toml").is_file())
     infos = [TemplateInfo(path.name, str(_settings(path).get("description", ""))) for path in folders]
     return sorted(infos, key=lambda info: (info.name != "basic", info.name))
 
 
 def make_project(project: NewProject, on_file: OnFile | None = None) -> Path:
-    """Makes the project and gives its folder; `on_file` is told number, total and path of each file.
+    """Make the project and return its folder; `on_file` receives number, total and path of each file.
 
     Raises ScaffoldError for a bad name, an existing folder, a missing template, a template that does not render: then
     nothing was written.
@@ -126,7 +125,7 @@ def _fetch(project: NewProject, repository: Path) -> Path:
     if project.tag is not None and project.branch is not None:
         raise ScaffoldError("--tag and --branch name two versions", hint="give one of them")
     given = project.template
-    ours = TEMPLATES / given
+    ours = templates_folder() / given
     folder = Path(given).expanduser()
     if re.fullmatch(r"[\w-]+", given) and (ours / "template.toml").is_file():
         if wants_git:
@@ -192,6 +191,7 @@ def _variables(project: NewProject, settings: dict[str, Any]) -> dict[str, Any]:
         "std": project.std,
         "risc0_path": str(risc0) if risc0 is not None else None,
         "risc0_version": RISC0_VERSION,
+        "guest_crate": guest_crate_requirement(),
         "zkhost_version": metadata.version("zkhost") if _installed() else "0.1.0",
     }
 
@@ -207,8 +207,9 @@ def _installed() -> bool:
 def _files(template: Path, variables: dict[str, Any]) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     """Each file of the project: its place, and what writes it. Everything is rendered before it is given."""
     sources: dict[Path, Path] = {}
+    ours = templates_folder()
     # Our own templates have some files in common.
-    for root in (TEMPLATES / "_common", template) if template.parent == TEMPLATES else (template,):
+    for root in (ours / "_common", template) if template.parent == ours else (template,):
         sources |= {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
     for inside, path in sorted(sources.items()):
         if _SKIPPED.intersection(inside.parts):
@@ -219,13 +220,8 @@ def _files(template: Path, variables: dict[str, Any]) -> Iterator[tuple[Path, Ca
             continue
         text = _render(path.read_text("utf-8"), variables, inside)
         yield place.with_suffix(""), _writer(text)
-    crate, lock = guest_crate()
-    for path in sorted(crate.rglob("*")):
-        inside = path.relative_to(crate)
-        if path.is_file() and not _SKIPPED.intersection(inside.parts):
-            yield Path("methods/zkhost-guest") / inside, _copier(path)
     if Path("methods/guest/Cargo.lock") not in sources and (template / "methods/guest").is_dir():
-        yield Path("methods/guest/Cargo.lock"), _copier(lock)
+        yield Path("methods/guest/Cargo.lock"), _copier(guest_crates_folder() / "Cargo.lock")
 
 
 def _copier(source: Path) -> Callable[[Path], object]:

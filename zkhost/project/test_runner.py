@@ -2,7 +2,7 @@
 
 cargo's test harness is compiled for the zkVM and asked for its list; then each test runs in an executor of its own, as
 `NAME --exact` does. So a test that panics ends only itself (in the zkVM a panic ends the program), and the cycles are
-one test's. The harness itself costs some thousand cycles of each: `harness_cycles` of the program says how many.
+one test's. The harness itself costs some thousand cycles of each: `harness_cycles` returns how many.
 
 The harness does not run tests marked should_panic there: nothing is left that could look at the panic. They are ignored.
 """
@@ -13,13 +13,15 @@ import enum
 import io
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import BuildError, GuestError, GuestPanicError
+from zkhost.project.builder import package_request
 from zkhost.provers.local import LocalProver
 from zkhost.session import SessionInfo
 
@@ -69,12 +71,13 @@ def build_tests(
     package: Path,
     *,
     features: tuple[str, ...] = (),
+    env: Mapping[str, str] = MappingProxyType({}),
     locked: bool = False,
     output: Callable[[bytes], object] = lambda data: None,
     progress_width: int | None = None,
 ) -> list[TestProgram]:
     """Compile a package's tests for the zkVM. `output` takes what cargo prints. Raises a BuildError."""
-    request = {"package": str(package), "features": list(features), "locked": locked, "progress_width": progress_width}
+    request = package_request(package, features, env) | {"locked": locked, "progress_width": progress_width}
     report = _shim.call("build_tests", request, _shim.Host(writers={2: output}))
     return [
         TestProgram(report["package"], found["kind"], found["name"], Path(found["program"]))
@@ -83,7 +86,7 @@ def build_tests(
 
 
 class TestRunner:
-    """Runs the tests of one program."""
+    """A runner of one program's tests."""
 
     __test__ = False
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zkhost import _config, _shim
+from zkhost._cancel import CancelToken
 from zkhost.errors import ToolchainError
 
 RZUP_INSTALLER = "https://risczero.com/install"
@@ -25,7 +26,11 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class ToolchainInfo:
-    """A toolchain that can build guests: where it comes from (named, rzup, zkhost, debian), its folder and versions."""
+    """A toolchain that can build guests: where it comes from (named, rzup, zkhost, debian), its folder and versions.
+
+    `git_cargo` fetches git dependencies: its own cargo, or another where its own is Debian's, which cannot; None where
+    none here can.
+    """
 
     origin: str
     root: Path
@@ -33,6 +38,8 @@ class ToolchainInfo:
     linker: str
     build_std: bool
     flags: tuple[str, ...]
+    cargo: Path
+    git_cargo: Path | None
 
 
 def toolchain_info() -> ToolchainInfo:
@@ -46,11 +53,13 @@ def toolchain_info() -> ToolchainInfo:
         linker=versions["linker"],
         build_std=found["build_std"],
         flags=tuple(reply["flags"]),
+        cargo=Path(found["cargo"]),
+        git_cargo=None if reply["git_cargo"] is None else Path(reply["git_cargo"]),
     )
 
 
-def build_toolchain(output: Callable[[bytes], object], cancel: _shim.CancelToken | None = None) -> Path:
-    """Builds std for guests once, into a sysroot of rzup's layout in zkhost's cache; gives its folder."""
+def build_toolchain(output: Callable[[bytes], object], cancel: CancelToken | None = None) -> Path:
+    """Build std for guests once, into a sysroot of rzup's layout in zkhost's cache, and return its folder."""
     reply = _shim.call("build_toolchain", {}, _shim.Host(writers={2: output}, cancel=cancel))
     return Path(reply["root"])
 
@@ -88,13 +97,13 @@ def plan_install(*, only: str | None = None) -> list[Step]:
 
 
 def run_steps(steps: Sequence[Step], say: Say) -> None:
-    """Runs the steps, each said before it is done. Raises ToolchainError where one fails; the later ones are left."""
+    """Run the steps, reporting each before it starts. Raises ToolchainError where one fails, and leaves out the later ones."""
     for step in steps:
         say(f"{step.why}: {step}")
         done = subprocess.run(step.command, check=False)
         if done.returncode != 0:
             raise ToolchainError(
-                f"`{step}` failed with exit status {done.returncode}", hint="its own output, above, says why"
+                f"`{step}` failed with exit status {done.returncode}", hint="the reason is in its own output, above"
             )
 
 

@@ -1,7 +1,7 @@
-"""Many inputs through one guest: several at once, results in order as they come, a failure that stays its own.
+"""Many inputs: several at once, results in order as they come, a failure that stays its own.
 
-    for result in prover.map(guest, inputs, concurrency=4, cache="proofs"):
-        print(result.index, result.info.receipt if result.ok else result.error)
+    for result in prover.map(inputs, guest, concurrency=4, cache="proofs"):
+        print(result.index, result.value.receipt if result.ok else result.error)
 
 With a cache, a second call with the same inputs proves only those that are not there: that is how a batch resumes.
 """
@@ -9,130 +9,82 @@ With a cache, a second call with the same inputs proves only those that are not 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from zkhost._cancel import CancelToken
 from zkhost.errors import CancelledError, ConfigError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from zkhost._shim import CancelToken
-    from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.provers.interface import Program, ProveInfo, ProverOpts
-    from zkhost.provers.storage.receipt_cache import ReceiptCache
+T = TypeVar("T")
+U = TypeVar("U")
 
 # Inputs taken ahead of the result that is waited for, a worker: enough that one slow proof does not idle the others.
 _AHEAD = 4
 
 
 @dataclass(frozen=True)
-class MapResult:
-    """What became of input number `index`: `info` where it was proved, else `error`."""
+class MapResult(Generic[T]):
+    """What became of input number `index`: `value` where it was proved, else `error`."""
 
     index: int
-    info: ProveInfo | None
+    value: T | None
     error: Exception | None
 
     @property
     def ok(self) -> bool:
         """Whether it was proved."""
-        return self.info is not None
+        return self.error is None
 
-    def unwrap(self) -> ProveInfo:
-        """The proof, or its error raised."""
-        if self.info is None:
-            raise self.error or AssertionError("neither proof nor error")
-        return self.info
+    def convert(self, make: Callable[[T], U]) -> MapResult[U]:
+        """The same result with another value."""
+        return MapResult(self.index, None if self.error is not None else make(self.unwrap()), self.error)
+
+    def unwrap(self) -> T:
+        """The value, or its error raised."""
+        if self.error is not None:
+            raise self.error
+        assert self.value is not None, "a result has a value or an error"
+        return self.value
 
 
-class Bulk:
-    """`map` and `amap` for a prover."""
+def map_in_threads(
+    work: Callable[[Any, CancelToken], T],
+    inputs: Iterable[Any],
+    *,
+    concurrency: int,
+    cancel: CancelToken | None = None,
+) -> Iterator[MapResult[T]]:
+    """`work(input, token)` for each input, in `concurrency` threads; results in the order of the inputs.
 
-    def map(
-        self,
-        guest: Program,
-        inputs: Iterable[Any],
-        opts: ProverOpts | None = None,
-        *,
-        concurrency: int = 1,
-        cache: ReceiptCache | Path | str | None = None,
-        cancel: CancelToken | None = None,
-    ) -> Iterator[MapResult]:
-        """Proves a guest on each input; gives a MapResult for each, in order, as soon as all up to it are there.
-
-        inputs: environments, bytes (the guest's input as it is), or values that the guest's contract or their own
-        class says how to encode; taken as they are needed, so an endless iterable is fine. concurrency: proofs at
-        once; in one process two are seldom faster than one, on a server or a cluster they are. cache: a folder whose
-        receipts are used and added to.
-
-        What goes wrong with one input is in its result. Leaving the loop cancels what is under way, as `cancel` does,
-        which raises CancelledError.
-        """
-        if concurrency < 1:
-            raise ConfigError(f"concurrency is {concurrency}; it must be at least 1")
-        return _results(self, guest, inputs, opts, concurrency=concurrency, cache=cache, cancel=cancel)
-
-    async def amap(
-        self,
-        guest: Program,
-        inputs: Iterable[Any],
-        opts: ProverOpts | None = None,
-        *,
-        concurrency: int = 1,
-        cache: ReceiptCache | Path | str | None = None,
-    ) -> AsyncIterator[MapResult]:
-        """As `map`, for `async for`. Cancelling the task cancels what is under way."""
-        import asyncio  # half the time of importing this module, for this method alone
-
-        from zkhost._shim import CancelToken
-
-        token = CancelToken()
-        results = self.map(guest, inputs, opts, concurrency=concurrency, cache=cache, cancel=token)
-        try:
-            while (result := await asyncio.to_thread(next, results, None)) is not None:
-                yield result
-        finally:
-            token.cancel()
+    Raises ConfigError at once for a concurrency below 1, and CancelledError, from the iterator, once `cancel` is used.
+    """
+    if concurrency < 1:
+        raise ConfigError(f"concurrency is {concurrency}; it must be at least 1")
+    return _results(work, inputs, concurrency, cancel or CancelToken())
 
 
 def _results(
-    prover: Any,
-    guest: Program,
-    inputs: Iterable[Any],
-    opts: ProverOpts | None,
-    *,
-    concurrency: int,
-    cache: ReceiptCache | Path | str | None,
-    cancel: CancelToken | None,
-) -> Iterator[MapResult]:
+    work: Callable[[Any, CancelToken], T], inputs: Iterable[Any], concurrency: int, token: CancelToken
+) -> Iterator[MapResult[T]]:
     from concurrent.futures import ThreadPoolExecutor
 
-    from zkhost._shim import CancelToken
-    from zkhost.provers.engine.resumable import cached, open_cache
-    from zkhost.provers.interface import ProverOpts, program_bytes
-
-    token = cancel or CancelToken()
-    opts, program = opts or ProverOpts(), program_bytes(guest)
-    kept = None if cache is None else open_cache(cache)
-
-    def prove(index: int, given: Any) -> MapResult:
+    def one(index: int, item: Any) -> MapResult[T]:
         try:
-            env = _env(guest, given)
-            info = cached(kept, env, program, opts, lambda: prover.prove(env, guest, opts, cancel=token))
+            return MapResult(index, work(item, token), None)
         except Exception as error:  # it is this input's; the others go on
             return MapResult(index, None, error)
-        return MapResult(index, info, None)
 
     numbered = enumerate(inputs)
-    waiting: deque[Future[MapResult]] = deque()
+    waiting: deque[Future[MapResult[T]]] = deque()
     with ThreadPoolExecutor(concurrency, thread_name_prefix="zkhost-map") as pool:
         try:
             while True:
                 while len(waiting) < concurrency * _AHEAD and (item := next(numbered, None)) is not None:
-                    waiting.append(pool.submit(prove, *item))
+                    waiting.append(pool.submit(one, *item))
                 if not waiting:
                     return
                 result = waiting.popleft().result()
@@ -146,15 +98,17 @@ def _results(
                 token.cancel()
 
 
-def _env(guest: Any, given: Any) -> ExecutorEnv:
-    """The environment for what stands for an input."""
-    from zkhost.environment.executor_env import ExecutorEnv
+async def amap_in_threads(
+    start: Callable[[CancelToken], Iterator[T]], cancel: CancelToken | None = None
+) -> AsyncIterator[T]:
+    """The items of the iterator that `start(token)` returns, each waited for in a thread."""
+    import asyncio  # half the time of importing this module, for this function alone
 
-    if isinstance(given, ExecutorEnv):
-        return given
-    if isinstance(given, bytes | bytearray | memoryview):
-        return ExecutorEnv.builder().write_slice(bytes(given)).build()
-    if hasattr(guest, "env"):
-        env: ExecutorEnv = guest.env(given)
-        return env
-    return ExecutorEnv.builder().write(given).build()
+    token, done = CancelToken(), object()
+    with (cancel or CancelToken()).calling(token.cancel):
+        items = start(token)
+        try:
+            while (item := await asyncio.to_thread(next, items, done)) is not done:
+                yield item  # type: ignore[misc]  # not the sentinel
+        finally:
+            token.cancel()

@@ -1,156 +1,38 @@
-"""What all provers have in common: the interface, its options and its results."""
+"""The interface of everything that runs guests: implement it for a prover of your own.
+
+Its argument order is risc0's, everywhere: first what the guest is given, then the program, then the options.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from zkhost import _notebook
-from zkhost.errors import GuestExitError
-from zkhost.receipt.claim import ReceiptKind
-from zkhost.session import ExitCode, ExitKind, SessionInfo, counted
+from zkhost import _work
+from zkhost.errors import UnsupportedError
+from zkhost.provers.arguments import Program, environment
+from zkhost.provers.batch import MapResult, amap_in_threads, map_in_threads
+from zkhost.provers.features import Feature, used_by
+from zkhost.provers.options import ProveInfo, ProverOpts
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken
+    from zkhost._cancel import CancelToken
     from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
     from zkhost.receipt.receipt import Receipt
+    from zkhost.session import OnProgress, SessionInfo
 
 
-@dataclass(frozen=True)
-class ProverOpts:
-    """What to prove."""
-
-    receipt_kind: ReceiptKind = ReceiptKind.COMPOSITE
-    """SUCCINCT and GROTH16 need risc0's recursion programs."""
-    prove_guest_errors: bool = False
-    """Also prove runs that end with another exit code than 0; without it they raise GuestExitError."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "receipt_kind", ReceiptKind(self.receipt_kind))
-
-    @classmethod
-    def composite(cls) -> ProverOpts:
-        """For a composite receipt."""
-        return cls(ReceiptKind.COMPOSITE)
-
-    @classmethod
-    def succinct(cls) -> ProverOpts:
-        """For a succinct receipt."""
-        return cls(ReceiptKind.SUCCINCT)
-
-    @classmethod
-    def groth16(cls) -> ProverOpts:
-        """For a groth16 receipt."""
-        return cls(ReceiptKind.GROTH16)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the work is. Times in seconds; `segments_total` and `remaining_s` are None where not known yet."""
-
-    phase: str
-    """execute, prove, compress, verify; the remote prover adds upload, queue and download."""
-    segments_done: int = 0
-    segments_total: int | None = None
-    user_cycles: int = 0
-    elapsed_s: float = 0.0
-    remaining_s: float | None = None
-    disk_bytes: int | None = None
-    """What the checkpoint takes on disk; None without one."""
-
-
-OnProgress: TypeAlias = Callable[[Progress], object]
-
-
-@dataclass(frozen=True)
-class ProverInfo:
-    """Which prover did the work: its name, where it is, the risc0 version it has, and why it was chosen."""
+class Executor(ABC):
+    """Runs guests without proving. `name` is how the environment's variables and ProveInfo call it."""
 
     name: str
-    where: str
-    version: str
-    reason: str
+    lacks: frozenset[Feature] = frozenset()
+    """What it cannot do; asked for it, it raises UnsupportedError before anything starts."""
 
-
-@dataclass(frozen=True)
-class SessionStats:
-    """Counts of the proved run. Cycles that a prover does not report are None."""
-
-    segments: int
-    user_cycles: int
-    total_cycles: int | None
-    paging_cycles: int | None
-    reserved_cycles: int | None
-
-    @classmethod
-    def of(cls, session: SessionInfo) -> SessionStats:
-        return cls(
-            len(session.segments),
-            session.user_cycles,
-            session.total_cycles,
-            session.paging_cycles,
-            session.reserved_cycles,
-        )
-
-
-@dataclass(frozen=True)
-class ProveInfo:
-    """A verified receipt, and how it came about. `elapsed_s` includes everything: executing, proving, verifying."""
-
-    receipt: Receipt
-    stats: SessionStats
-    prover: ProverInfo
-    elapsed_s: float
-
-    def __repr__(self) -> str:
-        took = counted(self.stats.user_cycles, self.stats.segments, self.elapsed_s)
-        return f"<ProveInfo {self.receipt!r}, {took} by {self.prover.name}>"
-
-    def _repr_html_(self) -> str:
-        return self._html("Proof")
-
-    def _html(self, title: str) -> str:
-        prover = self.prover
-        rows = [
-            ("receipt", f"{self.receipt.kind}, {len(self.receipt.to_bytes()):,} bytes"),
-            ("journal", _notebook.data(self.receipt.journal.bytes)),
-            ("segments", f"{self.stats.segments:,}"),
-            ("user cycles", f"{self.stats.user_cycles:,}"),
-            *_notebook.counts(total_cycles=self.stats.total_cycles),
-            ("proved in", _notebook.seconds(self.elapsed_s)),
-            ("prover", f"{prover.name} ({prover.reason}), {prover.where}, risc0 {prover.version}"),
-        ]
-        return _notebook.card(title, rows)
-
-
-@runtime_checkable
-class HasProgram(Protocol):
-    """A built guest: what `zkhost build` and the methods module give."""
-
-    @property
-    def program(self) -> bytes:
-        """The program binary."""
-
-
-Program: TypeAlias = "bytes | HasProgram"
-
-
-def program_bytes(program: Program) -> bytes:
-    """The program binary of whatever names a program. Raises TypeError for anything else."""
-    if isinstance(program, bytes | bytearray | memoryview):
-        return bytes(program)
-    if isinstance(program, HasProgram):
-        return program.program
-    raise TypeError(f"Expected a program binary (bytes) or a built guest but got program={program!r}")
-
-
-@runtime_checkable
-class Executor(Protocol):
-    """Runs guests without proving."""
-
-    name: str
-
+    @abstractmethod
     def execute(
         self,
         env: ExecutorEnv,
@@ -161,45 +43,120 @@ class Executor(Protocol):
     ) -> SessionInfo:
         """Run a guest. Raises a GuestError where it panics or is stopped; other exit codes are in the result."""
 
+    async def aexecute(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> SessionInfo:
+        """As `execute`, for asyncio. Cancelling the task stops the guest."""
+        return await _work.arun(lambda token: self.execute(env, program, on_progress=on_progress, cancel=token), cancel)
 
-@runtime_checkable
-class Prover(Executor, Protocol):
+    def refuse(self, env: ExecutorEnv | None = None, options: Collection[Feature] = ()) -> None:
+        """Raise UnsupportedError, naming all of it, where the environment or the options ask for what this one lacks."""
+        used = frozenset(options) | (used_by(env) if env is not None else frozenset())
+        lacking = used & self.lacks
+        if lacking:
+            asked = ", ".join(feature for feature in Feature if feature in lacking)
+            raise UnsupportedError(f"the {self.name} prover cannot do {asked}", asked=asked, hint=self.instead)
+
+    @property
+    def instead(self) -> str:
+        """What to do about what it lacks: the hint of `refuse`."""
+        return "use the local or the ipc prover"
+
+
+class Prover(Executor):
     """Runs guests and proves the runs. Whatever it returns has been verified here.
 
-    A prover that cannot do all that an environment may ask for says so in `lacks` (zkhost.provers.features);
     zkhost.testing.prover_suite has the tests that every prover passes.
     """
 
+    @abstractmethod
     def prove(
         self,
         env: ExecutorEnv,
         program: Program,
-        opts: ProverOpts = ...,
+        opts: ProverOpts | None = None,
         *,
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
+        checkpoint: Path | str | None = None,
+        cache: ReceiptCache | Path | str | None = None,
     ) -> ProveInfo:
-        """Run a guest and prove the run. Raises as `execute` does, and GuestExitError for exit codes other than 0."""
+        """Run a guest and prove the run. Raises as `execute` does, and GuestExitError for exit codes other than 0.
 
+        checkpoint: a folder that stores segments and their receipts. After a crash, whatever its cause, the same call
+        proves only what is missing. cache: receipts of earlier requests, verified again when they are used.
+        """
+
+    @abstractmethod
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
         """The same claim in a smaller receipt of `opts.receipt_kind`; a no-op where it is as small already."""
 
+    async def aprove(
+        self,
+        env: ExecutorEnv,
+        program: Program,
+        opts: ProverOpts | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+        checkpoint: Path | str | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> ProveInfo:
+        """As `prove`, for asyncio. Cancelling the task stops proving at the next segment."""
+        return await _work.arun(
+            lambda token: self.prove(
+                env, program, opts, on_progress=on_progress, cancel=token, checkpoint=checkpoint, cache=cache
+            ),
+            cancel,
+        )
 
-_RANK = {ReceiptKind.COMPOSITE: 0, ReceiptKind.SUCCINCT: 1, ReceiptKind.GROTH16: 2}
+    async def acompress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
+        """As `compress`, for asyncio."""
+        return await _work.arun(lambda token: self.compress(receipt, opts, cancel=token), cancel)
 
+    def map(
+        self,
+        inputs: Iterable[Any],
+        program: Program,
+        opts: ProverOpts | None = None,
+        *,
+        concurrency: int = 1,
+        cancel: CancelToken | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> Iterator[MapResult[ProveInfo]]:
+        """Prove a guest on each input; yield a MapResult for each, in order, as soon as all up to it are there.
 
-def is_as_small(receipt: Receipt, kind: ReceiptKind) -> bool:
-    """Whether compressing a receipt to this kind is a no-op. A fake one, where it is accepted at all, passes for any."""
-    return receipt.kind is ReceiptKind.FAKE or _RANK[receipt.kind] >= _RANK.get(kind, 0)
+        inputs: environments, bytes (the guest's standard input), or values that the guest's contract or their own class
+        says how to encode; taken as they are needed, so an endless iterable is fine. concurrency: proofs at once; in one
+        process two are seldom faster than one, on a server or a cluster they are. cache: a folder whose receipts are
+        used and added to, so that a second call proves only what the first did not.
 
+        What goes wrong with one input is in its result. Leaving the loop cancels what is under way, as `cancel` does,
+        which raises CancelledError.
+        """
+        self.refuse(options=() if cache is None else (Feature.CACHE,))
 
-def require_success(exit_code: ExitCode, opts: ProverOpts) -> None:
-    """Raise GuestExitError unless the run is one to prove: exit code 0, or `prove_guest_errors`."""
-    if exit_code.kind in (ExitKind.HALTED, ExitKind.PAUSED) and exit_code.code == 0:
-        return
-    if not opts.prove_guest_errors:
-        raise GuestExitError(
-            f"the guest ended with {exit_code}",
-            hint="set prove_guest_errors to prove such runs too",
-            exit_code=exit_code.code,
+        def prove(item: Any, token: CancelToken) -> ProveInfo:
+            return self.prove(environment(item, program), program, opts, cancel=token, cache=cache)
+
+        return map_in_threads(prove, inputs, concurrency=concurrency, cancel=cancel)
+
+    def amap(
+        self,
+        inputs: Iterable[Any],
+        program: Program,
+        opts: ProverOpts | None = None,
+        *,
+        concurrency: int = 1,
+        cancel: CancelToken | None = None,
+        cache: ReceiptCache | Path | str | None = None,
+    ) -> AsyncIterator[MapResult[ProveInfo]]:
+        """As `map`, for `async for`. Cancelling the task cancels what is under way."""
+        return amap_in_threads(
+            lambda token: self.map(inputs, program, opts, concurrency=concurrency, cancel=token, cache=cache), cancel
         )

@@ -42,11 +42,11 @@ def default_prover() -> Prover:
     """
     choice = choose_prover()
     if choice.name == "bonsai":
-        from zkhost.provers.bonsai import BonsaiProver
+        from zkhost.provers.bonsai.bonsai_prover import BonsaiProver
 
         return BonsaiProver(reason=choice.reason)
     if choice.name == "dask":
-        from zkhost.provers.dask import DaskProver
+        from zkhost.provers.dask.dask_prover import DaskProver
 
         return DaskProver(_config.dask_address(), reason=choice.reason)
     return _make(choice)

@@ -18,11 +18,18 @@ class ReceiptFormat(enum.StrEnum):
     """risc0's Borsh form."""
     JSON = "json"
     """risc0's serde_json form, for people and other languages."""
+    CBOR = "cbor"
+    """What zkVerify and others exchange: the serde form of Rust's ciborium."""
     ZKR = "zkr"
     """bincode with a header that describes it (see docs/wire-formats.md)."""
 
 
-_SUFFIXES = {".json": ReceiptFormat.JSON, ".borsh": ReceiptFormat.BORSH, ".zkr": ReceiptFormat.ZKR}
+_SUFFIXES = {
+    ".json": ReceiptFormat.JSON,
+    ".borsh": ReceiptFormat.BORSH,
+    ".cbor": ReceiptFormat.CBOR,
+    ".zkr": ReceiptFormat.ZKR,
+}
 
 
 def receipt_format(name: ReceiptFormat | str) -> ReceiptFormat:
@@ -34,7 +41,7 @@ def receipt_format(name: ReceiptFormat | str) -> ReceiptFormat:
 
 
 def format_of_name(file: Path) -> ReceiptFormat:
-    """The format that a file's name asks for: by .json, .borsh and .zkr, else bincode."""
+    """The format that a file's name asks for: by .json, .borsh, .cbor and .zkr, else bincode."""
     return _SUFFIXES.get(file.suffix, ReceiptFormat.BINCODE)
 
 

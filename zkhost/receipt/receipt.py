@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from zkhost import _config, _notebook
-from zkhost.errors import ConfigError, ReceiptFormatError
+from zkhost.errors import ConfigError, ReceiptFormatError, UnsupportedError
 from zkhost.image_id import ImageID, ImageIDLike
 from zkhost.receipt import zkr
 from zkhost.receipt.claim import ReceiptClaim, ReceiptKind
+from zkhost.receipt.evm import SELECTOR_BYTES
 from zkhost.receipt.file_format import ReceiptFormat, format_of_content, format_of_name, receipt_format
 from zkhost.receipt.policy import VerifyPolicy
 from zkhost.session import Journal
@@ -68,6 +69,11 @@ class Receipt:
         return int(self._facts["seal_size"])
 
     @property
+    def selector(self) -> bytes:
+        """The four bytes that select its verifier among contracts: the first of the verifier parameters."""
+        return self.verifier_parameters[:SELECTOR_BYTES]
+
+    @property
     def assumption_kinds(self) -> tuple[ReceiptKind, ...]:
         """The kinds of the receipts inside of it that prove what the guest assumed; a composite receipt may have some."""
         return tuple(ReceiptKind(kind) for kind in self._facts["assumption_receipts"])
@@ -115,6 +121,43 @@ class Receipt:
     def _warn_if_fake(self) -> None:
         if self._facts["kind"] == "fake":
             warnings.warn("accepted a dev-mode receipt: it proves nothing", DevModeWarning, stacklevel=3)
+
+    def evm_seal(self, *, allow_fake: bool = False) -> bytes:
+        """Return the seal as a verifier contract takes it: selector (4 bytes), then the proof.
+
+        A groth16 receipt's has 260 bytes (risc0-ethereum, `encode_seal`). A fake one's, ffffffff and the claim's
+        digest, is for a mock verifier under test, and returned only with `allow_fake`.
+
+        Raises UnsupportedError for composite and succinct receipts, and for fake ones that are not allowed.
+        """
+        from zkhost import _shim
+
+        if self.kind is ReceiptKind.FAKE and not allow_fake:
+            raise UnsupportedError(
+                "a fake receipt proves nothing, so it has no seal",
+                hint="allow_fake=True, for a mock verifier under test",
+                asked="evm_seal",
+            )
+        if self.kind not in {ReceiptKind.GROTH16, ReceiptKind.FAKE}:
+            raise UnsupportedError(
+                f"a {self.kind} receipt has no seal for a contract: that takes a groth16 receipt",
+                hint="compress it: prover.compress(receipt, ReceiptKind.GROTH16)",
+                asked="evm_seal",
+            )
+        seal: bytes = _shim.call("evm_seal", {"receipt": self._data})["seal"]
+        return seal
+
+    @classmethod
+    def from_evm_seal(cls, seal: bytes, image_id: ImageIDLike, journal: bytes) -> Self:
+        """The receipt that a contract's seal, a program and a journal make; it is not verified.
+
+        Raises VerifierVersionError where the seal selects another verifier than this build's (`got` is its selector),
+        and ReceiptFormatError for anything that is no seal.
+        """
+        from zkhost import _shim
+
+        request = {"seal": seal, "image_id": bytes(ImageID(image_id)), "journal": journal}
+        return cls(_shim.call("receipt_from_seal", request)["receipt"])
 
     def to_bytes(self, format: ReceiptFormat | str = ReceiptFormat.BINCODE) -> bytes:
         """The receipt in a format; bincode is byte for byte what a Rust host writes."""

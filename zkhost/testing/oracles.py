@@ -10,17 +10,18 @@ from zkhost.errors import GuestError
 from zkhost.testing.mismatch import MismatchError, align
 
 if TYPE_CHECKING:
-    from zkhost.provers.interface import Executor, Program
+    from zkhost.provers.arguments import Program
+    from zkhost.provers.interface import Executor
 
 __all__ = ["Case", "EchoGuest", "Oracle", "Refused", "RustOracle", "SerdeOracle", "TypedGuest"]
 
-#: What an oracle says that will not judge a value, because it is too deep or has too many parts (rust-shim/dynamic).
+#: What an oracle says that will not judge a value, because it is too deep or has too many parts (rust-shim/serde-oracle).
 LIMIT = "beyond the oracle's limits"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A value and this codec's words for it; descriptor and plain form as in `zkhost.codec.plain`."""
+    """A value and this codec's words for it; descriptor and plain form as in `zkhost.codec.describe`."""
 
     type: Any
     value: Any

@@ -1,6 +1,7 @@
 """The reference of the packed format, l2r0-small-serde, and zkhost-guest, each in a process of its own.
 
 They come from tests/oracle in zkhost's source tree: a workspace of its own, which is no part of the installed package.
+ZKHOST_ORACLES says where it is.
 """
 
 from __future__ import annotations
@@ -21,26 +22,35 @@ from zkhost.testing.oracles import Refused, SerdeOracle
 
 __all__ = ["PackedOracle", "find_server"]
 
-WORKSPACE = Path(__file__).parents[2] / "tests" / "oracle"
-HINT = "run this in a checkout of zkhost that has cargo, or set ZKHOST_ORACLES to the folder of its built binaries"
+HINT = "set ZKHOST_ORACLES to tests/oracle of zkhost's source tree, or to a folder with the binaries built from it"
 
 
 def find_server(implementation: str) -> Path:
-    """The server's binary, in the folder ZKHOST_ORACLES or built from tests/oracle. Raises ConfigError."""
-    binary, folder = f"zkhost-oracle-{implementation}", _config.get("ZKHOST_ORACLES")
-    if folder is not None:
-        if not (Path(folder) / binary).is_file():
-            raise ConfigError(f"ZKHOST_ORACLES is {folder!r}, which has no {binary}", hint=HINT)
-        return Path(folder) / binary
+    """The server's binary: in the folder ZKHOST_ORACLES, or built from the workspace there. Raises ConfigError."""
+    binary, named = f"zkhost-oracle-{implementation}", _config.get("ZKHOST_ORACLES")
+    if named is None:
+        raise ConfigError(
+            "the packed oracle is no part of the installed package, and ZKHOST_ORACLES is not set", hint=HINT
+        )
+    folder = Path(named)
+    if (folder / "Cargo.toml").is_file():
+        return _built(folder) / binary
+    if not (folder / binary).is_file():
+        raise ConfigError(f"ZKHOST_ORACLES is {named!r}, which has neither Cargo.toml nor {binary}", hint=HINT)
+    return folder / binary
+
+
+def _built(workspace: Path) -> Path:
+    """The folder of the binaries that cargo builds from the workspace."""
     cargo = shutil.which("cargo")
-    if cargo is None or not (WORKSPACE / "Cargo.toml").is_file():
-        raise ConfigError(f"The packed oracle is built from {WORKSPACE}, which is not here, or cargo is not", hint=HINT)
+    if cargo is None:
+        raise ConfigError(f"the packed oracle is built from {workspace} with cargo, which is not installed", hint=HINT)
     target = platformdirs.user_cache_path("zkhost") / "build" / "oracle"
     command = [cargo, "build", "--release", "--locked", "--quiet", "--target-dir", str(target)]
-    built = subprocess.run(command, cwd=WORKSPACE, stderr=subprocess.PIPE, text=True, check=False)
+    built = subprocess.run(command, cwd=workspace, stderr=subprocess.PIPE, text=True, check=False)
     if built.returncode != 0:
         raise ConfigError(f"cargo could not build the packed oracle:\n{built.stderr[-2000:]}", hint=HINT)
-    return target / "release" / binary
+    return target / "release"
 
 
 class PackedOracle(SerdeOracle):

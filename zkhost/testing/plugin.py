@@ -18,7 +18,8 @@ import pytest
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.provers.interface import Program, ProveInfo
+    from zkhost.provers.arguments import Program
+    from zkhost.provers.options import ProveInfo
     from zkhost.session import SessionInfo
 
 BASELINES = "cycles.json"

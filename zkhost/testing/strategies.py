@@ -1,13 +1,18 @@
-"""`strategy(T)`: hypothesis strategies for the values of any schema, the edges of every range among them."""
+"""`strategy(T)`: hypothesis strategies for the values of any type, the edges of every range among them.
+
+They are made of the type's descriptor, in the plain form, so they know no class and no kind of node (see the page on the
+codec): the codec turns plain data into values.
+"""
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from hypothesis import strategies as st
 
 from zkhost import codec as c
-from zkhost.codec import schema as s
+from zkhost.codec.forms.plain import node_from_plain
 
 __all__ = ["strategy"]
 
@@ -18,6 +23,7 @@ DEPTH = 6
 #: Code points of one, two, three and four bytes of UTF-8, and the borders between them.
 EDGES = "\0a\x7f\x80\u07ff\u0800\ufffd\U00010000\U0010ffff"
 CHARACTERS = st.characters(exclude_categories=["Cs"]) | st.sampled_from(EDGES)
+OCTETS = st.binary(max_size=9) | st.binary(min_size=60, max_size=70)
 
 
 def strategy(type: Any) -> Strategy:
@@ -26,72 +32,87 @@ def strategy(type: Any) -> Strategy:
     Lengths around a word's four bytes, the ends of integer ranges, NaN and infinities, and code points of every UTF-8
     length come up often. Recursive types stop after a few levels. Raises SchemaError for what is no schema.
     """
-    return _values(c.schema_of(type), 0)
+    node = c.schema_of(type)
+    return _Plain().values(c.describe(type), 0).map(lambda plain: node_from_plain(node, plain))
 
 
-def _values(node: s.Node, depth: int) -> Strategy:
-    match node:
-        case s.Ref(target=target):
-            return st.deferred(lambda: _values(target, depth + 1)) if depth < DEPTH else _values(target, DEPTH)
-        case s.NewType(inner=inner):
-            return _values(inner, depth)
-        case s.Bool():
-            return st.booleans()
-        case s.Int():
-            return st.sampled_from([0, 1, node.high, node.low]) | st.integers(node.low, node.high)
-        case s.Float(bits=bits):
-            return st.floats(width=64 if bits == 64 else 32, allow_nan=False) | st.just(float("nan"))
-        case s.Char():
-            return CHARACTERS
-        case s.Str():
-            return st.text(CHARACTERS, max_size=9) | st.text("ab", min_size=60, max_size=70)
-        case s.Unit():
-            return st.none()
-        case s.Bytes(length=length):
-            if length is not None:
-                return st.binary(min_size=length, max_size=length)
-            return st.binary(max_size=9) | st.binary(min_size=60, max_size=70)
-        case s.Option(inner=inner, wrapped=wrapped):
-            if depth >= DEPTH:
+class _Plain:
+    def __init__(self) -> None:
+        self.named: dict[str, list[Any]] = {}
+
+    def values(self, descriptor: list[Any], depth: int) -> Strategy:
+        """Plain values of a descriptor."""
+        kind = descriptor[0]
+        most = 3 if depth < 3 else 1
+        match descriptor:
+            case ["ref", name]:
+                target = self.named[name]
+                return (
+                    st.deferred(lambda: self.values(target, depth + 1)) if depth < DEPTH else self.values(target, depth)
+                )
+            case ["option", _] if depth >= DEPTH:
                 return st.none()
-            some = _values(inner, depth + 1)
-            return st.none() | (some.map(c.Some) if wrapped else some)
-        case s.Tuple(items=items):
-            return st.tuples(*[_values(item, depth + 1) for item in items])
-        case s.Struct(cls=cls, fields=fields):
-            return st.builds(cls, **{f.name: _values(f.type, depth + 1) for f in fields})
-        case s.Enum():
-            return _variants(node, depth)
-        case _:
-            return _collection(node, depth)
+            case ["seq" | "map", *_] if depth >= DEPTH:
+                return st.just([])
+            case ["option", inner]:
+                return st.none() | self.values(inner, depth + 1).map(lambda v: [v])
+            case ["seq", ["u8"]]:
+                return OCTETS.map(list)
+            case ["array", ["u8"], length]:
+                return st.binary(min_size=length, max_size=length).map(list)
+            case ["seq", inner]:
+                return st.lists(self.values(inner, depth + 1), max_size=most)
+            case ["array", inner, length]:
+                return st.lists(self.values(inner, depth + 1), min_size=length, max_size=length)
+            case ["map", key, value]:
+                return st.lists(st.tuples(self.values(key, depth + 1), self.values(value, depth + 1)), max_size=most)
+            case ["tuple", items]:
+                return self.row(items, depth)
+        if kind in ("newtype", "tuple_struct", "unit_struct", "struct", "enum"):
+            self.named[descriptor[1]] = descriptor
+            if kind == "enum":
+                return self.variants(descriptor[2], depth)
+            return self.payload(kind.removesuffix("_struct"), (descriptor[2:] or [None])[0], depth)
+        return _scalar(kind)
+
+    def payload(self, kind: str, parts: Any, depth: int) -> Strategy:
+        match kind:
+            case "unit":
+                return st.none()
+            case "newtype":
+                return self.values(parts, depth)
+            case "tuple":
+                return self.row(parts, depth)
+        return self.row([part for _, part in parts], depth)
+
+    def row(self, parts: list[Any], depth: int) -> Strategy:
+        return st.tuples(*[self.values(part, depth + 1) for part in parts]).map(list)
+
+    def variants(self, variants: list[Any], depth: int) -> Strategy:
+        # At the bottom those that carry least, so that an enum which holds itself comes to an end.
+        sizes = [
+            len(payload) if kind in ("tuple", "struct") else int(kind == "newtype") for _, kind, payload in variants
+        ]
+        chosen = [i for i in range(len(variants)) if depth < DEPTH or sizes[i] == min(sizes)]
+        return st.one_of([st.tuples(st.just(i), self.payload(variants[i][1], variants[i][2], depth)) for i in chosen])
 
 
-def _collection(node: s.Node, depth: int) -> Strategy:
-    most = 3 if depth < 3 else 1
-    match node:
-        case s.Array(inner=inner, length=length, container=container):
-            return st.lists(_values(inner, depth + 1), min_size=length, max_size=length).map(_maker(container))
-        case s.Seq(inner=inner, container=container):
-            make = _maker(container)
-            return st.builds(make) if depth >= DEPTH else st.lists(_values(inner, depth + 1), max_size=most).map(make)
-        case s.Set(inner=inner, frozen=frozen):
-            make = frozenset if frozen else set
-            return st.builds(make) if depth >= DEPTH else st.sets(_values(inner, depth + 1), max_size=most).map(make)
-        case s.Map(key=key, value=value):
-            if depth >= DEPTH:
-                return st.builds(dict)
-            return st.dictionaries(_values(key, depth + 1), _values(value, depth + 1), max_size=most)
-    raise AssertionError(node)
-
-
-def _maker(container: str) -> Any:
-    return tuple if container == "tuple" else list
-
-
-def _variants(node: s.Enum, depth: int) -> Strategy:
-    if node.plain:
-        return st.sampled_from([variant.python for variant in node.variants])
-    # At the bottom the variants that carry least, so that an enum which holds itself comes to an end.
-    fewest = min(len(variant.fields) for variant in node.variants)
-    chosen = [v for v in node.variants if depth < DEPTH or len(v.fields) == fewest]
-    return st.one_of([st.builds(v.python, **{f.name: _values(f.type, depth + 1) for f in v.fields}) for v in chosen])
+def _scalar(kind: str) -> Strategy:
+    match kind:
+        case "unit":
+            return st.none()
+        case "bool":
+            return st.booleans()
+        case "str":
+            return st.text(CHARACTERS, max_size=9) | st.text("ab", min_size=60, max_size=70)
+        case "char":
+            return CHARACTERS.map(ord)
+        case "bytes":
+            return OCTETS
+        case "f32" | "f64":
+            floats = st.floats(width=32 if kind == "f32" else 64, allow_nan=False) | st.just(float("nan"))
+            return floats.map(lambda v: int.from_bytes(struct.pack("<f" if kind == "f32" else "<d", v), "little"))
+    bits, signed = int(kind[1:]), kind[0] == "i"
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    numbers = st.sampled_from([0, 1, high, low]) | st.integers(low, high)
+    return numbers.map(lambda v: v.to_bytes(16, "little", signed=signed)) if bits == 128 else numbers

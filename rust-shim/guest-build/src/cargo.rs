@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::thread;
@@ -94,19 +94,30 @@ pub(crate) fn command(places: &Places, toolchain: &Toolchain, flags: &[String]) 
     }
     // Crates patched for the zkVM ask whether its big-integer accelerator is there.
     command.env("RISC0_FEATURE_bigint2", "");
-    if std::env::var_os("CC_riscv32im_risc0_zkvm_elf").is_none()
-        && std::env::var_os("CFLAGS_riscv32im_risc0_zkvm_elf").is_none()
-    {
-        // A crate with C in it fails on this name, which says why, rather than on a compiler for the wrong machine.
-        let missing = Path::new("/no_risc0_cpp_toolchain_installed_run_rzup_install_cpp");
-        command
-            .env(
-                "CC_riscv32im_risc0_zkvm_elf",
-                toolchain.c_compiler.as_deref().unwrap_or(missing),
-            )
-            .env("CFLAGS_riscv32im_risc0_zkvm_elf", "-march=rv32im -nostdlib");
-    }
     command
+}
+
+/// The arguments that make cargo take these crates, by name, for those of crates.io.
+pub(crate) fn patch_args(patches: &[(String, PathBuf)]) -> Vec<String> {
+    patches
+        .iter()
+        .flat_map(|(name, folder)| {
+            let path = toml::Value::String(folder.to_string_lossy().into_owned());
+            [
+                "--config".to_owned(),
+                format!("patch.crates-io.{name}.path={path}"),
+            ]
+        })
+        .collect()
+}
+
+/// The error for output of cargo that is not as documented.
+pub(crate) fn unexpected(error: serde_json::Error) -> Error {
+    Error::Cargo {
+        what: "cargo metadata".to_owned(),
+        status: format!("unexpected output: {error}"),
+        tail: String::new(),
+    }
 }
 
 /// The arguments that make `cargo build` build for the guest.
@@ -139,7 +150,7 @@ const GUARD: &str = r#"exec 3<&0
 (read -r _ <&3; kill -s KILL -- "-$$") >/dev/null 2>&1 &
 exec "$@" 3<&- </dev/null"#;
 
-/// Runs a command, handing its standard error to `host` as it comes; gives its standard output.
+/// Runs a command, handing its standard error to `host` as it comes; returns its standard output.
 pub(crate) fn run(command: Command, what: &str, host: &mut dyn Host) -> Result<Vec<u8>> {
     let program = command.get_program().to_owned();
     let mut child = guarded(&command)
@@ -195,7 +206,7 @@ fn guarded(command: &Command) -> Command {
     shell
 }
 
-/// Hands the child's standard error over until it ends; gives its tail.
+/// Hands the child's standard error over until it ends; returns its tail.
 fn stream(child: &mut Child, host: &mut dyn Host) -> Result<Vec<u8>> {
     let (sender, receiver) = channel();
     let mut pipe = child.stderr.take();

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::{c_compiler, git};
+
 /// What a build returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -25,6 +27,14 @@ pub enum Error {
         /// What to do next.
         hint: String,
     },
+    /// A package that zkhost refuses to build; nothing was compiled.
+    #[error("{message}")]
+    Unbuildable {
+        /// The package, and why.
+        message: String,
+        /// What to do next.
+        hint: String,
+    },
     /// cargo failed; its own output was handed over as it came.
     #[error("{what} failed ({status})")]
     Cargo {
@@ -32,7 +42,7 @@ pub enum Error {
         what: String,
         /// How it ended.
         status: String,
-        /// The last of what it printed, where nobody was shown it.
+        /// The last of what it printed.
         tail: String,
     },
     /// What cargo built is not a program that risc0 runs.
@@ -64,7 +74,7 @@ impl Error {
             Error::GuestNotFound { .. } => "GuestNotFound",
             Error::Cargo { .. } => "Cargo",
             Error::Program { .. } => "InvalidProgram",
-            Error::Io { .. } => "Build",
+            Error::Unbuildable { .. } | Error::Io { .. } => "Build",
             Error::Cancelled => "Cancelled",
         }
     }
@@ -72,14 +82,29 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Error::Toolchain { hint, .. } | Error::GuestNotFound { hint, .. } => Some(hint),
-            Error::Cargo { .. } => Some("the reason is in cargo's own output, above"),
+            Error::Toolchain { hint, .. }
+            | Error::GuestNotFound { hint, .. }
+            | Error::Unbuildable { hint, .. } => Some(hint),
+            Error::Cargo { tail, .. } if tail.contains(git::SYMPTOM) => Some(
+                "Debian's cargo cannot fetch git repositories: install cargo by rustup (https://rustup.rs), and zkhost \
+                 fetches with that one; or run `cargo fetch` with any other cargo, in the same CARGO_HOME, and build again",
+            ),
+            Error::Cargo { tail, .. } => {
+                c_compiler::hint(tail).or(Some("the reason is in cargo's own output, above"))
+            }
             _ => None,
         }
     }
 
     pub(crate) fn toolchain(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Error::Toolchain {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub(crate) fn unbuildable(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Unbuildable {
             message: message.into(),
             hint: hint.into(),
         }

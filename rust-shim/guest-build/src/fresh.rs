@@ -1,4 +1,4 @@
-//! Whether the last build still holds, told from files and variables alone, without asking cargo or rustc.
+//! Whether the last build still holds, judged by files and variables alone, without asking cargo or rustc.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 use crate::error::{At, Result};
 use crate::metadata::Project;
 use crate::toolchain::Toolchain;
-use crate::{Report, TARGET};
+use crate::{c_compiler, Report, Request, TARGET};
 
 /// Raised when a build would come out otherwise than before for the same sources.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a build went by, and what came of it.
 #[derive(Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub(crate) struct Record {
     toolchain_stamps: Vec<Option<Stamp>>,
     features: Vec<String>,
     bins: Vec<String>,
+    env: BTreeMap<String, String>,
+    excluded: Vec<PathBuf>,
     /// Every file the build read of the project, and those whose coming or going would matter.
     files: BTreeMap<PathBuf, Option<Stamp>>,
     /// Folders in which a new file is a new source, and how many files each has.
@@ -42,14 +44,13 @@ struct Stamp {
 impl Record {
     /// The record of a build that just ended.
     pub fn new(
+        request: &Request,
         toolchain: &Toolchain,
-        features: &[String],
-        bins: &[String],
         project: &Project,
         target: &Path,
         report: Report,
     ) -> Self {
-        let mut paths = sources(project, target);
+        let mut paths = sources(project, target, &request.excluded);
         paths.extend(watched(project));
         paths.extend(
             report
@@ -61,15 +62,17 @@ impl Record {
             format: FORMAT,
             toolchain: toolchain.clone(),
             toolchain_stamps: toolchain_stamps(toolchain),
-            features: features.to_vec(),
-            bins: bins.to_vec(),
+            features: request.features.clone(),
+            bins: request.bins.clone(),
+            env: request.env.clone(),
+            excluded: request.excluded.clone(),
             files: paths
                 .into_iter()
                 .map(|path| (path.clone(), stamp(&path)))
                 .collect(),
             folders: source_folders(project)
                 .into_iter()
-                .map(|folder| (folder.clone(), files_below(&folder).len()))
+                .map(|folder| (folder.clone(), count_below(&folder, &request.excluded)))
                 .collect(),
             variables: variables(project, target)
                 .into_iter()
@@ -80,18 +83,15 @@ impl Record {
     }
 
     /// The record at `path`, if a build with these settings would only repeat it.
-    pub fn load(
-        path: &Path,
-        toolchain: &Toolchain,
-        features: &[String],
-        bins: &[String],
-    ) -> Option<Self> {
+    pub fn load(path: &Path, request: &Request, toolchain: &Toolchain) -> Option<Self> {
         let record: Self = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let holds = record.format == FORMAT
             && record.toolchain == *toolchain
             && record.toolchain_stamps == toolchain_stamps(toolchain)
-            && record.features == features
-            && record.bins == bins
+            && record.features == request.features
+            && record.bins == request.bins
+            && record.env == request.env
+            && record.excluded == request.excluded
             && record
                 .variables
                 .iter()
@@ -100,7 +100,7 @@ impl Record {
             && record
                 .folders
                 .iter()
-                .all(|(folder, count)| files_below(folder).len() == *count);
+                .all(|(folder, count)| count_below(folder, &request.excluded) == *count);
         holds.then_some(record)
     }
 
@@ -113,9 +113,13 @@ impl Record {
 }
 
 /// The SHA-256 of the project's sources: names relative to the project, and contents. The same wherever it lies.
-pub(crate) fn source_digest(project: &Project, target: &Path) -> Result<String> {
+pub(crate) fn source_digest(
+    project: &Project,
+    target: &Path,
+    excluded: &[PathBuf],
+) -> Result<String> {
     let mut lines = BTreeSet::new();
-    for path in sources(project, target) {
+    for path in sources(project, target, excluded) {
         let content = fs::read(&path).at(&path)?;
         lines.insert(format!(
             "{} {}\n",
@@ -129,7 +133,7 @@ pub(crate) fn source_digest(project: &Project, target: &Path) -> Result<String> 
 }
 
 /// The files of the project that a build reads: manifests, lock file, sources, and what those include.
-pub(crate) fn sources(project: &Project, target: &Path) -> BTreeSet<PathBuf> {
+pub(crate) fn sources(project: &Project, target: &Path, excluded: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut paths = BTreeSet::from([project.workspace.join("Cargo.lock")]);
     paths.insert(project.workspace.join("Cargo.toml"));
     for package in &project.local {
@@ -153,7 +157,7 @@ pub(crate) fn sources(project: &Project, target: &Path) -> BTreeSet<PathBuf> {
                 .map(|file| PathBuf::from(file.replace('\0', " "))),
         );
     }
-    paths.retain(|path| path.is_file() && !path.starts_with(target));
+    paths.retain(|path| path.is_file() && !path.starts_with(target) && !excluded.contains(path));
     paths
 }
 
@@ -226,7 +230,8 @@ fn variables(project: &Project, target: &Path) -> BTreeSet<String> {
             .filter(|path| is_own(path))
             .collect::<Vec<_>>()
     };
-    let mut found = BTreeSet::new();
+    // Those of C code count for every crate.
+    let mut found = BTreeSet::from(c_compiler::VARIABLES.map(str::to_owned));
     for path in entries("deps")
         .iter()
         .filter(|path| path.extension().is_some_and(|ext| ext == "d"))
@@ -277,6 +282,11 @@ fn stamp(path: &Path) -> Option<Stamp> {
         bytes: meta.len(),
         nanos: u64::try_from(nanos).ok()?,
     })
+}
+
+fn count_below(folder: &Path, excluded: &[PathBuf]) -> usize {
+    let counted = |path: &&PathBuf| !excluded.contains(path);
+    files_below(folder).iter().filter(counted).count()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {

@@ -1,5 +1,6 @@
 //! Builds a guest package's own tests for the zkVM, as `cargo risczero guest test` does: cargo's harness, the guest's flags.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{At, Error, Result};
 use crate::places::Places;
+use crate::real_paths::{self, RealPaths};
 use crate::shared::Shared;
 use crate::toolchain::Toolchain;
-use crate::{cargo, make_program, make_target, metadata, wrapper, Guest, Host, TARGET};
+use crate::{c_compiler, cargo, make_program, make_target, metadata, wrapper, Guest, Host, TARGET};
 
 /// The harness reads its arguments and environment, which a guest can only where risc0-zkvm-platform has these features;
 /// and no option of cargo turns on a feature of a crate that the package does not name itself.
@@ -27,6 +29,10 @@ pub struct TestRequest {
     pub package: PathBuf,
     /// Features of the package.
     pub features: Vec<String>,
+    /// Variables for cargo and all that it runs.
+    pub env: BTreeMap<String, String>,
+    /// The folder of crates that stand for those of the same names on crates.io.
+    pub crates: Option<PathBuf>,
     /// Refuse to change Cargo.lock.
     pub locked: bool,
     /// Where to build; by default `target/zkhost-test` in the package.
@@ -83,7 +89,8 @@ pub fn build_tests(
         Some(target) => std::path::absolute(target).at(target)?,
         None => package.join("target/zkhost-test"),
     };
-    let project = metadata::read(places, &toolchain, &package, request.locked, host)?;
+    let crates = request.crates.as_deref();
+    let project = metadata::read(places, &toolchain, &package, request.locked, crates, host)?;
     make_target(&target)?;
     let versions = toolchain.versions()?;
     let mut flags = cargo::rustc_flags(&versions, &project.package.risc0().rustc_flags);
@@ -100,8 +107,17 @@ pub fn build_tests(
         .arg(&project.package.manifest_path)
         .arg("--target-dir")
         .arg(&target)
+        .args(cargo::patch_args(&project.patches))
         .args(request.locked.then_some("--locked"))
+        .envs(&request.env)
         .current_dir(project.package.folder());
+    c_compiler::apply(
+        &mut command,
+        places,
+        &toolchain,
+        project.package.folder(),
+        &request.env,
+    );
     if !request.features.is_empty() {
         command.arg("--features").arg(request.features.join(","));
     }
@@ -112,7 +128,10 @@ pub fn build_tests(
             .env("CARGO_TERM_COLOR", "always");
     }
     wrapper::apply(&mut command, places, &toolchain, &project, &target)?;
-    let output = cargo::run(command, "cargo test --no-run", host)?;
+    let mut paths = RealPaths::new(host, &project.local);
+    let output = cargo::run(command, "cargo test --no-run", &mut paths)
+        .map_err(|error| real_paths::in_error(error, &project.local))?;
+    paths.finish()?;
     shared.publish(&target, &project.local, host)?;
     Ok(TestReport {
         package: project.package.name.clone(),

@@ -4,18 +4,25 @@
 //! The same source gives the same image ID from any folder and any user's home (`wrapper`), a second project finds
 //! its dependencies built (`shared`), and what is up to date is known to be so without asking cargo (`fresh`).
 
+mod c_compiler;
 mod cargo;
+mod checks;
+mod describe;
 mod error;
 mod fresh;
+mod git;
 mod guest_tests;
 mod metadata;
 mod places;
 mod program;
+mod real_paths;
 mod shared;
+mod survey;
 mod sysroot;
 mod toolchain;
 mod wrapper;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -24,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use cargo::rustc_flags;
+pub use describe::{describe, Description};
 pub use error::{Error, Result};
 pub use guest_tests::{build_tests, TestProgram, TestReport, TestRequest};
 pub use places::Places;
@@ -34,6 +42,7 @@ pub use toolchain::{Origin, Toolchain, Versions};
 use error::At;
 use fresh::Record;
 use metadata::Project;
+use real_paths::RealPaths;
 use shared::Shared;
 
 /// The triple of RISC Zero's guests.
@@ -58,6 +67,12 @@ pub struct Request {
     pub bins: Vec<String>,
     /// Features of the guest package.
     pub features: Vec<String>,
+    /// Variables for cargo and all that it runs.
+    pub env: BTreeMap<String, String>,
+    /// The folder of crates that stand for those of the same names on crates.io.
+    pub crates: Option<PathBuf>,
+    /// Files among the package's that these bins do not read: no change of theirs is one of the build.
+    pub excluded: Vec<PathBuf>,
     /// Refuse to change Cargo.lock.
     pub locked: bool,
     /// Ask cargo even if nothing has changed.
@@ -120,9 +135,9 @@ pub fn build(request: &Request, places: &Places, host: &mut dyn Host) -> Result<
         None if request.debug => package.join("target/zkhost-debug"),
         None => package.join("target/zkhost"),
     };
-    let record = record_path(&target, &package, &request.features, &request.bins);
+    let record = record_path(&target, &package, request);
     if !request.force {
-        if let Some(found) = Record::load(&record, &toolchain, &request.features, &request.bins) {
+        if let Some(found) = Record::load(&record, request, &toolchain) {
             return Ok(Report {
                 fresh: true,
                 elapsed_s: started.elapsed().as_secs_f64(),
@@ -130,19 +145,12 @@ pub fn build(request: &Request, places: &Places, host: &mut dyn Host) -> Result<
             });
         }
     }
-    let project = metadata::read(places, &toolchain, &package, request.locked, host)?;
+    let crates = request.crates.as_deref();
+    let project = metadata::read(places, &toolchain, &package, request.locked, crates, host)?;
     make_target(&target)?;
     let mut report = run_cargo(request, places, &toolchain, &project, &target, host)?;
     report.elapsed_s = started.elapsed().as_secs_f64();
-    Record::new(
-        &toolchain,
-        &request.features,
-        &request.bins,
-        &project,
-        &target,
-        report.clone(),
-    )
-    .store(&record)?;
+    Record::new(request, &toolchain, &project, &target, report.clone()).store(&record)?;
     Ok(report)
 }
 
@@ -175,8 +183,17 @@ fn run_cargo(
         .arg(&project.package.manifest_path)
         .arg("--target-dir")
         .arg(target)
+        .args(cargo::patch_args(&project.patches))
         .args(request.locked.then_some("--locked"))
+        .envs(&request.env)
         .current_dir(project.package.folder());
+    c_compiler::apply(
+        &mut command,
+        places,
+        toolchain,
+        project.package.folder(),
+        &request.env,
+    );
     if !request.features.is_empty() {
         command.arg("--features").arg(request.features.join(","));
     }
@@ -199,7 +216,10 @@ fn run_cargo(
     for name in &names {
         discard_damaged(name, &folder);
     }
-    cargo::run(command, "cargo build", host)?;
+    let mut paths = RealPaths::new(host, &project.local);
+    cargo::run(command, "cargo build", &mut paths)
+        .map_err(|error| real_paths::in_error(error, &project.local))?;
+    paths.finish()?;
     shared.publish(target, &project.local, host)?;
 
     let guests = names
@@ -213,8 +233,10 @@ fn run_cargo(
         versions,
         flags,
         features: request.features.clone(),
-        source: fresh::source_digest(project, target)?,
-        sources: fresh::sources(project, target).into_iter().collect(),
+        source: fresh::source_digest(project, target, &request.excluded)?,
+        sources: fresh::sources(project, target, &request.excluded)
+            .into_iter()
+            .collect(),
         fresh: false,
         elapsed_s: 0.0,
     })
@@ -289,9 +311,15 @@ fn make_target(target: &Path) -> Result<()> {
     fs::write(&ignore, "*\n").at(&ignore)
 }
 
-/// One record for each package and choice of features and bins.
-fn record_path(target: &Path, package: &Path, features: &[String], bins: &[String]) -> PathBuf {
-    let what = format!("{} {features:?} {bins:?}", package.display());
+/// One record for each package and choice of features, bins and variables.
+fn record_path(target: &Path, package: &Path, request: &Request) -> PathBuf {
+    let Request {
+        features,
+        bins,
+        env,
+        ..
+    } = request;
+    let what = format!("{} {features:?} {bins:?} {env:?}", package.display());
     target.join(format!(
         "fresh-{}.json",
         hex::encode(&Sha256::digest(what)[..8])

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::places::Places;
-use crate::TARGET;
+use crate::{git, TARGET};
 
 /// The oldest rustc that builds risc0-zkvm 3.0.6.
 const OLDEST_RUSTC: [u64; 2] = [1, 88];
@@ -94,6 +94,23 @@ impl Toolchain {
                 ),
                 "run `zkhost install`, or name a toolchain in ZKHOST_GUEST_TOOLCHAIN",
             )
+        })
+    }
+
+    /// A toolchain to ask about packages with: that of builds, else whatever cargo is on PATH.
+    pub(crate) fn for_metadata(places: &Places) -> Result<Self> {
+        Self::find(places).or_else(|missing| {
+            let programs = places.program("cargo").zip(places.program("rustc"));
+            let (cargo, rustc) = programs.ok_or(missing)?;
+            Ok(Self {
+                origin: Origin::Named,
+                root: rustc.parent().unwrap_or(Path::new("/")).to_owned(),
+                rustc,
+                cargo,
+                linker: None,
+                build_std: false,
+                c_compiler: None,
+            })
         })
     }
 
@@ -201,6 +218,11 @@ impl Toolchain {
             ));
         }
         Ok(found)
+    }
+
+    /// The cargo that fetches git repositories: its own, or the one that does so in its place; None where neither can.
+    pub fn git_cargo(&self, places: &Places) -> Option<PathBuf> {
+        git::fetching_cargo(places, self)
     }
 
     /// Asks the compiler and the linker who they are. Fails for a compiler too old for risc0.

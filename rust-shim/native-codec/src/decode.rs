@@ -1,39 +1,83 @@
-//! Words to values, strictly. It only finds out that something is wrong; the general path then says what.
+//! Words to values. It only finds out that something is wrong; the reference engine then says what.
 
+use crate::encode::NESTING_LIMIT;
 use crate::object::{done, heed_signals, new_bytes, new_str, Owned, Stop};
-use crate::plan::{Node, Shape};
+use crate::plan::{Container, Node, Numbers, Plan, Shape};
 use crate::python::{
-    known, PyDict_New, PyDict_SetItem, PyFloat_FromDouble, PyList_New, PyList_SetItem,
-    PyLong_FromLongLong, PyLong_FromUnsignedLongLong, PyNumber_Lshift, PyNumber_Or, PyObject_Call,
-    PyObject_GenericSetAttr, PyTuple_New, PyTuple_SetItem, PyType_GenericAlloc,
+    known, PyDict_New, PyDict_SetItem, PyDict_Size, PyFloat_FromDouble, PyFrozenSet_New,
+    PyList_New, PyList_SetItem, PyLong_FromLongLong, PyLong_FromUnsignedLongLong,
+    PyMemoryView_FromMemory, PyNumber_Lshift, PyNumber_Or, PyObject_Call, PyObject_GenericSetAttr,
+    PyObject_Vectorcall, PySet_Add, PySet_New, PySet_Size, PyTuple_New, PyTuple_SetItem,
+    PyType_GenericAlloc, Raw,
 };
+use crate::rank::Ranker;
+use crate::stack::Stack;
+
+/// How many elements that take no words one call makes in all; the reference engine has the same limit, and the error.
+const ZERO_SIZED_LIMIT: usize = 65_536;
+
+/// From so many numbers on, CPython's own memoryview fills a list or tuple faster than calls for each.
+const MANY: usize = 64;
+
+/// CPython's `PyBUF_READ`.
+const READ: i32 = 0x100;
 
 /// Bytes that take a word each and are no more than this are narrowed on the stack.
 const FEW: usize = 256;
 
 pub struct Decoder<'a> {
+    plan: &'a Plan,
     data: &'a [u8],
     at: usize,
+    /// Whether what Rust's deserializers let pass is refused: padding, and maps and sets out of order.
+    strict: bool,
+    stack: Stack,
+    nesting: usize,
+    zero_sized_left: usize,
 }
 
 impl<'a> Decoder<'a> {
-    pub fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0 }
+    pub fn new(plan: &'a Plan, data: &'a [u8], at: usize, strict: bool) -> Self {
+        Self {
+            plan,
+            data,
+            at,
+            strict,
+            stack: Stack::new(),
+            nesting: 0,
+            zero_sized_left: ZERO_SIZED_LIMIT,
+        }
     }
 
-    /// The one value that all of the data is.
+    /// The one value that all of the data is; where not strict, words may follow it.
     ///
     /// # Safety
     /// The caller must hold the interpreter's lock.
-    pub unsafe fn whole(mut self, node: &Node) -> Result<Owned, Stop> {
+    pub unsafe fn whole(mut self) -> Result<Owned, Stop> {
         // SAFETY: by this function's contract.
-        let value = unsafe { self.value(node)? };
-        self.align()?;
-        if self.at == self.data.len() {
+        let value = unsafe { self.first()? };
+        if self.at == self.data.len() || !self.strict {
             Ok(value)
         } else {
             Err(Stop)
         }
+    }
+
+    /// The value that begins here, and the offset of the word after it in bytes.
+    ///
+    /// # Safety
+    /// The caller must hold the interpreter's lock.
+    pub unsafe fn part(mut self) -> Result<(Owned, usize), Stop> {
+        // SAFETY: by this function's contract.
+        let value = unsafe { self.first()? };
+        Ok((value, self.at))
+    }
+
+    unsafe fn first(&mut self) -> Result<Owned, Stop> {
+        // SAFETY: by the callers' contract.
+        let value = unsafe { self.value(&self.plan.root)? };
+        self.skip()?;
+        Ok(value)
     }
 
     #[inline(always)]
@@ -50,6 +94,16 @@ impl<'a> Decoder<'a> {
         if over != 0 && self.raw(4 - over)?.iter().any(|&byte| byte != 0) {
             return Err(Stop);
         }
+        Ok(())
+    }
+
+    /// Goes to the next word: over zeros only if strict.
+    #[inline(always)]
+    fn skip(&mut self) -> Result<(), Stop> {
+        if self.strict {
+            return self.align();
+        }
+        self.at = self.at.next_multiple_of(4);
         Ok(())
     }
 
@@ -73,7 +127,44 @@ impl<'a> Decoder<'a> {
     ///
     /// # Safety
     /// The caller must hold the interpreter's lock.
-    unsafe fn value(&mut self, node: &Node) -> Result<Owned, Stop> {
+    unsafe fn value(&mut self, node: &'a Node) -> Result<Owned, Stop> {
+        match node {
+            Node::Use { .. } | Node::Option { .. } => {}
+            // SAFETY: by this function's contract.
+            _ => return unsafe { self.direct(node) },
+        }
+        let (mut node, nesting) = (node, self.nesting);
+        loop {
+            match node {
+                Node::Use { definition, again } => {
+                    self.nesting += usize::from(*again);
+                    if self.nesting > NESTING_LIMIT {
+                        return Err(Stop);
+                    }
+                    node = &self.plan.definitions[*definition];
+                }
+                Node::Option { some } => match self.word()? {
+                    0 => {
+                        self.nesting = nesting;
+                        // SAFETY: None lives.
+                        return unsafe { Owned::share(known().none) };
+                    }
+                    1 => node = some,
+                    _ => return Err(Stop),
+                },
+                _ => {
+                    // SAFETY: by this function's contract.
+                    let value = unsafe { self.direct(node)? };
+                    self.nesting = nesting;
+                    return Ok(value);
+                }
+            }
+        }
+    }
+
+    /// Reads a value of a node that is no use of another.
+    #[inline(always)]
+    unsafe fn direct(&mut self, node: &'a Node) -> Result<Owned, Stop> {
         // SAFETY: CPython's functions are given live objects of the class they want, and what they make is owned here.
         unsafe {
             match node {
@@ -108,7 +199,7 @@ impl<'a> Decoder<'a> {
                 Node::Text { bytes } => {
                     let length = self.word()? as usize;
                     let data = self.raw(length)?;
-                    self.align()?;
+                    self.skip()?;
                     if *bytes {
                         new_bytes(data)
                     } else {
@@ -122,12 +213,27 @@ impl<'a> Decoder<'a> {
                     least,
                     ..
                 } => self.sequence(item, *length, *tuple, *least),
-                Node::Option { some } => match self.word()? {
-                    0 => Owned::share(known().none),
-                    1 => self.value(some),
-                    _ => Err(Stop),
-                },
+                Node::Numbers(run) => self.numbers(run),
+                Node::Digest => {
+                    self.align()?;
+                    new_bytes(self.raw(32)?)
+                }
+                Node::Map {
+                    key,
+                    value,
+                    ordered,
+                    least,
+                    ..
+                } => self.map(key, value, *ordered, *least),
+                Node::Set {
+                    item,
+                    ordered,
+                    frozen,
+                    least,
+                    ..
+                } => self.set(item, *ordered, *frozen, *least),
                 Node::Tuple { items, .. } => {
+                    self.stack.check()?;
                     let tuple = Owned::new(PyTuple_New(items.len() as isize))?;
                     for (index, item) in items.iter().enumerate() {
                         let value = self.value(item)?.into_raw();
@@ -161,11 +267,13 @@ impl<'a> Decoder<'a> {
                     new_str(char.encode_utf8(&mut [0; 4]).as_bytes())
                 }
                 Node::Unit => Owned::share(known().none),
+                Node::Use { .. } | Node::Option { .. } => Err(Stop),
             }
         }
     }
 
-    unsafe fn instance(&mut self, shape: &Shape) -> Result<Owned, Stop> {
+    unsafe fn instance(&mut self, shape: &'a Shape) -> Result<Owned, Stop> {
+        self.stack.check()?;
         let fields = shape.names.iter().zip(&shape.fields);
         // SAFETY: as in `value`.
         unsafe {
@@ -223,60 +331,314 @@ impl<'a> Decoder<'a> {
             return unsafe { new_bytes(self.raw(length)?) };
         }
         let words = self.raw(length.checked_mul(4).ok_or(Stop)?)?;
-        let (mut few, mut many) = ([0; FEW], Vec::new());
-        let bytes = if length <= FEW {
-            &mut few[..length]
-        } else {
-            many.try_reserve_exact(length).map_err(|_| Stop)?;
-            many.resize(length, 0);
-            &mut many[..]
-        };
-        let mut all = 0;
-        for (byte, word) in bytes.iter_mut().zip(words.as_chunks::<4>().0) {
-            let word = u32::from_le_bytes(*word);
-            all |= word;
-            *byte = word as u8;
-        }
-        if all > 0xff {
-            return Err(Stop);
-        }
         // SAFETY: the interpreter's lock is held.
-        unsafe { new_bytes(bytes) }
+        narrowed(words, |bytes| unsafe { new_bytes(bytes) })
     }
 
-    unsafe fn sequence(
-        &mut self,
-        item: &Node,
-        length: Option<usize>,
-        tuple: bool,
-        least: usize,
-    ) -> Result<Owned, Stop> {
+    /// How many elements follow. What the input cannot hold is refused before any memory is taken for it.
+    fn count(&mut self, length: Option<usize>, least: usize) -> Result<usize, Stop> {
         let count = match length {
             Some(length) => length,
             None => self.word()? as usize,
         };
-        // What the input cannot hold is refused before any memory is taken for it.
-        if count > (self.data.len() - self.at) / least {
-            return Err(Stop);
+        match (self.data.len() - self.at).checked_div(least) {
+            Some(most) if count > most => return Err(Stop),
+            None if length.is_none() => {
+                self.zero_sized_left = self.zero_sized_left.checked_sub(count).ok_or(Stop)?;
+            }
+            _ => {}
         }
+        Ok(count)
+    }
+
+    unsafe fn sequence(
+        &mut self,
+        item: &'a Node,
+        length: Option<usize>,
+        tuple: bool,
+        least: usize,
+    ) -> Result<Owned, Stop> {
+        self.stack.check()?;
+        let count = self.count(length, least)?;
+        // SAFETY: as in `value`.
+        unsafe { row(count, tuple, || self.value(item)) }
+    }
+
+    unsafe fn numbers(&mut self, run: &Numbers) -> Result<Owned, Stop> {
+        let count = self.count(run.length, run.width)?;
+        if run.width > 1 && count > 0 {
+            self.align()?;
+        }
+        let data = self.raw(count * run.width)?;
+        // SAFETY: as in `value`; the memory that is lent lives through the call, and so does no view of it after it.
+        unsafe {
+            if count < MANY && run.container != Container::Other {
+                let tuple = run.container == Container::Tuple;
+                return match run.width {
+                    8 => {
+                        let mut dwords = data.as_chunks().0.iter();
+                        row(count, tuple, || {
+                            let dword = *dwords.next().ok_or(Stop)?;
+                            wide_number(u64::from_le_bytes(dword), run)
+                        })
+                    }
+                    4 => {
+                        let mut words = data.as_chunks().0.iter();
+                        row(count, tuple, || {
+                            let word = *words.next().ok_or(Stop)?;
+                            number(u32::from_le_bytes(word), run)
+                        })
+                    }
+                    _ => {
+                        let mut bytes = data.iter();
+                        row(count, tuple, || {
+                            number((*bytes.next().ok_or(Stop)?).into(), run)
+                        })
+                    }
+                };
+            }
+            if run.width == run.size {
+                if run.code == b'?' && data.iter().any(|&byte| byte > 1) {
+                    return Err(Stop);
+                }
+                return filled(run, data);
+            }
+            match run.code {
+                b'B' => narrowed(data, |bytes| filled(run, bytes)),
+                b'?' => narrowed(data, |bytes| {
+                    if bytes.iter().any(|&byte| byte > 1) {
+                        return Err(Stop);
+                    }
+                    filled(run, bytes)
+                }),
+                _ => {
+                    let mut bytes = Vec::new();
+                    bytes
+                        .try_reserve_exact(count * run.size)
+                        .map_err(|_| Stop)?;
+                    for word in data.as_chunks::<4>().0 {
+                        in_range(u32::from_le_bytes(*word), run)?;
+                        bytes.extend_from_slice(&word[..run.size]);
+                    }
+                    filled(run, &bytes)
+                }
+            }
+        }
+    }
+
+    unsafe fn map(
+        &mut self,
+        key: &'a Node,
+        value: &'a Node,
+        ordered: bool,
+        least: usize,
+    ) -> Result<Owned, Stop> {
+        self.stack.check()?;
+        let count = self.count(None, least)?;
+        let mut order = Order::new(self, ordered);
         // SAFETY: as in `value`.
         unsafe {
-            let size = count as isize;
-            let items = Owned::new(if tuple {
-                PyTuple_New(size)
-            } else {
-                PyList_New(size)
-            })?;
-            for index in 0..size {
-                heed_signals(index as usize)?;
-                let value = self.value(item)?.into_raw();
-                done(if tuple {
-                    PyTuple_SetItem(items.raw(), index, value)
-                } else {
-                    PyList_SetItem(items.raw(), index, value)
-                })?;
+            let dict = Owned::new(PyDict_New())?;
+            for index in 0..count {
+                heed_signals(index)?;
+                let name = self.value(key)?;
+                order.check(key, &name)?;
+                let item = self.value(value)?;
+                done(PyDict_SetItem(dict.raw(), name.raw(), item.raw()))?;
+                if self.strict && PyDict_Size(dict.raw()) as usize == index {
+                    return Err(Stop);
+                }
             }
-            Ok(items)
+            Ok(dict)
         }
+    }
+
+    unsafe fn set(
+        &mut self,
+        item: &'a Node,
+        ordered: bool,
+        frozen: bool,
+        least: usize,
+    ) -> Result<Owned, Stop> {
+        self.stack.check()?;
+        let count = self.count(None, least)?;
+        let mut order = Order::new(self, ordered);
+        // SAFETY: as in `value`; a frozenset that nobody has seen may still be added to.
+        unsafe {
+            let set = Owned::new(if frozen {
+                PyFrozenSet_New(std::ptr::null_mut())
+            } else {
+                PySet_New(std::ptr::null_mut())
+            })?;
+            for index in 0..count {
+                heed_signals(index)?;
+                let value = self.value(item)?;
+                order.check(item, &value)?;
+                done(PySet_Add(set.raw(), value.raw()))?;
+                if self.strict && PySet_Size(set.raw()) as usize == index {
+                    return Err(Stop);
+                }
+            }
+            Ok(set)
+        }
+    }
+}
+
+/// Checks that keys ascend, where they have to.
+struct Order<'a> {
+    ranker: Option<Ranker<'a>>,
+    last: Vec<u8>,
+    next: Vec<u8>,
+    any: bool,
+}
+
+impl<'a> Order<'a> {
+    fn new(decoder: &Decoder<'a>, ordered: bool) -> Self {
+        let ranker = Ranker {
+            plan: decoder.plan,
+            stack: decoder.stack,
+        };
+        Self {
+            ranker: (ordered && decoder.strict).then_some(ranker),
+            last: Vec::new(),
+            next: Vec::new(),
+            any: false,
+        }
+    }
+
+    unsafe fn check(&mut self, node: &Node, key: &Owned) -> Result<(), Stop> {
+        let Some(ranker) = &self.ranker else {
+            return Ok(());
+        };
+        self.next.clear();
+        // SAFETY: the key is ours, and the interpreter's lock held.
+        unsafe { ranker.add(node, key.raw(), &mut self.next)? };
+        if self.any && self.next <= self.last {
+            return Err(Stop);
+        }
+        self.any = true;
+        std::mem::swap(&mut self.last, &mut self.next);
+        Ok(())
+    }
+}
+
+/// A list or tuple of so many elements.
+unsafe fn row(
+    count: usize,
+    tuple: bool,
+    mut next: impl FnMut() -> Result<Owned, Stop>,
+) -> Result<Owned, Stop> {
+    // SAFETY: the interpreter's lock is held, and each element is given away once.
+    unsafe {
+        let size = count as isize;
+        let items = Owned::new(if tuple {
+            PyTuple_New(size)
+        } else {
+            PyList_New(size)
+        })?;
+        for index in 0..size {
+            heed_signals(index as usize)?;
+            let value = next()?.into_raw();
+            done(if tuple {
+                PyTuple_SetItem(items.raw(), index, value)
+            } else {
+                PyList_SetItem(items.raw(), index, value)
+            })?;
+        }
+        Ok(items)
+    }
+}
+
+/// Hands over a byte for each word, which must be one.
+fn narrowed(words: &[u8], take: impl FnOnce(&[u8]) -> Result<Owned, Stop>) -> Result<Owned, Stop> {
+    let length = words.len() / 4;
+    let (mut few, mut many) = ([0; FEW], Vec::new());
+    let bytes = if length <= FEW {
+        &mut few[..length]
+    } else {
+        many.try_reserve_exact(length).map_err(|_| Stop)?;
+        many.resize(length, 0);
+        &mut many[..]
+    };
+    let mut all = 0;
+    for (byte, word) in bytes.iter_mut().zip(words.as_chunks::<4>().0) {
+        let word = u32::from_le_bytes(*word);
+        all |= word;
+        *byte = word as u8;
+    }
+    if all > 0xff {
+        return Err(Stop);
+    }
+    take(bytes)
+}
+
+/// The container of a run, of its numbers as a buffer holds them.
+unsafe fn filled(run: &Numbers, numbers: &[u8]) -> Result<Owned, Stop> {
+    // SAFETY: the memory lives through the call; `fill` is ours and keeps no view of it.
+    unsafe {
+        let (memory, size) = (numbers.as_ptr().cast_mut(), numbers.len() as isize);
+        let view = Owned::new(PyMemoryView_FromMemory(memory.cast(), size, READ))?;
+        let arguments: [Raw; 1] = [view.raw()];
+        Owned::new(PyObject_Vectorcall(
+            run.fill.raw(),
+            arguments.as_ptr(),
+            1,
+            std::ptr::null_mut(),
+        ))
+    }
+}
+
+/// Whether a word is a number of 8 or 16 bits: extended by zeros, or by its sign.
+#[inline(always)]
+fn in_range(word: u32, run: &Numbers) -> Result<(), Stop> {
+    let over = 32 - 8 * run.size as u32;
+    let same = if run.code.is_ascii_lowercase() {
+        ((word as i32) << over >> over) as u32
+    } else {
+        word << over >> over
+    };
+    if same == word {
+        Ok(())
+    } else {
+        Err(Stop)
+    }
+}
+
+/// A number of a run that takes two words.
+#[inline(always)]
+unsafe fn wide_number(dword: u64, run: &Numbers) -> Result<Owned, Stop> {
+    // SAFETY: the interpreter's lock is held, and what CPython makes is owned here.
+    unsafe {
+        Owned::new(match run.code {
+            b'q' => PyLong_FromLongLong(dword as i64),
+            b'Q' => PyLong_FromUnsignedLongLong(dword),
+            _ => PyFloat_FromDouble(f64::from_bits(dword)),
+        })
+    }
+}
+
+/// A number of a run that takes a word, or a byte.
+#[inline(always)]
+unsafe fn number(word: u32, run: &Numbers) -> Result<Owned, Stop> {
+    // SAFETY: the interpreter's lock is held, and what CPython makes is owned here.
+    unsafe {
+        match run.code {
+            b'I' => return Owned::new(PyLong_FromUnsignedLongLong(word.into())),
+            b'f' => return Owned::new(PyFloat_FromDouble(f32::from_bits(word).into())),
+            b'?' => {
+                return match word {
+                    0 => Owned::share(known().r#false),
+                    1 => Owned::share(known().r#true),
+                    _ => Err(Stop),
+                }
+            }
+            b'i' => {}
+            _ => in_range(word, run)?,
+        }
+        Owned::new(if run.code.is_ascii_lowercase() {
+            PyLong_FromLongLong((word as i32).into())
+        } else {
+            PyLong_FromUnsignedLongLong(word.into())
+        })
     }
 }

@@ -20,7 +20,7 @@ pub unsafe fn class_of(object: Raw) -> Raw {
     unsafe { *object.cast::<Raw>().add(1) }
 }
 
-/// Why a fast path ends: the general path shall take the value, or a Python exception is pending.
+/// Why the native engine gives up: the reference engine shall take the value, or a Python exception is pending.
 pub struct Stop;
 
 /// A reference of our own to an object.

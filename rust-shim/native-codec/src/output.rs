@@ -72,6 +72,16 @@ impl Output {
         Ok(())
     }
 
+    /// Fills the last word up with zeros, unless what follows goes where the last byte ended.
+    #[inline(always)]
+    pub fn align_unless(&mut self, packed: bool) -> Result<(), Stop> {
+        if packed {
+            Ok(())
+        } else {
+            self.align()
+        }
+    }
+
     /// What was written, as a bytes object.
     pub fn finish(mut self) -> Result<Owned, Stop> {
         // SAFETY: encoders run with the interpreter's lock held.
@@ -142,15 +152,29 @@ impl Output {
 
     /// Says that about `more` bytes will follow: growing step by step to many megabytes costs as much as writing them.
     pub fn expect(&mut self, more: usize) -> Result<(), Stop> {
-        let size = self.size().saturating_add(more).saturating_add(more / 32);
-        // SAFETY: encoders run with the interpreter's lock held.
-        let has = if self.far.is_null() {
-            ROOM
+        self.reserve(more.saturating_add(more / 32))
+    }
+
+    /// Says that `more` bytes will follow.
+    #[inline(always)]
+    pub fn reserve(&mut self, more: usize) -> Result<(), Stop> {
+        if more < ROOM / 2 {
+            Ok(())
         } else {
-            unsafe { PyBytes_Size(self.far) as usize }
-        };
+            self.reserve_far(more)
+        }
+    }
+
+    #[cold]
+    fn reserve_far(&mut self, more: usize) -> Result<(), Stop> {
+        let size = self.size().saturating_add(more);
+        if self.far.is_null() {
+            return self.grow(size);
+        }
+        // SAFETY: encoders run with the interpreter's lock held.
+        let has = unsafe { PyBytes_Size(self.far) as usize };
         if size > has {
-            self.grow(size)
+            self.grow(size.max(has.saturating_mul(2)))
         } else {
             Ok(())
         }

@@ -1,13 +1,29 @@
 //! CPython's stable ABI, found at run time. Python itself hands over the addresses, so one library serves every CPython,
 //! and is loaded where there is none.
 
-use std::ffi::{c_char, c_int, c_longlong, c_ulonglong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_longlong, c_ulong, c_ulonglong, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
 /// `PyObject *`.
 pub type Raw = *mut c_void;
 type Size = isize;
+
+/// CPython's `Py_buffer`.
+#[repr(C)]
+pub struct Buffer {
+    pub memory: *mut c_void,
+    pub object: Raw,
+    pub size: Size,
+    pub item_size: Size,
+    pub read_only: c_int,
+    pub dimensions: c_int,
+    pub format: *const c_char,
+    pub shape: *mut Size,
+    pub strides: *mut Size,
+    pub suboffsets: *mut Size,
+    pub internal: *mut c_void,
+}
 
 /// Declares functions of CPython: their names, in the order in which Python gives their addresses, and how to call them.
 macro_rules! functions {
@@ -43,11 +59,18 @@ functions! {
     fn PyGC_Enable() -> c_int;
     fn PyObject_GetAttr(object: Raw, name: Raw) -> Raw;
     fn PyObject_GenericSetAttr(object: Raw, name: Raw, value: Raw) -> c_int;
+    fn PyObject_GetItem(object: Raw, key: Raw) -> Raw;
+    fn PyObject_IsTrue(object: Raw) -> c_int;
+    fn PyObject_GetBuffer(object: Raw, view: *mut Buffer, flags: c_int) -> c_int;
+    fn PyBuffer_Release(view: *mut Buffer);
+    fn PyMemoryView_FromMemory(memory: *mut c_char, size: Size, flags: c_int) -> Raw;
     fn PyObject_Call(callable: Raw, args: Raw, kwargs: Raw) -> Raw;
     fn PyObject_Vectorcall(callable: Raw, args: *const Raw, count: usize, names: Raw) -> Raw;
     fn PyType_GenericAlloc(class: Raw, items: Size) -> Raw;
-    fn PyLong_AsLongLong(object: Raw) -> c_longlong;
-    fn PyLong_AsUnsignedLongLong(object: Raw) -> c_ulonglong;
+    fn PyType_IsSubtype(class: Raw, base: Raw) -> c_int;
+    fn PyNumber_Index(object: Raw) -> Raw;
+    fn PyLong_AsLong(object: Raw) -> c_long;
+    fn PyLong_AsUnsignedLong(object: Raw) -> c_ulong;
     fn PyLong_FromLongLong(value: c_longlong) -> Raw;
     fn PyLong_FromUnsignedLongLong(value: c_ulonglong) -> Raw;
     fn PyNumber_And(left: Raw, right: Raw) -> Raw;
@@ -72,6 +95,13 @@ functions! {
     fn PyTuple_SetItem(tuple: Raw, index: Size, item: Raw) -> c_int;
     fn PyDict_New() -> Raw;
     fn PyDict_SetItem(dict: Raw, key: Raw, value: Raw) -> c_int;
+    fn PyDict_Size(dict: Raw) -> Size;
+    fn PyDict_Next(dict: Raw, at: *mut Size, key: *mut Raw, value: *mut Raw) -> c_int;
+    fn PySequence_List(object: Raw) -> Raw;
+    fn PySet_New(items: Raw) -> Raw;
+    fn PyFrozenSet_New(items: Raw) -> Raw;
+    fn PySet_Add(set: Raw, item: Raw) -> c_int;
+    fn PySet_Size(set: Raw) -> Size;
     fn PyCapsule_New(pointer: *mut c_void, name: *const c_char, destructor: unsafe extern "C" fn(Raw)) -> Raw;
     fn PyCapsule_GetPointer(capsule: Raw, name: *const c_char) -> *mut c_void;
     fn PyCFunction_NewEx(method: *const c_void, owner: Raw, module: Raw) -> Raw;
@@ -86,6 +116,9 @@ pub struct Objects {
     pub bytes: Raw,
     pub list: Raw,
     pub tuple: Raw,
+    pub dict: Raw,
+    pub set: Raw,
+    pub frozenset: Raw,
     pub none: Raw,
     pub r#false: Raw,
     pub r#true: Raw,
@@ -97,6 +130,11 @@ pub struct Objects {
     pub low_half: Raw,
     /// The int 64.
     pub half_bits: Raw,
+    /// The class of a wrapped optional value, and the name of its field.
+    pub some: Raw,
+    pub value: Raw,
+    /// The function that turns whatever holds words into bytes, or raises.
+    pub as_words: Raw,
 }
 
 struct Python {

@@ -6,6 +6,7 @@ import enum as py_enum
 from dataclasses import dataclass, field
 from typing import Annotated, Generic, NewType, TypeVar
 
+from zkhost import Contract
 from zkhost.codec import (
     F32,
     F64,
@@ -27,7 +28,6 @@ from zkhost.codec import (
     newtype,
     tuple_struct,
 )
-from zkhost.contract import Contract
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.bonsai.fake_bonsai import FakeBonsai, quick
-from zkhost.provers.bonsai.settings import Settings
+from zkhost.provers.bonsai.remote_settings import Settings
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from zkhost.provers.bonsai.remote_settings import ApiKey, Settings
 from zkhost.provers.bonsai.retry import RetryPolicy
-from zkhost.provers.bonsai.settings import ApiKey, Settings
 
 KEY = "s3cret-Key-0123456789"
 Write = asyncio.StreamWriter

@@ -22,7 +22,7 @@ import pytest
 from tests.unit.bonsai import fake_bonsai as fake
 from tests.unit.bonsai.fake_bonsai import KEY, FakeBonsai, quick
 from zkhost import _shim
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.environment.assumption import Assumption
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
@@ -38,12 +38,14 @@ from zkhost.errors import (
     UnsupportedError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers.bonsai import AsyncBonsaiProver, BonsaiProver, SessionStore, Settings
-from zkhost.provers.interface import Executor, Progress, Prover, ProverOpts
+from zkhost.provers import BonsaiProver, SessionStore, Settings
+from zkhost.provers.interface import Executor, Prover
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProverOpts
 from zkhost.provers.select import default_prover
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
+from zkhost.session import Progress
 
 FACTORS_INPUT = (17).to_bytes(8, "little") + (23).to_bytes(8, "little")
 ENV = ExecutorEnv.builder().write_slice(FACTORS_INPUT).build()
@@ -120,7 +122,7 @@ class TestProve:
         assert (info.prover.reason, info.prover.version) == ("the test says so", _shim.build_info()["risc0_version"])
         (session,) = server.sessions.values()
         assert session.request == {
-            "img": Receipt(server.receipt).claim.image_id,  # type: ignore[union-attr]
+            "img": str(Receipt(server.receipt).claim.image_id),  # type: ignore[union-attr]
             "input": next(iter(server.inputs)),
             "assumptions": [],
             "execute_only": False,
@@ -378,8 +380,8 @@ class TestStopping:
         never_done(server)
 
         async def main() -> None:
-            async with AsyncBonsaiProver(settings) as prover:
-                task = asyncio.create_task(prover.prove(ENV, FACTORS_ELF))
+            async with BonsaiProver(settings) as prover:
+                task = asyncio.create_task(prover.aprove(ENV, FACTORS_ELF))
                 while not server.count("GET", "/sessions/status/.*"):
                     await asyncio.sleep(0.01)
                 task.cancel()

@@ -14,9 +14,9 @@ from zkhost.cli.main import cli
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, JournalMismatchError, ReceiptError, RemoteAnswerError
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers.bonsai import BonsaiProver, Settings
-from zkhost.provers.interface import ProverOpts
+from zkhost.provers import BonsaiProver, Settings
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
 

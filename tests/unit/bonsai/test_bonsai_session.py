@@ -22,10 +22,10 @@ from zkhost.errors import (
     SessionLimitError,
 )
 from zkhost.provers.bonsai.client import Client
-from zkhost.provers.bonsai.pace import Pace
-from zkhost.provers.bonsai.session import RemoteSession, Stage, _r0vm_interval_s, within
-from zkhost.provers.bonsai.settings import Settings
-from zkhost.provers.bonsai.store import SessionRecord, SessionStore
+from zkhost.provers.bonsai.polling import Polling
+from zkhost.provers.bonsai.remote_session import RemoteSession, Stage, _r0vm_interval_s, within
+from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.transport import Transport
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def run(settings: Settings, store: SessionStore) -> Callable[[Use[Any]], Any]:
                 session_id = await client.create_session(IMAGE, "input", [])
                 fields = SessionRecord(session_id, settings.url, IMAGE)
                 return await use(
-                    RemoteSession(client, settings, Pace(0.01), store, dataclasses.replace(fields, **record))
+                    RemoteSession(lambda: client, settings, Polling(0.01), store, dataclasses.replace(fields, **record))
                 )
             finally:
                 await transport.aclose()

@@ -9,9 +9,9 @@ import pytest
 
 from tests.unit.bonsai.fake_bonsai import KEY, quick
 from zkhost.errors import ConfigError
-from zkhost.provers.bonsai.pace import Pace
-from zkhost.provers.bonsai.retry import RetryPolicy, Trouble
-from zkhost.provers.bonsai.settings import ApiKey, Settings
+from zkhost.provers.bonsai.polling import Polling
+from zkhost.provers.bonsai.remote_settings import ApiKey, Settings
+from zkhost.provers.bonsai.retry import FailureKind, RetryPolicy
 
 VARIABLES = ("BONSAI_API_URL", "BONSAI_API_KEY", "BONSAI_TIMEOUT_MS", "BONSAI_POLL_INTERVAL_MS")
 
@@ -125,22 +125,22 @@ def test_numbers_are_checked(name: str, value: float) -> None:
 
 class TestPace:
     def test_grows_with_age_between_its_bounds(self) -> None:
-        pace = Pace()
+        pace = Polling()
         assert [pace.next_s(age) for age in (0, 0.5, 1, 10, 60, 100, 3600)] == [0.05, 0.05, 0.05, 0.5, 3.0, 5.0, 5.0]
 
     def test_many_sessions_share_200_requests_a_second(self) -> None:
-        pace = Pace()
+        pace = Polling()
         pace.watched = 200
         assert pace.next_s(0) == 1.0
         assert pace.watched / pace.next_s(0) <= 200
 
     def test_fixed(self) -> None:
-        pace = Pace(0.25)
+        pace = Polling(0.25)
         pace.watched = 1000
         assert {pace.next_s(age) for age in (0, 1000)} == {0.25}
 
     def test_counts_those_it_watches(self) -> None:
-        pace = Pace()
+        pace = Polling()
         with pace.watching(), pace.watching():
             assert pace.watched == 2
         assert pace.watched == 0
@@ -160,10 +160,10 @@ class TestRetryPolicy:
         assert RetryPolicy().delay_s(1, retry_after_s=3.0) == 3.0
         assert RetryPolicy(first_delay_s=4).delay_s(1, retry_after_s=1.0) >= 2.0
 
-    @pytest.mark.parametrize("trouble", list(Trouble))
-    def test_what_creates_is_repeated_only_where_nothing_happened(self, trouble: Trouble) -> None:
+    @pytest.mark.parametrize("trouble", list(FailureKind))
+    def test_what_creates_is_repeated_only_where_nothing_happened(self, trouble: FailureKind) -> None:
         repeated = RetryPolicy().budget_s(trouble, creates=True, reached=True) > 0
-        assert repeated == (trouble in (Trouble.NOT_SENT, Trouble.REFUSED_FOR_NOW))
+        assert repeated == (trouble in (FailureKind.NOT_SENT, FailureKind.REFUSED_FOR_NOW))
 
     @pytest.mark.parametrize("changes", [{"first_delay_s": 0}, {"factor": 0.5}, {"max_delay_s": 0.01}])
     def test_nonsense(self, changes: dict[str, float]) -> None:

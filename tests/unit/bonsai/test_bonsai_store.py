@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.bonsai.fake_bonsai import KEY
-from zkhost.provers.bonsai.store import SessionRecord, SessionStore
+from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 
 RECORD = SessionRecord(
     "3f1c-22", "https://api.test", "ab" * 32, receipt_kind="groth16", prove_guest_errors=True, session_limit=5

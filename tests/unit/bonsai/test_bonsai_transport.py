@@ -20,11 +20,11 @@ from zkhost.errors import (
     RemoteRefusedError,
     RemoteUnavailableError,
 )
-from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.client import Client
-from zkhost.provers.bonsai.settings import Settings
+from zkhost.provers.bonsai.origins import Origins
+from zkhost.provers.bonsai.remote_settings import Settings
 from zkhost.provers.bonsai.transport import Transport
-from zkhost.provers.bonsai.urls import Places
+from zkhost.provers.bonsai.upload import Body
 
 T = TypeVar("T")
 IMAGE = "ab" * 32
@@ -180,6 +180,36 @@ class TestRetries:
         assert "HTTP 401 (who?)" in error.message
         assert "BONSAI_API_KEY" in str(error)
         assert server.count("GET", STATUS) == 1
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            fake.respond(413, b"Payload Too Large"),
+            fake.reply({"type": "InternalErr", "msg": "length limit exceeded"}, 500),
+            fake.respond(500, b"request body too large"),
+        ],
+    )
+    def test_a_body_that_is_too_large_is_not_sent_again(
+        self, server: FakeBonsai, settings: Settings, answer: fake.Fault
+    ) -> None:
+        server.fault("PUT", "/inputs/.*", answer, forever=True)
+        error = refused(settings, lambda client: client.upload_input(Body(bytes(12_345))), RemoteRefusedError)
+        assert "does not take a body of 12,345 bytes" in error.message
+        assert "give the guest less" in str(error.hint)
+        assert server.count("PUT", "/inputs/.*") == 1
+
+    def test_a_500_for_more_than_r0vm_takes_is_about_the_size(
+        self, server: FakeBonsai, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It says no more than `internal error`."""
+        monkeypatch.setattr("zkhost.provers.bonsai.transport.R0VM_UPLOAD_LIMIT", 1 << 20)
+        answer = fake.reply({"type": "InternalErr", "msg": "internal error"}, 500)
+        server.fault("PUT", "/inputs/.*", answer, forever=True)
+        error = refused(settings, lambda client: client.upload_input(Body(bytes(2 << 20))), RemoteRefusedError)
+        assert "2,097,152 bytes" in error.message
+        assert server.count("PUT", "/inputs/.*") == 1
+        refused(settings, lambda client: client.upload_input(Body(bytes(1000))), RemoteUnavailableError)
+        assert server.count("PUT", "/inputs/.*") > 3
 
 
 class TestNeverTwoSessions:
@@ -389,7 +419,7 @@ class TestHttps:
 
     @staticmethod
     def goes_to(base: str, url: str) -> str:
-        return str(Places(base).checked(url))
+        return str(Origins(base).checked(url))
 
     def test_a_server_behind_tls_calls_itself_http(self) -> None:
         assert (

@@ -230,6 +230,25 @@ def test_packed_decode_refuses(type_: Any, words: list[int], path: str, offset: 
         assert expected in error.expected
 
 
+@pytest.mark.parametrize("case", [*NOT_WORDS, *PACKED_NOT_WORDS])
+@pytest.mark.parametrize("format", ["standard", "packed"])
+def test_the_hint_names_strict_exactly_where_it_helps(case: tuple[Any, list[int], str, int, str], format: str) -> None:
+    """A journal that a Rust host decodes: it ignores what only strict decoding refuses."""
+    made = codec(case[0], format)
+    try:
+        made.decode(case[1])
+    except DecodeError as error:
+        helps = "strict=False" in (error.hint or "")
+    else:
+        return  # in the other format these are words of the type
+    try:
+        made.decode(case[1], strict=False)
+    except DecodeError:
+        assert not helps
+    else:
+        assert helps
+
+
 def test_lax_accepts_what_rust_accepts() -> None:
     assert codec(str).decode([1, 0x0161], strict=False) == "a"
     assert codec(c.SerdeBytes).decode([1, 0x0161], strict=False) == b"a"

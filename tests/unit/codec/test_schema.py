@@ -224,6 +224,14 @@ def test_codec_is_light() -> None:
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("node", ["Char", "Str", "Digest"])
+def test_five_files_know_a_node(node: str) -> None:
+    """As CONTRIBUTING.md says of one that is added."""
+    root = Path(c.__file__).parents[1]
+    uses = re.compile(rf"\b(s|schema)\.{node}\b|^class {node}\(Node\)", re.MULTILINE)
+    assert len([path for path in root.rglob("*.py") if uses.search(path.read_text("utf-8"))]) <= 5
+
+
 def test_type_checkers_see_plain_types(tmp_path: Path) -> None:
     (tmp_path / "user.py").write_text(
         textwrap.dedent("""

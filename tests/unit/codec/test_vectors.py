@@ -1,4 +1,4 @@
-"""Every literal vector, both ways, in both formats, with the compiled codec and with the reference."""
+"""Every literal vector, both ways, in both formats, with both engines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from zkhost import codec as c
-from zkhost.codec.ref_decode import decode_value
-from zkhost.codec.ref_encode import encode_value
+from zkhost.codec.reference import decode_value, encode_value
 
 from .vectors import VECTORS, Vector
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import pytest
 from click.testing import CliRunner
 
+from zkhost import Contract
 from zkhost.cli._guest_io import read_program
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
-from zkhost.contract import Contract
 from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
 from zkhost.contract.rust_module import module_source
 from zkhost.contract.rust_of import rust_of, text_of
@@ -194,7 +194,7 @@ def project(tmp_path: Path) -> Path:
 def write_contract(folder: Path, declaration: str) -> None:
     (folder / "contract.py").write_text(
         '"""Two numbers."""\n'
-        "from dataclasses import dataclass\nfrom zkhost.codec import U64\nfrom zkhost.contract import Contract\n"
+        "from dataclasses import dataclass\nfrom zkhost.codec import U64\nfrom zkhost import Contract\n"
         f"@dataclass\nclass Input:\n    a: U64\n{declaration}\n"
     )
 
@@ -274,9 +274,9 @@ def test_a_guest_gets_the_crates_that_its_contract_needs(project: Path) -> None:
     manifest.write_text(manifest.read_text() + 'serde = "1.0.200"  # kept\n')
     [written] = codegen(project)
     assert written.added == ("zkhost-guest",)
-    assert (project / "methods/zkhost-guest/src/lib.rs").is_file()
+    assert not (project / "methods/zkhost-guest").exists(), "a dependency, not a copy"
     dependencies = tomllib.loads(manifest.read_text())["dependencies"]
-    assert dependencies == {"risc0-zkvm": "3", "serde": "1.0.200", "zkhost-guest": {"path": "../zkhost-guest"}}
+    assert dependencies == {"risc0-zkvm": "3", "serde": "1.0.200", "zkhost-guest": "0.1"}
     assert "# kept" in manifest.read_text()
     write_contract(project, "CONTRACT = Contract(Input, Input)")
     assert codegen(project)[0].added == ()

@@ -129,11 +129,6 @@ def test_a_slice_io_answer_that_would_not_arrive_whole_is_refused(guests: Mappin
     assert "1025 bytes" in str(caught.value.__cause__)
 
 
-def test_a_file_descriptor_nobody_serves_is_an_error(guests: Mapping[str, bytes]) -> None:
-    with pytest.raises(GuestFaultError, match="file descriptor 10"):
-        LocalProver().execute(ExecutorEnv.builder().build(), guests["streams"])
-
-
 def test_a_segment_limit_too_small_for_one_instruction_says_what_to_do(guests: Mapping[str, bytes]) -> None:
     with pytest.raises(GuestFaultError, match=r"segment limit \(8192\) too small for instruction\n") as caught:
         LocalProver().execute(

@@ -10,9 +10,12 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from zkhost.ml import _native
+from zkhost.ml.compile import compile_graph
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.read.onnx_file import read_onnx
 from zkhost.ml.reference import run
+from zkhost.ml.tensors import padded, to_bytes
 
 Node = onnx.NodeProto
 node = helper.make_node
@@ -54,10 +57,16 @@ def onnxruntime_run(found: onnx.ModelProto, inputs: Mapping[str, Any]) -> list[A
 
 
 def ours(found: onnx.ModelProto | Lowered, inputs: Mapping[str, Any]) -> list[Any]:
-    """Our reference interpreter's outputs, in the model's own shapes."""
+    """Our outputs, in the model's own shapes: the reference interpreter's, and the same bytes from the guest's kernels, with
+    and without the accelerator."""
     lowered = found if isinstance(found, Lowered) else lower(read_onnx(found))
-    values = run(lowered.graph, inputs)
-    return [values[name] for name in lowered.graph.outputs]
+    graph = lowered.graph
+    values = run(graph, inputs)
+    expected = b"".join(padded(values[name].tobytes()) for name in graph.outputs)
+    for accelerate in (True, False):
+        plan = compile_graph(graph, accelerate=accelerate).plan
+        assert _native.compute(plan, to_bytes(graph, inputs)).outputs == expected, f"accelerate={accelerate}"
+    return [values[name] for name in graph.outputs]
 
 
 def q(name: str, out: str) -> Node:

@@ -197,7 +197,7 @@ def microsoft() -> Iterator[tuple[str, Sequence[Shape], dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("op", "shapes", "attributes"), microsoft())
+@pytest.mark.parametrize(("op", "shapes", "attributes"), list(microsoft()))
 def test_a_qlinear_operator(
     op: str, shapes: Sequence[Shape], attributes: dict[str, Any], dtype: str, draw: Draw
 ) -> None:

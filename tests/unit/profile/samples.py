@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zkhost.profile import Cycles, Node, Profile, Run, SegmentCost, Source
+from zkhost.profile import Cycles, Node, Profile, RunFigures, SegmentCost, Source
 from zkhost.profile.pprof import Frame, Sample
 
 
@@ -75,5 +75,5 @@ def sample_profile(hashing: int = 60_000) -> Profile:
     total = root.total
     segments = (SegmentCost(0, 16, total.user - 20_000, 2_000), SegmentCost(1, 15, 20_000, 1_500))
     proved = sum(segment.total for segment in segments)
-    run = Run("demo", "ab" * 32, total.user, 3_500, proved - total.user - 3_500, proved, segments)
+    run = RunFigures("demo", "ab" * 32, total.user, 3_500, proved - total.user - 3_500, proved, segments)
     return Profile(root, run, sources)

@@ -9,10 +9,10 @@ import pytest
 
 from tests.unit.profile.samples import sample_profile, write_pprof
 from zkhost.errors import ProfileError
-from zkhost.profile import Cycles, build_profile, from_plain, load_profile, read_pprof, to_plain
+from zkhost.profile import Cycles, build_profile, load_profile, profile_from_plain, profile_to_plain, read_pprof
 from zkhost.profile.compare import compare_profiles
-from zkhost.profile.names import crate_of, tidy
 from zkhost.profile.pprof import Frame, Sample
+from zkhost.profile.symbol_names import crate_of, tidy
 
 
 def _by_name(profile):
@@ -54,7 +54,7 @@ def test_a_deep_recursion_is_no_trouble() -> None:
     stack = tuple(Frame("f") for _ in range(5000))
     profile = build_profile(read_pprof(write_pprof([Sample(stack, (3,))])))
     assert _by_name(profile)["f"].total.user == 3
-    assert from_plain(to_plain(profile)).root.total.user == 3
+    assert profile_from_plain(profile_to_plain(profile)).root.total.user == 3
 
 
 def test_folding_gives_inlined_cycles_to_the_caller() -> None:
@@ -79,11 +79,11 @@ def test_crates_add_up() -> None:
 def test_saved_and_loaded_profiles_are_equal(tmp_path: Path) -> None:
     profile = sample_profile()
     path = tmp_path / "profile.json"
-    path.write_text(json.dumps(to_plain(profile)))
+    path.write_text(json.dumps(profile_to_plain(profile)))
     loaded = load_profile(path)
     assert loaded.run == profile.run
     assert loaded.functions() == profile.functions()
-    assert to_plain(loaded) == to_plain(profile)
+    assert profile_to_plain(loaded) == profile_to_plain(profile)
 
 
 @pytest.mark.parametrize(
@@ -97,17 +97,17 @@ def test_saved_and_loaded_profiles_are_equal(tmp_path: Path) -> None:
 )
 def test_a_damaged_save_is_refused_by_name(tmp_path: Path, change: dict, says: str) -> None:
     path = tmp_path / "bad.json"
-    path.write_text(json.dumps(to_plain(sample_profile()) | change))
+    path.write_text(json.dumps(profile_to_plain(sample_profile()) | change))
     with pytest.raises(ProfileError, match=says) as caught:
         load_profile(path)
     assert "bad.json" in str(caught.value)
 
 
 def test_a_parent_that_comes_later_is_refused() -> None:
-    plain = to_plain(sample_profile())
+    plain = profile_to_plain(sample_profile())
     plain["tree"]["parent"][1] = 3
     with pytest.raises(ProfileError, match="entry 1 has parent 3"):
-        from_plain(plain)
+        profile_from_plain(plain)
 
 
 def test_comparing_shows_what_changed_and_only_that() -> None:

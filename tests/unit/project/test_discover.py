@@ -8,8 +8,9 @@ import pytest
 
 from zkhost.errors import BuildError, GuestNotFoundError
 from zkhost.project.discover import find_project
+from zkhost.project.manifest import Side, read_manifest
 
-GUEST = '[package]\nname = "{name}"\n[dependencies]\nrisc0-zkvm = "3"\n'
+GUEST = '[package]\nname = "{name}"\n[dependencies]\nrisc0-zkvm = {{ version = "3", default-features = false }}\n'
 
 
 def write(path: Path, text: str = "") -> None:
@@ -58,14 +59,24 @@ def test_a_plain_package(tmp_path: Path) -> None:
     assert (project.packages[0].folder, project.methods) == (tmp_path, tmp_path / "methods")
 
 
-def test_a_workspace_of_guests_leaves_libraries_and_host_crates_out(tmp_path: Path) -> None:
-    write(tmp_path / "Cargo.toml", '[workspace]\nmembers = ["guests/*", "lib", "tool"]\n')
+def test_a_workspace_of_guests_is_a_guess_that_leaves_libraries_and_host_crates_out(tmp_path: Path) -> None:
+    members = '"guests/*", "lib", "tool", "prover", "client"'
+    write(tmp_path / "Cargo.toml", f"[workspace]\nmembers = [{members}]\nexclude = ['guests/c']\n")
     package(tmp_path / "guests/a", "a")
     package(tmp_path / "guests/b", "b")
+    package(tmp_path / "guests/c", "excluded")
+    package(tmp_path / "prover", "prover")
+    with (tmp_path / "prover/Cargo.toml").open("a") as file:
+        file.write('[features]\ndefault = ["real"]\nreal = ["risc0-zkvm/prove"]\n')
+    write(tmp_path / "client/Cargo.toml", '[package]\nname = "client"\n[dependencies]\nrisc0-zkvm = "3"\n')
+    write(tmp_path / "client/src/main.rs")
     package(tmp_path / "lib", "lib", "src/lib.rs")
     write(tmp_path / "tool/Cargo.toml", '[package]\nname = "tool"\n')
     write(tmp_path / "tool/src/main.rs")
-    assert [p.name for p in find_project(tmp_path).packages] == ["a", "b"]
+    project = find_project(tmp_path)
+    assert [p.name for p in project.packages] == ["a", "b"]
+    assert project.guessed
+    assert [p.name for p in find_project(tmp_path / "guests/a").packages] == ["a"], "the folder named is the project"
 
 
 def test_declared_bins_and_autobins(tmp_path: Path) -> None:
@@ -85,6 +96,92 @@ def test_a_guest_is_named_by_its_bin_or_its_package(tmp_path: Path) -> None:
     with pytest.raises(GuestNotFoundError, match="no guest 'c'") as caught:
         project.owners("c")
     assert caught.value.hint == "its guests: a, b"
+
+
+DEPENDENCIES = {
+    "plain": ('risc0-zkvm = { version = "3", default-features = false }', Side.GUEST),
+    "std": ('risc0-zkvm = { version = "3", default-features = false, features = ["std", "unstable"] }', Side.GUEST),
+    "the guest crate alone": ('zkhost-guest = "0.1"', Side.GUEST),
+    "the guest crate and default features": ('zkhost-guest = "0.1"\nrisc0-zkvm = "3"', Side.GUEST),
+    "renamed": ('vm = { package = "risc0-zkvm", version = "3", default-features = false }', Side.GUEST),
+    "inherited": ("risc0-zkvm = { workspace = true }", Side.GUEST),
+    "inherited, renamed": ("vm.workspace = true", Side.GUEST),
+    "default features": ('risc0-zkvm = "3"', Side.HOST),
+    "prove": ('risc0-zkvm = { version = "3", default-features = false, features = ["prove"] }', Side.HOST),
+    "inherited with client": ('risc0-zkvm = { workspace = true, features = ["client"] }', Side.HOST),
+    "renamed host": ('vm = { package = "risc0-zkvm", version = "3" }', Side.HOST),
+    "for the zkVM": (
+        "[target.'cfg(target_os = \"zkvm\")'.dependencies]\n"
+        + 'risc0-zkvm = { version = "3", default-features = false }',
+        Side.GUEST,
+    ),
+    "for its triple": (
+        "[target.riscv32im-risc0-zkvm-elf.dependencies]\n" + 'risc0-zkvm = { version = "3", default-features = false }',
+        Side.GUEST,
+    ),
+    "for hosts": (
+        "[target.'cfg(not(target_os = \"zkvm\"))'.dependencies]\n"
+        + 'risc0-zkvm = { version = "3", features = ["prove"] }',
+        Side.NEITHER,
+    ),
+    "both": (
+        'risc0-zkvm = { version = "3", default-features = false }\n'
+        "[target.'cfg(all(unix, not(target_os = \"zkvm\")))'.dependencies]\n"
+        'risc0-zkvm = { version = "3", features = ["prove"] }',
+        Side.GUEST,
+    ),
+    "neither": ('serde = "1"', Side.NEITHER),
+}
+WORKSPACE = """[workspace.dependencies]
+risc0-zkvm = { version = "3", default-features = false }
+vm = { package = "risc0-zkvm", version = "3", default-features = false }
+"""
+
+
+@pytest.mark.parametrize("case", DEPENDENCIES)
+def test_guests_and_hosts_are_told_apart_by_their_dependencies(case: str, tmp_path: Path) -> None:
+    dependencies, side = DEPENDENCIES[case]
+    write(tmp_path / "Cargo.toml", WORKSPACE)
+    write(tmp_path / "member/Cargo.toml", f'[package]\nname = "m"\n[dependencies]\n{dependencies}\n')
+    assert read_manifest(tmp_path / "member").side(read_manifest(tmp_path)) is side
+
+
+def test_a_host_alone_is_no_project_and_the_error_says_what_makes_a_guest(tmp_path: Path) -> None:
+    write(tmp_path / "Cargo.toml", '[package]\nname = "app"\n[dependencies]\nrisc0-zkvm = "3"\n')
+    write(tmp_path / "src/main.rs")
+    with pytest.raises(GuestNotFoundError) as caught:
+        find_project(tmp_path)
+    assert "app: risc0-zkvm with default features" in (caught.value.hint or "")
+
+
+def test_guests_below_a_folder_without_any_are_named(tmp_path: Path) -> None:
+    package(tmp_path / "examples/one/methods/guest")
+    package(tmp_path / "rust/guest")
+    with pytest.raises(GuestNotFoundError) as caught:
+        find_project(tmp_path)
+    assert "in rust, examples/one: name one" in (caught.value.hint or "")
+
+
+def test_settings_name_the_packages_or_leave_some_out(tmp_path: Path) -> None:
+    write(tmp_path / "Cargo.toml", '[workspace]\nmembers = ["a", "b", "c"]\n')
+    for name in "abc":
+        package(tmp_path / name, name)
+    write(tmp_path / "pyproject.toml", '[tool.zkhost]\nexclude = ["b"]\n')
+    assert [p.name for p in find_project(tmp_path).packages] == ["a", "c"]
+    write(tmp_path / "pyproject.toml", '[tool.zkhost]\npackages = ["c"]\n')
+    project = find_project(tmp_path)
+    assert ([p.name for p in project.packages], project.guessed) == (["c"], False)
+    write(tmp_path / "pyproject.toml", '[tool.zkhost]\npackages = ["gone"]\n')
+    with pytest.raises(GuestNotFoundError, match="'gone'"):
+        find_project(tmp_path)
+
+
+def test_two_packages_with_a_guest_of_one_name_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "Cargo.toml", '[workspace]\nmembers = ["a", "b"]\n')
+    package(tmp_path / "a", "a", "src/bin/same.rs")
+    package(tmp_path / "b", "b", "src/bin/same.rs")
+    with pytest.raises(BuildError, match="have a guest called same: a and b"):
+        find_project(tmp_path)
 
 
 def test_nothing_there_says_what_a_project_is(tmp_path: Path) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from zkhost.errors import ToolchainError
-from zkhost.project.discover import find_project
-from zkhost.project.docker import dockerfile, find_engine, write_dockerfile
+from zkhost.project.discover import GuestPackage
+from zkhost.project.docker import dockerfile, find_engine
+from zkhost.project.plan import Job
+from zkhost.project.settings import GuestOptions
 
 
-def test_the_dockerfile_builds_as_risc0_build_does() -> None:
-    text = dockerfile(Path("methods/guest"), ("a", "b"))
+def job(folder: Path, bins: tuple[str, ...] = (), **options: Any) -> Job:
+    return Job(GuestPackage(folder, "g", ("g",)), bins, GuestOptions(**options))
+
+
+def test_the_dockerfile_builds_as_risc0_build_does(tmp_path: Path) -> None:
+    text = dockerfile(job(tmp_path / "methods/guest", features=("a", "b")), (), tmp_path, {})
     assert text.splitlines()[1] == "FROM risczero/risc0-guest-builder:r0.1.88.0 AS build"
     assert 'ENV CARGO_MANIFEST_PATH="methods/guest/Cargo.toml"' in text
     build = next(line for line in text.splitlines() if "+risc0 build" in line)
@@ -22,20 +29,22 @@ def test_the_dockerfile_builds_as_risc0_build_does() -> None:
     assert "FROM scratch AS export" in text
 
 
-def test_the_containers_tag_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guests_own_options_are_in_it(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"env": (("A", 'say "x" $y'),), "docker_env": (("B", "2"),)}
+    crates = {"zkhost-guest": Path("target/zkhost-docker/g/zkhost-crates/zkhost-guest")}
+    text = dockerfile(job(tmp_path, ("one",), **options), ("--cfg", "mine"), tmp_path, crates)
+    assert r'ENV A="say \"x\" \$y"' in text
+    assert 'ENV B="2"' in text
+    patch = "--config 'patch.crates-io.zkhost-guest.path=\"/src/target/zkhost-docker/g/zkhost-crates/zkhost-guest\"'"
+    for line in (line for line in text.splitlines() if line.startswith("RUN")):
+        assert patch in line
+    assert "printf '--cfg\\x1fmine\\x1f-C" in text
+    assert "--bin one" in text
+
+
+def test_the_containers_tag_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RISC0_DOCKER_CONTAINER_TAG", "r0.1.91.1")
-    assert "risc0-guest-builder:r0.1.91.1" in dockerfile(Path("guest"), ())
-
-
-def test_it_is_written_where_git_does_not_look(tmp_path: Path) -> None:
-    (tmp_path / "guest/src").mkdir(parents=True)
-    (tmp_path / "guest/Cargo.toml").write_text('[package]\nname = "g"\n')
-    (tmp_path / "guest/src/main.rs").write_text("")
-    project = find_project(tmp_path)
-    path = write_dockerfile(project, project.packages[0])
-    assert path == tmp_path / "target/zkhost-docker/g/Dockerfile"
-    assert (tmp_path / "target/zkhost-docker/.gitignore").read_text() == "*\n"
-    assert "**/target" in path.with_name("Dockerfile.dockerignore").read_text()
+    assert "risc0-guest-builder:r0.1.91.1" in dockerfile(job(tmp_path), (), tmp_path, {})
 
 
 def test_an_engine_that_runs_is_found_and_one_that_does_not_is_named(

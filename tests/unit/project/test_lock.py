@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zkhost.errors import BuildError, DriftError
 from zkhost.project.lock import LockedGuest, check_lock, lock_text, read_lock, write_lock
 
-GUEST = LockedGuest("pkg", "rustc 1.96.0 (ac68faa20), LLD 14.0.6", ["-C", "panic=abort"], [], "aa" * 32, "bb" * 32)
+GUEST = LockedGuest("pkg", "rustc 1.96.0 (ac68faa20), LLD 14.0.6", ["-C", "panic=abort"], [], [], "aa" * 32, "bb" * 32)
 
 
 def test_it_reads_what_it_wrote(tmp_path: Path) -> None:
@@ -62,6 +62,7 @@ def test_a_file_that_is_no_lock_is_named(tmp_path: Path, text: str) -> None:
         ),
         ({"flags": []}, "guest a: the rustc flags changed from -C panic=abort to none"),
         ({"features": ["fast"]}, "guest a: the features changed from none to fast"),
+        ({"env": ["A=1"]}, "guest a: the variables changed from none to A=1"),
         ({"package": "other"}, "guest a: the package changed from pkg to other"),
     ],
 )

@@ -12,7 +12,7 @@ import zkhost
 from zkhost.cli._guest_io import read_program
 from zkhost.errors import GuestNotFoundError
 
-MANIFEST = '[package]\nname = "{name}"\n[dependencies]\nrisc0-zkvm = "3"\n'
+MANIFEST = '[package]\nname = "{name}"\n[dependencies]\nrisc0-zkvm = {{ version = "3", default-features = false }}\n'
 
 
 def program(path: Path, content: str) -> Path:

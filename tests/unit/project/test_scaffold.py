@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from zkhost.cli.main import cli
 from zkhost.errors import ScaffoldError
-from zkhost.project.crate import guest_crate
 from zkhost.project.discover import find_project
-from zkhost.project.scaffold import TEMPLATES, NewProject, list_templates, make_project
+from zkhost.project.scaffold import NewProject, list_templates, make_project
+from zkhost.project.shipped import guest_crates_folder, templates_folder
 
 NAMES = [info.name for info in list_templates()]
 
@@ -78,8 +78,8 @@ def test_every_template_renders_to_a_project(name: str, std: bool, tmp_path: Pat
         assert ("#![no_std]" in source) is not std
         assert ("risc0_zkvm::guest::entry!(main);" in source) is not std
     assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["name"] == "my-project"
-    assert (root / "methods/zkhost-guest/src/lib.rs").is_file()
     assert (root / "methods/guest/Cargo.lock").is_file()
+    assert len([path for path in root.rglob("*") if path.is_file()]) <= 14
     for path in root.rglob("*"):
         if path.suffix == ".py":
             compile(path.read_text(), str(path), "exec")
@@ -106,11 +106,26 @@ def test_the_guests_name_can_be_chosen(tmp_path: Path) -> None:
     assert 'factor_it = Contract(Factors, Product, guest="factor-it")' in (root / "contract.py").read_text()
 
 
-def test_the_guest_crate_is_a_copy_of_ours(tmp_path: Path) -> None:
-    crate, _ = guest_crate()
-    copy = make(tmp_path) / "methods/zkhost-guest"
-    for path in crate.joinpath("src").rglob("*.rs"):
-        assert (copy / path.relative_to(crate)).read_bytes() == path.read_bytes()
+def test_the_guest_crate_is_a_dependency_on_the_version_that_came_with_zkhost(tmp_path: Path) -> None:
+    root = make(tmp_path)
+    shipped = tomllib.loads((guest_crates_folder() / "zkhost-guest/Cargo.toml").read_text())["package"]["version"]
+    dependency = tomllib.loads((root / "methods/guest/Cargo.toml").read_text())["dependencies"]["zkhost-guest"]
+    assert shipped.startswith(f"{dependency}.")
+    assert not list(root.rglob("zkhost-guest"))
+
+
+def test_what_comes_with_zkhost_is_what_the_source_tree_has() -> None:
+    """After `make setup`, as the Makefile has it run when one of these changed."""
+    source = Path(__file__).parents[3]
+    for shipped, folder in (
+        (templates_folder(), source / "templates"),
+        (guest_crates_folder() / "zkhost-guest/src", source / "guest-methods/zkhost-guest/src"),
+    ):
+        theirs, ours = (
+            {p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+            for f in (shipped, folder)
+        )
+        assert theirs == ours
 
 
 def test_files_are_rendered_by_their_ending_and_names_always(template: Path, tmp_path: Path) -> None:
@@ -214,7 +229,7 @@ def test_the_command_numbers_its_files_and_says_what_to_type_next(tmp_path: Path
 
 def test_the_list_has_every_template_with_what_it_is_for(tmp_path: Path) -> None:
     assert NAMES == ["basic", "bytes", "composition", "game", "json"]
-    assert {path.name for path in TEMPLATES.iterdir()} == {*NAMES, "_common"}
+    assert {path.name for path in templates_folder().iterdir()} == {*NAMES, "_common"}
     listed = new("--list").output.splitlines()
     assert [line.split()[0] for line in listed] == NAMES
     assert all(len(line.split()) > 4 for line in listed)

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from zkhost import _shim
 from zkhost.errors import FakeReceiptError, RecursionUnavailableError
-from zkhost.provers.interface import ProverOpts
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
+from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
 
@@ -21,14 +20,14 @@ RECEIPT = Path(__file__).parents[1] / "receipt" / "factors.bincode"
 class Succinct(Receipt):
     """Looks like a succinct receipt to who decides whether there is work to do, and verifies as what it is."""
 
-    kind = ReceiptKind.SUCCINCT  # type: ignore[assignment]
+    kind = ReceiptKind.SUCCINCT
 
 
 @pytest.fixture(params=[LocalProver, IpcProver])
 def prover(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A prover without the recursion programs."""
     prover = request.param()
-    monkeypatch.setattr(prover._bench, "has_recursion", lambda: False)
+    monkeypatch.setattr(prover.worker, "has_recursion", lambda: False)
     return prover
 
 
@@ -44,17 +43,18 @@ def test_a_succinct_receipt_stays_succinct(prover: Any, monkeypatch: pytest.Monk
         asked.append(kind)
         return data
 
-    monkeypatch.setattr(prover._bench, "compress", compress)
+    monkeypatch.setattr(prover.worker, "compress", compress)
     for opts in (ProverOpts.composite(), ProverOpts.succinct()):
         assert prover.compress(receipt, opts).to_bytes() == receipt.to_bytes()
-    assert asked == [ReceiptKind.COMPOSITE, ReceiptKind.SUCCINCT], "the bench, which knows best, found nothing to do"
+    assert asked == [ReceiptKind.COMPOSITE, ReceiptKind.SUCCINCT], "the worker, which knows best, found nothing to do"
 
 
 def test_what_needs_the_recursion_programs_is_refused(prover: Any) -> None:
-    if not _shim.build_info()["recursion"]:
-        for kind in (ReceiptKind.SUCCINCT, ReceiptKind.GROTH16):
-            with pytest.raises(RecursionUnavailableError, match="recursion programs"):
-                prover.compress(Receipt.load(RECEIPT), ProverOpts(kind))
+    """Before anything is asked of the worker, whatever this build has."""
+    prover.worker.compress = None
+    for kind in (ReceiptKind.SUCCINCT, ReceiptKind.GROTH16):
+        with pytest.raises(RecursionUnavailableError, match="recursion programs"):
+            prover.compress(Receipt.load(RECEIPT), ProverOpts(kind))
 
 
 def test_a_fake_receipt_is_refused(prover: Any, guests: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:

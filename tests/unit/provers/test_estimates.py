@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 import zkhost
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.cli.main import cli
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import (
     CancelledError,
+    FaultReason,
     GuestExitError,
     GuestFaultError,
     HostIOError,
@@ -24,9 +25,9 @@ from zkhost.errors import (
     UnsupportedError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_PATH, SHA256_ELF, SHA256_PATH
-from zkhost.provers.interface import OnProgress, Program, Progress
-from zkhost.provers.planning import calibration, memory
-from zkhost.session import ExitCode, Journal, SegmentInfo, SessionInfo
+from zkhost.provers.arguments import Program
+from zkhost.provers.planning import available_memory, calibration
+from zkhost.session import ExitCode, Journal, OnProgress, Phase, Progress, SegmentInfo, SessionInfo
 
 GB = 10**9
 
@@ -38,7 +39,7 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-class MadeUp:
+class MadeUp(zkhost.Executor):
     """An executor whose runs have the segments that `sizes` says for a limit; None: the limit is too small."""
 
     name = "made up"
@@ -62,17 +63,17 @@ class MadeUp:
         self.limits.append(env.segment_limit_po2)
         sizes = self.sizes(env.segment_limit_po2)
         if sizes is None:
-            raise GuestFaultError("the guest was stopped: segment limit (8192) too small for instruction")
+            raise GuestFaultError("segment limit (8192) too small for instruction", reason=FaultReason.SEGMENT_LIMIT)
         for done in range(1, len(sizes) + 1):
             self.told += 1
             if on_progress is not None:
                 try:
-                    on_progress(Progress("execute", done))
+                    on_progress(Progress(Phase.EXECUTE, done))
                 except Exception as error:  # as the native library does
                     raise HostIOError("the host's own code failed") from error
         segments = tuple(SegmentInfo(index, po2, 1) for index, po2 in enumerate(sizes))
         return SessionInfo(
-            ExitCode("Halted", self.code), Journal(b""), 1234, None, None, None, segments, 0.0, keccak_po2s=self.keccaks
+            ExitCode.halted(self.code), Journal(b""), 1234, None, None, None, segments, 0.0, keccak_po2s=self.keccaks
         )
 
 
@@ -82,7 +83,7 @@ def even(limit: int) -> list[int]:
 
 
 def estimate(executor: MadeUp, memory_bytes: int = 64 * GB, env: ExecutorEnv | None = None) -> zkhost.Estimate:
-    return zkhost.estimate(b"program", env, executor=executor, memory_bytes=memory_bytes)
+    return zkhost.estimate(env, b"program", executor=executor, memory_bytes=memory_bytes)
 
 
 def test_the_smallest_of_equally_quick_sizes() -> None:
@@ -154,7 +155,7 @@ def test_times_of_this_machine() -> None:
     assert (found.prover, found.calibrated) == ("local", True)
     assert (found.best.segment_limit_po2, found.best.time_s, found.best.measured) == (19, 102.0, True)
     assert [option.measured for option in found.options] == [True, True, False, False]
-    assert zkhost.estimate(b"", executor=MadeUp(lambda _: [20]), prover="ipc").options[0].time_s == 7.0
+    assert zkhost.estimate(None, b"", executor=MadeUp(lambda _: [20]), prover="ipc").options[0].time_s == 7.0
 
 
 def test_what_cannot_be_estimated() -> None:
@@ -166,18 +167,18 @@ def test_what_cannot_be_estimated() -> None:
 
 def test_a_real_guest_that_drowns_at_15() -> None:
     env = ExecutorEnv.builder().write_slice((17).to_bytes(8, "little") + (23).to_bytes(8, "little")).build()
-    found = zkhost.estimate(FACTORS_ELF, env, memory_bytes=GB)
+    found = zkhost.estimate(env, FACTORS_ELF, memory_bytes=GB)
     assert (found.best.segment_limit_po2, found.best.segments, found.best.largest_po2) == (16, 1, 15)
     assert found.best.paging_cycles
     assert found.best.paging_cycles > 4 * found.user_cycles
-    small = zkhost.estimate(FACTORS_ELF, env, memory_bytes=GB // 5)
+    small = zkhost.estimate(env, FACTORS_ELF, memory_bytes=GB // 5)
     assert (small.best.segment_limit_po2, small.best.segments > 1) == (14, True)
 
 
 def test_a_guest_object_and_its_input_and_silence(capfd: pytest.CaptureFixture[str]) -> None:
     out = io.BytesIO()
     env = ExecutorEnv.builder().write_slice(bytes(100_000)).stdout(out).build()
-    found = zkhost.estimate(zkhost.Guest(SHA256_ELF), env)
+    found = zkhost.Guest(SHA256_ELF).estimate(env)
     run = zkhost.default_executor().execute(ExecutorEnv.builder().write_slice(bytes(100_000)).build(), SHA256_ELF)
     assert (found.best.segments, found.user_cycles) == (2, run.user_cycles)
     assert (out.getvalue(), capfd.readouterr().out) == (b"", "")
@@ -187,7 +188,7 @@ def test_cancelling() -> None:
     token = CancelToken()
     token.cancel()
     with pytest.raises(CancelledError):
-        zkhost.estimate(SHA256_ELF, cancel=token)
+        zkhost.estimate(None, SHA256_ELF, cancel=token)
 
 
 @pytest.fixture
@@ -226,14 +227,14 @@ def test_available_memory_is_what_the_control_group_leaves(tmp_path: Path) -> No
         (tmp_path / name).write_text(text)
 
     write("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable:    4000000 kB\n")
-    assert memory.available_bytes(tmp_path) == 4_096_000_000
+    assert available_memory.available_bytes(tmp_path) == 4_096_000_000
     write("proc/self/cgroup", "0::/user/job\n")
     group = "sys/fs/cgroup/user"
     for name, text in (("max", "3000000000"), ("current", "1500000000"), ("stat", "anon 1\ninactive_file 500000000\n")):
         write(f"{group}/memory.{name}", text)
-    assert memory.available_bytes(tmp_path) == 2_000_000_000
+    assert available_memory.available_bytes(tmp_path) == 2_000_000_000
     for name, text in (("max", "max"), ("current", "1500000000"), ("stat", "anon 1\n")):
         write(f"{group}/job/memory.{name}", text)
-    assert memory.available_bytes(tmp_path) == 2_000_000_000
-    assert memory.available_bytes(tmp_path / "nowhere") > 10_000_000
-    assert memory.available_bytes() > 10_000_000
+    assert available_memory.available_bytes(tmp_path) == 2_000_000_000
+    assert available_memory.available_bytes(tmp_path / "nowhere") > 10_000_000
+    assert available_memory.available_bytes() > 10_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import random
 import time
@@ -22,8 +23,8 @@ from zkhost.errors import (
     RecursionUnavailableError,
     WorkerLostError,
 )
-from zkhost.provers.dask.farm import Farm, Job
-from zkhost.provers.dask.spread import OnPiece, Spread
+from zkhost.provers.dask.farm import Farm, FarmTask
+from zkhost.provers.dask.spread import OnJob, Spread
 from zkhost.provers.storage.checkpoint import SegmentStore
 from zkhost.provers.storage.request_key import RequestKey
 
@@ -67,14 +68,14 @@ class FakePool:
     async def slots(self) -> int:
         return self.machines
 
-    def start(self, job: Job, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> FakeHandle:
+    def start(self, job: FarmTask, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> FakeHandle:
         everywhere = [f"m{number}" for number in range(max(1, self.machines))]
         names = [name for name in everywhere if name not in avoid] or everywhere
         where = names[len(self.started) % len(names)]
         self.started.append((job.name, where))
         return FakeHandle(asyncio.ensure_future(self._run(where, job, inputs)), where)
 
-    async def _run(self, where: str, job: Job, inputs: tuple[bytes, ...]) -> bytes:
+    async def _run(self, where: str, job: FarmTask, inputs: tuple[bytes, ...]) -> bytes:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
@@ -82,6 +83,10 @@ class FakePool:
             return answer
         finally:
             self.running -= 1
+
+
+def numbered(number: int) -> tuple[bytes, ...]:
+    return (b"%d" % number,)
 
 
 def run_jobs(farm: Farm, count: int) -> list[bytes]:
@@ -94,7 +99,9 @@ def run_jobs(farm: Farm, count: int) -> list[bytes]:
     async def main() -> None:
         async with farm, asyncio.TaskGroup() as group:
             for number in range(count):
-                group.create_task(farm.run(Job(f"job {number}", "prove", lambda n=number: (b"%d" % n,)), accept))
+                group.create_task(
+                    farm.run(FarmTask(f"job {number}", "prove", functools.partial(numbered, number)), accept)
+                )
 
     asyncio.run(main())
     return got
@@ -132,6 +139,11 @@ def test_all_jobs_are_done_and_no_more_in_flight_than_asked() -> None:
 
 def test_jobs_are_loaded_when_their_turn_comes() -> None:
     loaded: list[int] = []
+
+    def load(number: int) -> tuple[bytes, ...]:
+        loaded.append(number)
+        return (b"x",)
+
     pool = FakePool(quick, machines=2)
     farm = Farm(pool, ahead=1.0)
     most_waiting = 0
@@ -143,8 +155,8 @@ def test_jobs_are_loaded_when_their_turn_comes() -> None:
     async def main() -> None:
         async with farm, asyncio.TaskGroup() as group:
             for number in range(50):
-                job = Job(f"job {number}", "prove", lambda n=number: (loaded.append(n) or b"x",))  # type: ignore[func-returns-value]
-                group.create_task(farm.run(job, accept))
+                task = FarmTask(f"job {number}", "prove", functools.partial(load, number))
+                group.create_task(farm.run(task, accept))
 
     asyncio.run(main())
     assert most_waiting <= 2
@@ -172,7 +184,7 @@ def test_a_job_that_always_fails_names_the_reason() -> None:
         run_jobs(Farm(FakePool(work), tries=3), 1)
     lost = caught.value.exceptions[0]
     assert isinstance(lost, WorkerLostError)
-    assert (lost.piece, lost.attempts) == ("job 0", 3)
+    assert (lost.job, lost.attempts) == ("job 0", 3)
     assert "bad silicon" in str(lost)
 
 
@@ -214,7 +226,7 @@ def test_refused_answers_are_lost_jobs() -> None:
 
     async def main() -> None:
         async with farm:
-            await farm.run(Job("job", "prove", lambda: (b"x",)), accept)
+            await farm.run(FarmTask("job", "prove", lambda: (b"x",)), accept)
 
     asyncio.run(main())
     assert (farm.stats.started, farm.stats.lost) == (3, 2)
@@ -246,13 +258,13 @@ def unreliable() -> Callable[[str, str, tuple[bytes, ...]], Any]:
     return work
 
 
-def executing(count: int, fail_at: int | None = None) -> Callable[[Path, OnPiece], Mapping[str, Any]]:
-    def execute(spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
+def executing(count: int, fail_at: int | None = None) -> Callable[[Path, OnJob], Mapping[str, Any]]:
+    def execute(spool: Path, on_job: OnJob) -> Mapping[str, Any]:
         for index in range(count):
             if index == fail_at:
                 raise GuestPanicError("the guest panicked")
             (spool / f"{index}.bincode").write_bytes(b"%d" % index)
-            on_piece("segment", index)
+            on_job("segment", index)
         return {"segments": count}
 
     return execute
@@ -283,7 +295,7 @@ def test_composite_pieces_are_all_proved_and_told() -> None:
     with SegmentStore.temporary() as store:
         spread(store, FakePool(unreliable()), 30, succinct=False, on_done=lambda *now: told.append(now))
         assert store.missing() == []
-        assert [store.receipt(piece) for piece in store.pieces] == [b"%d-%d" % (n, n + 1) for n in range(30)]
+        assert [store.receipt(job) for job in store.jobs] == [b"%d-%d" % (n, n + 1) for n in range(30)]
     assert told[-1] == (30, 30)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
@@ -337,10 +349,10 @@ def test_pieces_that_come_after_the_end_are_dropped() -> None:
     async def refused(where: str, operation: str, inputs: tuple[bytes, ...]) -> bytes:
         raise RecursionUnavailableError("no programs")
 
-    def slowly(spool: Path, on_piece: OnPiece) -> Mapping[str, Any]:
+    def slowly(spool: Path, on_job: OnJob) -> Mapping[str, Any]:
         for index in range(30):
             (spool / f"{index}.bincode").write_bytes(b"%d" % index)
-            on_piece("segment", index)
+            on_job("segment", index)
             time.sleep(0.01)
         return {}
 

@@ -12,20 +12,25 @@ from typing import Any
 
 import pytest
 
-from zkhost._shim import CancelToken
+import zkhost
+import zkhost.guest.proof
+from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import CancelledError, ConfigError, GuestPanicError
-from zkhost.provers.batch import Bulk
+from zkhost.provers.interface import Prover
 
 
-class FakeProver(Bulk):
+class FakeProver(Prover):
     """Proves numbers; odd ones slowly; 3 panics."""
+
+    name = "fake"
 
     def __init__(self) -> None:
         self.running, self.most, self.lock = 0, 0, threading.Lock()
         self.cancelled: list[int] = []
 
-    def prove(self, env: ExecutorEnv, program: Any, opts: Any, *, cancel: CancelToken) -> Any:
+    def prove(self, env: ExecutorEnv, program: Any, opts: Any = None, **options: Any) -> Any:
+        cancel: CancelToken = options["cancel"]
         number = int(env.input)
         with self.lock:
             self.running += 1
@@ -44,6 +49,12 @@ class FakeProver(Bulk):
             with self.lock:
                 self.running -= 1
 
+    def execute(self, env: ExecutorEnv, program: Any, **options: Any) -> Any:
+        raise AssertionError("nothing is executed")
+
+    def compress(self, receipt: Any, opts: Any, **options: Any) -> Any:
+        raise AssertionError("nothing is compressed")
+
 
 def inputs(count: int) -> list[bytes]:
     return [b"%d" % number for number in range(count)]
@@ -52,7 +63,7 @@ def inputs(count: int) -> list[bytes]:
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
 def test_results_are_in_order_and_failures_their_own(concurrency: int) -> None:
     prover = FakeProver()
-    results = list(prover.map(b"program", inputs(20), concurrency=concurrency))
+    results = list(prover.map(inputs(20), b"program", concurrency=concurrency))
     assert [result.index for result in results] == list(range(20))
     assert [result.index for result in results if not result.ok] == [3]
     assert [result.unwrap().number for result in results if result.ok] == [n for n in range(20) if n != 3]  # type: ignore[attr-defined]
@@ -69,7 +80,7 @@ def test_inputs_are_taken_as_they_are_needed() -> None:
             taken.append(number)
             yield b"%d" % number
 
-    results = FakeProver().map(b"program", endless(), concurrency=2)
+    results = FakeProver().map(endless(), b"program", concurrency=2)
     assert [next(results).index for _ in range(5)] == list(range(5))
     results.close()  # type: ignore[attr-defined]
     assert len(taken) < 20
@@ -77,7 +88,7 @@ def test_inputs_are_taken_as_they_are_needed() -> None:
 
 def test_leaving_the_loop_cancels_what_is_under_way() -> None:
     prover = FakeProver()
-    for result in prover.map(b"program", inputs(100), concurrency=4):
+    for result in prover.map(inputs(100), b"program", concurrency=4):
         if result.index == 4:
             break
     assert prover.running == 0
@@ -85,7 +96,7 @@ def test_leaving_the_loop_cancels_what_is_under_way() -> None:
 
 def test_cancel_raises() -> None:
     token = CancelToken()
-    results = FakeProver().map(b"program", inputs(100), concurrency=2, cancel=token)
+    results = FakeProver().map(inputs(100), b"program", concurrency=2, cancel=token)
     next(results)
     token.cancel()
     with pytest.raises(CancelledError):
@@ -97,17 +108,49 @@ def test_environments_and_encoded_values_are_taken_too() -> None:
     guest = SimpleNamespace(
         program=b"program", env=lambda value: ExecutorEnv.builder().write_slice(value.digits).build()
     )
-    results = FakeProver().map(guest, [env, SimpleNamespace(digits=b"6")])  # type: ignore[arg-type]
+    results = FakeProver().map([env, SimpleNamespace(digits=b"6")], guest)
     assert [result.unwrap().number for result in results] == [8, 6]  # type: ignore[attr-defined]
 
 
 def test_for_asyncio() -> None:
     async def main() -> list[int]:
-        return [result.index async for result in FakeProver().amap(b"program", inputs(6), concurrency=3)]
+        return [result.index async for result in FakeProver().amap(inputs(6), b"program", concurrency=3)]
 
     assert asyncio.run(main()) == list(range(6))
 
 
 def test_concurrency_is_checked_at_once() -> None:
     with pytest.raises(ConfigError, match="concurrency is 0"):
-        FakeProver().map(b"program", [], concurrency=0)
+        FakeProver().map([], b"program", concurrency=0)
+
+
+def test_a_token_cancels_the_map_for_asyncio() -> None:
+    token = CancelToken()
+
+    async def main() -> None:
+        async for result in FakeProver().amap(inputs(100), b"program", concurrency=2, cancel=token):
+            if result.index == 2:
+                token.cancel()
+
+    with pytest.raises(CancelledError):
+        asyncio.run(main())
+
+
+def test_the_callers_token_is_not_used_up() -> None:
+    token = CancelToken()
+
+    async def main() -> list[int]:
+        return [result.index async for result in FakeProver().amap(inputs(3), b"program", cancel=token)]
+
+    assert asyncio.run(main()) == [0, 1, 2]
+    assert not token.cancelled
+
+
+def test_a_guest_maps_its_own_inputs_to_proofs() -> None:
+    guest: zkhost.Guest[Any, bytes] = zkhost.Guest(b"program")
+    envs = [ExecutorEnv.builder().write_slice(digits).build() for digits in (b"2", b"3")]
+    good, bad = guest.map(envs, prover=FakeProver())
+    assert isinstance(good.unwrap(), zkhost.guest.proof.Proof)
+    assert good.unwrap().info.number == 2  # type: ignore[attr-defined]
+    with pytest.raises(GuestPanicError):
+        bad.unwrap()

@@ -30,7 +30,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("RISC0_SERVER_PATH", raising=False)
     monkeypatch.setenv("RISC0_HOME", str(tmp_path / "risc0"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(r0vm.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     return tmp_path
 
 
@@ -51,7 +51,7 @@ def test_none_at_all_lists_every_place_and_the_fix(empty: Path) -> None:
 
 def test_the_order(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_path = script(empty / "bin" / "r0vm", says(OURS))
-    monkeypatch.setattr(r0vm.shutil, "which", lambda name: str(on_path))
+    monkeypatch.setattr("shutil.which", lambda name: str(on_path))
     assert r0vm.find() == r0vm.R0vm(on_path, OURS, "PATH")
     own = script(r0vm.own_path(), says(OURS))
     assert r0vm.find() == r0vm.R0vm(own, OURS, "zkhost's own")

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from zkhost.errors import CacheError, InvalidSealError, UnsupportedError
-from zkhost.provers.interface import SessionStats
+from zkhost.image_id import ImageID, ImageIDLike
 from zkhost.provers.storage.receipt_cache import ReceiptCache
 from zkhost.provers.storage.request_key import RequestKey
 from zkhost.receipt.claim import ReceiptKind
+from zkhost.session import SessionStats
 
 STATS = SessionStats(1, 2, 3, 4, 5)
 
@@ -28,8 +29,8 @@ class StandIn:
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def verify(self, image_id: str, *, allow_fake: bool) -> None:
-        assert len(image_id) == 64
+    def verify(self, image_id: ImageIDLike, *, allow_fake: bool) -> None:
+        assert ImageID(image_id) == ImageID(bytes(32))
         assert not allow_fake
         if self.data.startswith(b"bad"):
             raise InvalidSealError("bad")
@@ -44,7 +45,7 @@ class StandIn:
 
 @pytest.fixture(autouse=True)
 def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkhost.receipt.receipt.Receipt", StandIn)
+    monkeypatch.setattr("zkhost.provers.storage.receipt_cache.Receipt", StandIn)
 
 
 def key(number: int) -> RequestKey:
@@ -71,7 +72,7 @@ def test_what_is_put_is_found_again_by_another_process_too(tmp_path: Path) -> No
     assert (hit[0].to_bytes(), hit[1]) == (b"one", STATS)
     assert again.get(key(2)) is None
     entry = again.entries()[0]
-    assert (entry.size, entry.hits, entry.kind, entry.image_id) == (3, 1, "composite", "00" * 32)
+    assert (entry.size, entry.hits, entry.kind, entry.image_id) == (3, 1, "composite", ImageID(bytes(32)))
 
 
 def test_what_does_not_verify_is_not_kept(tmp_path: Path) -> None:

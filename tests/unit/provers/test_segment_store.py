@@ -42,14 +42,14 @@ def execute(store: SegmentStore, count: int = 3) -> None:
 def test_a_run_and_its_receipts_survive(tmp_path: Path) -> None:
     with SegmentStore.durable(tmp_path / "c", key()) as store:
         execute(store)
-        store.keep(store.pieces[1], b"receipt 1")
-        pieces = store.pieces
+        store.store(store.jobs[1], b"receipt 1")
+        jobs = store.jobs
     with SegmentStore.durable(tmp_path / "c", key()) as store:
         assert store.execution == OUTCOME
-        assert store.pieces == pieces
-        assert store.missing() == [pieces[0], pieces[2]]
-        assert store.receipt(pieces[1]) == b"receipt 1"
-        path = store.path(pieces[0])
+        assert store.jobs == jobs
+        assert store.missing() == [jobs[0], jobs[2]]
+        assert store.receipt(jobs[1]) == b"receipt 1"
+        path = store.path(jobs[0])
         assert path is not None
         assert path.read_bytes().startswith(b"segment 0")
 
@@ -61,7 +61,7 @@ def test_an_execution_that_did_not_end_counts_for_nothing(tmp_path: Path) -> Non
         store.take("segment", 0)
     with SegmentStore.durable(tmp_path, key()) as store:
         assert store.execution is None
-        assert store.pieces == []
+        assert store.jobs == []
         assert list(store.spool.iterdir()) == []
 
 
@@ -78,19 +78,19 @@ def test_another_request_starts_afresh_and_says_what_changed(tmp_path: Path) -> 
 def test_a_damaged_receipt_is_made_again(tmp_path: Path) -> None:
     with SegmentStore.durable(tmp_path, key()) as store:
         execute(store)
-        for piece in store.pieces:
-            store.keep(piece, b"receipt")
+        for job in store.jobs:
+            store.store(job, b"receipt")
     victim = next(iter((tmp_path / "proved").iterdir()))
     victim.write_bytes(victim.read_bytes()[:-1] + b"!")
     with pytest.warns(CheckpointWarning, match="receipt of segment"), SegmentStore.durable(tmp_path, key()) as store:
-        assert [piece.digest for piece in store.missing()] == [victim.name]
+        assert [job.digest for job in store.missing()] == [victim.name]
 
 
 @pytest.mark.parametrize("damage", [b"other", b"", None])
-def test_a_damaged_piece_that_is_not_proved_starts_afresh(tmp_path: Path, damage: bytes | None) -> None:
+def test_a_damaged_job_that_is_not_proved_starts_afresh(tmp_path: Path, damage: bytes | None) -> None:
     with SegmentStore.durable(tmp_path, key()) as store:
         execute(store)
-        store.keep(store.pieces[0], b"receipt")
+        store.store(store.jobs[0], b"receipt")
     path = tmp_path / "spool" / "2.bincode"
     path.unlink() if damage is None else path.write_bytes(damage)
     with pytest.warns(CheckpointWarning, match="segment 2"), SegmentStore.durable(tmp_path, key()) as store:
@@ -98,10 +98,10 @@ def test_a_damaged_piece_that_is_not_proved_starts_afresh(tmp_path: Path, damage
     assert list((tmp_path / "proved").iterdir()) == []
 
 
-def test_a_damaged_piece_that_is_proved_is_not_missed(tmp_path: Path) -> None:
+def test_a_damaged_job_that_is_proved_is_not_missed(tmp_path: Path) -> None:
     with SegmentStore.durable(tmp_path, key()) as store:
         execute(store)
-        store.keep(store.pieces[2], b"receipt")
+        store.store(store.jobs[2], b"receipt")
     (tmp_path / "spool" / "2.bincode").unlink()
     with SegmentStore.durable(tmp_path, key()) as store:
         assert len(store.missing()) == 2
@@ -143,7 +143,7 @@ def test_smaller_segments_are_remembered(tmp_path: Path) -> None:
 def test_disk_use_is_bounded(tmp_path: Path) -> None:
     with (
         SegmentStore.durable(tmp_path, key(), disk_limit_bytes=40) as store,
-        pytest.raises(CheckpointError, match="2 pieces take"),
+        pytest.raises(CheckpointError, match="2 jobs take"),
     ):
         execute(store)
 
@@ -184,7 +184,7 @@ def test_live_input_is_refused(tmp_path: Path) -> None:
 def test_a_temporary_store_gives_up_what_is_proved_and_then_itself(stack: ExitStack) -> None:
     store = stack.enter_context(SegmentStore.temporary())
     execute(store)
-    store.keep(store.pieces[0], b"receipt")
+    store.store(store.jobs[0], b"receipt")
     assert [path.name for path in sorted(store.spool.iterdir())] == ["1.bincode", "2.bincode"]
     stack.close()
     assert not store.root.exists()

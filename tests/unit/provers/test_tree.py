@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from zkhost.provers.dask.tree import JoinTree, Node, joined_name
+from zkhost.provers.dask.join_tree import JoinTree, Node, joined_name
 
 
 def play(count: int, seed: int, end_at: int) -> tuple[str, list[tuple[int, int]], dict[str, tuple[int, int]]]:

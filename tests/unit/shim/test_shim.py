@@ -14,6 +14,7 @@ import msgpack
 import pytest
 
 from zkhost import _shim, errors
+from zkhost._cancel import CancelToken
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 
@@ -92,7 +93,7 @@ def test_an_error_in_a_handler_comes_back_as_the_cause(guests: Mapping[str, byte
 
 
 def test_cancelling_before_a_call() -> None:
-    token = _shim.CancelToken()
+    token = CancelToken()
     token.cancel()
     with pytest.raises(errors.CancelledError):
         _shim.call("build_info", {}, _shim.Host(cancel=token))
@@ -100,7 +101,7 @@ def test_cancelling_before_a_call() -> None:
 
 def test_cancelling_from_another_thread_gives_control_back(guests: Mapping[str, bytes]) -> None:
     """While the guest's input is still being waited for."""
-    token, over = _shim.CancelToken(), threading.Event()
+    token, over = CancelToken(), threading.Event()
     given: list[bytes] = []
 
     class Slow:
@@ -115,29 +116,6 @@ def test_cancelling_from_another_thread_gives_control_back(guests: Mapping[str, 
         _shim.call("execute", {"env": serving.request(env), "program": guests["echo"]}, serving.host(env, cancel=token))
     assert given == []
     over.set()
-
-
-def test_cancelling_as_the_call_begins(guests: Mapping[str, bytes]) -> None:
-    """After the look at the token, and before the call can be woken by it: nothing is started."""
-    token = _shim.CancelToken()
-    asked: list[int] = []
-
-    class Waiting(set[threading.Event]):
-        def add(self, wake: threading.Event) -> None:
-            token.cancel()
-            super().add(wake)
-
-    class Reader:
-        def read(self, size: int) -> bytes:
-            asked.append(size)
-            return b""
-
-    token._waiting = Waiting()
-    env = ExecutorEnv.builder().stdin(Reader()).build()
-    with pytest.raises(errors.CancelledError):
-        _shim.call("execute", {"env": serving.request(env), "program": guests["echo"]}, serving.host(env, cancel=token))
-    assert asked == []
-    assert not token._waiting
 
 
 def test_fifty_threads_at_once(guests: Mapping[str, bytes]) -> None:

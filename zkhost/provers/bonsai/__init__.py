@@ -1,23 +1,4 @@
 """The remote prover: Bonsai, Bento or an r0vm cluster, over the Bonsai REST API.
 
-transport (httpx) -> client (endpoints) -> session (waiting) -> aprover (asyncio) -> prover (blocking)
+transport (httpx) -> client (endpoints) -> remote_session (waiting) -> remote_prover (asyncio) -> bonsai_prover (the interface)
 """
-
-from zkhost.provers.bonsai.aprover import AsyncBonsaiProver
-from zkhost.provers.bonsai.prover import BonsaiProver, BonsaiSession
-from zkhost.provers.bonsai.retry import RetryPolicy
-from zkhost.provers.bonsai.session import RemoteSession
-from zkhost.provers.bonsai.settings import ApiKey, Settings
-from zkhost.provers.bonsai.store import SessionRecord, SessionStore
-
-__all__ = [
-    "ApiKey",
-    "AsyncBonsaiProver",
-    "BonsaiProver",
-    "BonsaiSession",
-    "RemoteSession",
-    "RetryPolicy",
-    "SessionRecord",
-    "SessionStore",
-    "Settings",
-]

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from zkhost.errors import RemoteRefusedError
 from zkhost.provers.bonsai import wire
-from zkhost.provers.bonsai.body import Body
 from zkhost.provers.bonsai.transport import Request, Transport
+from zkhost.provers.bonsai.upload import Body
 
 T = TypeVar("T")
 _NOT_SERVED = (404, 405, 501)
@@ -71,7 +71,7 @@ class Client:
         return await self._where_served(f"sessions/stop/{session_id}", lambda _: True) is not None
 
     async def session_logs(self, session_id: str) -> str | None:
-        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server keeps no logs."""
+        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server stores no logs."""
         limit = self._settings.max_log_bytes
         return await self._where_served(f"sessions/logs/{session_id}", lambda b: b.decode("utf-8", "replace"), limit)
 

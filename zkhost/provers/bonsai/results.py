@@ -1,4 +1,4 @@
-"""Between zkhost's types and the API's: what a session is started with, what it gave, what it is worth."""
+"""Converts between zkhost's types and the API's, and verifies receipts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zkhost import _shim
 from zkhost.environment import serving
 from zkhost.environment.assumption import Assumption
-from zkhost.environment.streams import STDIN, STDOUT, Reader
+from zkhost.environment.streams import STDIN, STDOUT, InputStream
 from zkhost.errors import (
     FakeReceiptError,
     GuestExitError,
@@ -23,43 +23,32 @@ from zkhost.errors import (
     VerifierVersionError,
 )
 from zkhost.image_id import ImageID, compute_image_id
+from zkhost.provers.arguments import program_bytes
 from zkhost.provers.bonsai import wire
-from zkhost.provers.bonsai.body import Body
-from zkhost.provers.bonsai.session import OnStage, Stage
-from zkhost.provers.bonsai.store import SessionRecord
-from zkhost.provers.features import Feature, refuse
-from zkhost.provers.interface import (
-    OnProgress,
-    Progress,
-    SessionStats,
-    is_as_small,
-    program_bytes,
-    require_success,
-)
+from zkhost.provers.bonsai.remote_session import OnStage, Stage
+from zkhost.provers.bonsai.session_store import SessionRecord
+from zkhost.provers.bonsai.upload import Body
+from zkhost.provers.options import ProverOpts, is_as_small
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
-from zkhost.session import ExitCode, Journal, SessionInfo
+from zkhost.session import ExitCode, Journal, OnProgress, Phase, Progress, SessionInfo, SessionStats
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.provers.interface import Program
+    from zkhost.provers.arguments import Program
 
 _MILLION = 1_000_000
 _IN_MEMORY_BYTES = 16 << 20
 _CHUNK = 1 << 20
 
-LACKS = frozenset(Feature)
-"""The API has an input, assumptions and a session limit. Some servers keep what a guest prints, stdout and stderr merged,
-and some give receipts of what was only executed, which say the exit code."""
-
-# The states that servers tell, as phases of Progress; whatever else they say counts as proving.
-_PHASES = {"Setup": "queue", "Executor": "execute", "Planner": "compress", "Recursion": "compress"} | dict.fromkeys(
-    ("RecursionJoin", "Resolve", "Finalize"), "compress"
+# The states that servers report, as phases of Progress; any other counts as proving.
+_PHASES = {"Setup": Phase.QUEUE, "Executor": Phase.EXECUTE} | dict.fromkeys(
+    ("Planner", "Recursion", "RecursionJoin", "Resolve", "Finalize"), Phase.COMPRESS
 )
 
 
 @dataclass(frozen=True)
-class Job:
+class SessionInput:
     """What a session is started with. `image_id`: 64 hex digits; `assumptions`: bincode, as the API takes them."""
 
     image_id: str
@@ -74,21 +63,15 @@ class Job:
         return None if self.session_limit is None else -(-self.session_limit // _MILLION)
 
 
-def job(env: ExecutorEnv, program: Program) -> Job:
+def session_input(env: ExecutorEnv, program: Program) -> SessionInput:
     """What to send for a run. A standard input given as a stream is read to its end here.
 
-    Raises UnsupportedError for what the API cannot carry, and InvalidProgramError for what is no program.
+    Raises UnsupportedError for assumptions that the API cannot carry, and InvalidProgramError for what is no program.
     """
-    refuse(
-        env,
-        LACKS,
-        who="the Bonsai API, which takes an input, assumptions and a session limit,",
-        hint="put it into the guest's input, or use the local or ipc prover",
-    )
     binary = program_bytes(program)
     image_id = _image_id(binary)
     stream = env.readers.get(STDIN)
-    return Job(
+    return SessionInput(
         image_id=image_id,
         program=Body(binary),
         input=Body(env.input) if stream is None else _drained(stream),
@@ -143,7 +126,7 @@ def session_stats(stats: wire.Stats | None) -> SessionStats:
 
 
 def session_info(status: wire.SessionStatus, journal: bytes, exit_code: ExitCode, elapsed_s: float) -> SessionInfo:
-    """An execute-only session's result. The API tells neither po2 nor cycles of segments, so there are none."""
+    """An execute-only session's result. The API reports neither po2 nor cycles of segments, so there are none."""
     stats = session_stats(status.stats)
     return SessionInfo(
         exit_code=exit_code,
@@ -168,27 +151,27 @@ def show_output(env: ExecutorEnv, logs: str) -> None:
     serving.writers(env)[STDOUT](logs.encode())
 
 
-def teller(on_progress: OnProgress | None) -> OnStage | None:
+def stage_callback(on_progress: OnProgress | None) -> OnStage | None:
     """Turns stages of a session into Progress."""
     return None if on_progress is None else lambda stage: on_progress(progress(stage))
 
 
 def progress(stage: Stage) -> Progress:
-    """A stage as Progress. Segments are told where the server counts them."""
+    """A stage as Progress. It has segments where the server counts them."""
     state = stage.state
     if stage.name != "session":
-        return Progress("compress", elapsed_s=stage.elapsed_s)
+        return Progress(Phase.COMPRESS, elapsed_s=stage.elapsed_s)
     if state is None:
-        return Progress("prove", elapsed_s=stage.elapsed_s)
-    phase = _PHASES.get(state.name, "prove")
-    if phase != "prove" or state.done is None or not state.total:
+        return Progress(Phase.PROVE, elapsed_s=stage.elapsed_s)
+    phase = _PHASES.get(state.name, Phase.PROVE)
+    if phase is not Phase.PROVE or state.done is None or not state.total:
         return Progress(phase, elapsed_s=stage.elapsed_s)
     remaining = stage.elapsed_s * (state.total - state.done) / state.done if state.done else None
-    return Progress("prove", state.done, state.total, elapsed_s=stage.elapsed_s, remaining_s=remaining)
+    return Progress(Phase.PROVE, state.done, state.total, elapsed_s=stage.elapsed_s, remaining_s=remaining)
 
 
 def risc0_version() -> str:
-    """The risc0 whose receipts we verify: what the server is told we want."""
+    """The risc0 version whose receipts are verified here, which the server is asked for."""
     return str(_shim.build_info()["risc0_version"])
 
 
@@ -212,7 +195,7 @@ def _assumption(item: Receipt | Assumption) -> Body:
     return Body(_shim.call("receipt_prune", {"receipt": item.to_bytes()})["receipt"])
 
 
-def _drained(stream: Reader) -> Body:
+def _drained(stream: InputStream) -> Body:
     """What a stream still has, on disk where it is large: it is sent again when a connection breaks."""
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (closed with the body)
     while chunk := _read(stream):
@@ -220,7 +203,7 @@ def _drained(stream: Reader) -> Body:
     return Body.of_file(file)
 
 
-def _read(stream: Reader) -> bytes:
+def _read(stream: InputStream) -> bytes:
     try:
         return stream.read(_CHUNK)
     except Exception as error:
@@ -229,11 +212,9 @@ def _read(stream: Reader) -> bytes:
 
 def _guest_exit(receipt: Receipt) -> Exception:
     """The error for a run that was proved but did not end well."""
-    from zkhost.provers.interface import ProverOpts
-
     try:
         if receipt.claim is not None:
-            require_success(receipt.claim.exit_code, ProverOpts())
+            ProverOpts().require_success(receipt.claim.exit_code)
     except GuestExitError as exc:
         return exc
     return VerificationError("the receipt proves a run that did not end with Halted(0)")

@@ -1,4 +1,4 @@
-"""When a request is sent again, and how long we keep trying."""
+"""When a request is sent again, and for how long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zkhost.errors import ConfigError, RemoteError
 
 
-class Trouble(enum.Enum):
+class FailureKind(enum.Enum):
     """What went wrong with one attempt, as far as sending it again is concerned."""
 
     NOT_SENT = "no connection, so the server saw nothing"
@@ -23,9 +23,9 @@ class Trouble(enum.Enum):
 class AttemptError(Exception):
     """One attempt failed: `error` is what the caller gets to see if it was the last one."""
 
-    def __init__(self, trouble: Trouble, error: RemoteError, retry_after_s: float | None = None) -> None:
+    def __init__(self, kind: FailureKind, error: RemoteError, retry_after_s: float | None = None) -> None:
         super().__init__(str(error))
-        self.trouble = trouble
+        self.kind = kind
         self.error = error
         self.retry_after_s = retry_after_s
 
@@ -54,13 +54,13 @@ class RetryPolicy:
                 f"{self} does not back off", hint="first_delay_s > 0, factor >= 1, max_delay_s >= first_delay_s"
             )
 
-    def budget_s(self, trouble: Trouble, *, creates: bool, reached: bool) -> float:
-        """For how long after the first failure this kind of trouble is tried again; 0: not at all."""
-        if trouble is Trouble.FINAL or (creates and trouble not in (Trouble.NOT_SENT, Trouble.REFUSED_FOR_NOW)):
+    def budget_s(self, kind: FailureKind, *, creates: bool, reached: bool) -> float:
+        """For how long after the first failure a failure of this kind is tried again; 0: not at all."""
+        if kind is FailureKind.FINAL or (creates and kind not in (FailureKind.NOT_SENT, FailureKind.REFUSED_FOR_NOW)):
             return 0.0
-        if trouble is Trouble.SERVER:
+        if kind is FailureKind.SERVER:
             return self.server_error_s
-        if trouble in (Trouble.NOT_SENT, Trouble.BROKEN) and not reached:
+        if kind in (FailureKind.NOT_SENT, FailureKind.BROKEN) and not reached:
             return min(self.first_contact_s, self.outage_s)
         return self.outage_s
 

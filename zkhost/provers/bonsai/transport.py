@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import re
 import ssl
 from dataclasses import dataclass, field
 
@@ -15,10 +16,10 @@ import httpx
 
 from zkhost.errors import DeadlineError, RemoteAnswerError, RemoteError, RemoteRefusedError, RemoteUnavailableError
 from zkhost.provers.bonsai import wire
-from zkhost.provers.bonsai.body import Body
-from zkhost.provers.bonsai.retry import AttemptError, Trouble
-from zkhost.provers.bonsai.settings import Settings
-from zkhost.provers.bonsai.urls import Places, shown
+from zkhost.provers.bonsai.origins import Origins, shown
+from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.retry import AttemptError, FailureKind
+from zkhost.provers.bonsai.upload import Body
 
 log = logging.getLogger("zkhost.bonsai")
 
@@ -27,6 +28,7 @@ VERSION_HEADER = "x-risc0-version"
 JSON_LIMIT = 1 << 20
 R0VM_UPLOAD_LIMIT = 250 << 20
 """Where r0vm 3.0 ends the connection (its api.rs)."""
+_TOO_LARGE = re.compile(r"length limit|too large|body limit", re.IGNORECASE)
 _MAX_REDIRECTS = 3
 _CONNECT_TIMEOUT_S = 10.0
 _KEEPALIVE_S = 5.0
@@ -70,7 +72,7 @@ class Transport:
     def __init__(self, settings: Settings, risc0_version: str, *, http: httpx.AsyncBaseTransport | None = None) -> None:
         self.settings = settings
         self._risc0_version = risc0_version
-        self._places = Places(settings.url)
+        self._origins = Origins(settings.url)
         self._reached = False
         self._transfers = asyncio.Semaphore(max(1, settings.max_connections // 2))
         self._http = httpx.AsyncClient(
@@ -109,7 +111,7 @@ class Transport:
             except AttemptError as exc:
                 failures += 1
                 first_failure = first_failure or clock()
-                budget = self.settings.retry.budget_s(exc.trouble, creates=request.creates, reached=self._reached)
+                budget = self.settings.retry.budget_s(exc.kind, creates=request.creates, reached=self._reached)
                 delay = self.settings.retry.delay_s(failures, exc.retry_after_s)
                 if clock() - first_failure + delay > budget or (request.impatient and failures > 1):
                     raise exc.error from exc.__cause__
@@ -122,16 +124,16 @@ class Transport:
     async def _attempt(self, request: Request) -> Reply:
         """One try, redirects followed."""
         try:
-            url = self._places.checked(request.url)
+            url = self._origins.checked(request.url)
         except RemoteAnswerError as exc:
-            raise AttemptError(Trouble.FINAL, exc) from None
+            raise AttemptError(FailureKind.FINAL, exc) from None
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._exchange(request, url)
             if isinstance(answer, Reply):
                 return answer
             url = self._redirected(request, url, answer)
         raise AttemptError(
-            Trouble.FINAL, RemoteAnswerError(f"{_said(request, url)} redirects more than {_MAX_REDIRECTS} times")
+            FailureKind.FINAL, RemoteAnswerError(f"{_said(request, url)} redirects more than {_MAX_REDIRECTS} times")
         )
 
     async def _exchange(self, request: Request, url: httpx.URL) -> Reply | _Redirect:
@@ -139,7 +141,7 @@ class Transport:
         message = self._http.build_request(
             request.method, url, content=request.body.chunks() if request.body else None, headers=self._headers(request)
         )
-        if self._places.is_api(url):
+        if self._origins.is_api(url):
             message.headers[KEY_HEADER] = self.settings.key.reveal()
             message.headers[VERSION_HEADER] = self._risc0_version
         sent = request.body.size if request.body else 0
@@ -158,13 +160,13 @@ class Transport:
                 f"{_said(request, url)} was not answered within {self._allowed_s(sent):g} s",
                 hint="raise BONSAI_TIMEOUT_MS if the network is slow",
             )
-            raise AttemptError(Trouble.BROKEN, error) from exc
+            raise AttemptError(FailureKind.BROKEN, error) from exc
         except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
             raise self._unreachable(request, url, exc) from exc
         except (httpx.TransportError, httpx.DecodingError) as exc:
             why = str(exc) or type(exc).__name__
             raise AttemptError(
-                Trouble.BROKEN, _unavailable(request, url, f"the connection broke: {why}", None)
+                FailureKind.BROKEN, _unavailable(request, url, f"the connection broke: {why}", None)
             ) from exc
         finally:
             message.headers.pop(KEY_HEADER, None)  # the request hangs on exceptions, and those get logged
@@ -203,26 +205,35 @@ class Transport:
         """What an answer outside 2xx and 3xx means."""
         code = response.status_code
         what = f"{_said(request, url)}: HTTP {code}" + (f" ({said})" if said else "")
+        if _is_too_large(request, code, said):
+            size = 0 if request.body is None else request.body.size
+            refused = RemoteRefusedError(
+                f"{what}: the server does not take a body of {size:,} bytes",
+                status_code=code,
+                hint=f"r0vm takes {R0VM_UPLOAD_LIMIT >> 20} MiB at most, and a proxy in front of a server often less: give the "
+                "guest less, raise the limit there, or use another prover",
+            )
+            return AttemptError(FailureKind.FINAL, refused)
         if code == 429:
             error: RemoteError = RemoteUnavailableError(f"{what}: too many requests", status_code=code)
-            return AttemptError(Trouble.REFUSED_FOR_NOW, error, _retry_after_s(response))
+            return AttemptError(FailureKind.REFUSED_FOR_NOW, error, _retry_after_s(response))
         if code >= 500 or (code == 404 and request.retry_404):
-            trouble = Trouble.UNAVAILABLE if code in (502, 503, 504) else Trouble.SERVER
+            kind = FailureKind.UNAVAILABLE if code in (502, 503, 504) else FailureKind.SERVER
             hint = (
                 "the server may have started it all the same; look there before asking again"
                 if request.creates
                 else None
             )
             return AttemptError(
-                trouble, RemoteUnavailableError(what, status_code=code, hint=hint), _retry_after_s(response)
+                kind, RemoteUnavailableError(what, status_code=code, hint=hint), _retry_after_s(response)
             )
         hint = "check BONSAI_API_KEY" if code in (401, 403) else None
-        return AttemptError(Trouble.FINAL, RemoteRefusedError(what, status_code=code, hint=hint))
+        return AttemptError(FailureKind.FINAL, RemoteRefusedError(what, status_code=code, hint=hint))
 
     def _unreachable(self, request: Request, url: httpx.URL, exc: httpx.TransportError) -> AttemptError:
         lasting = _has_cause(exc, ssl.SSLCertVerificationError)
         error = _unavailable(request, url, f"cannot connect: {exc or type(exc).__name__}", "check BONSAI_API_URL")
-        return AttemptError(Trouble.FINAL if lasting else Trouble.NOT_SENT, error)
+        return AttemptError(FailureKind.FINAL if lasting else FailureKind.NOT_SENT, error)
 
     def _headers(self, request: Request) -> dict[str, str]:
         headers = {}
@@ -237,17 +248,17 @@ class Transport:
         return None if timeout is None else timeout + moved / self.settings.slowest_bps
 
     def _redirected(self, request: Request, url: httpx.URL, redirect: _Redirect) -> httpx.URL:
-        """Where a redirect leads. Only transfers follow one; the API itself has to be where we were told it is."""
+        """Where a redirect leads. Only transfers follow one; the API itself must not move."""
         if not request.transfer or (request.method != "GET" and redirect.status_code not in (307, 308)):
             raise _nonsense(
                 request, url, f"is a redirect (HTTP {redirect.status_code}), which this request does not follow"
             )
         try:
-            return self._places.checked(str(url.join(redirect.location)))
+            return self._origins.checked(str(url.join(redirect.location)))
         except httpx.InvalidURL:
             raise _nonsense(request, url, "redirects to something that is no URL") from None
         except RemoteAnswerError as exc:
-            raise AttemptError(Trouble.FINAL, exc) from None
+            raise AttemptError(FailureKind.FINAL, exc) from None
 
 
 @functools.cache
@@ -261,7 +272,7 @@ def _said(request: Request, url: httpx.URL) -> str:
 
 
 def _nonsense(request: Request, url: httpx.URL, why: str) -> AttemptError:
-    return AttemptError(Trouble.FINAL, RemoteAnswerError(f"the answer to {_said(request, url)} {why}"))
+    return AttemptError(FailureKind.FINAL, RemoteAnswerError(f"the answer to {_said(request, url)} {why}"))
 
 
 def _unavailable(request: Request, url: httpx.URL, why: str, hint: str | None) -> RemoteUnavailableError:
@@ -276,6 +287,18 @@ def _retry_after_s(response: httpx.Response) -> float | None:
     """The Retry-After header in its form of seconds, at most a minute."""
     text = response.headers.get("retry-after", "").strip()
     return min(float(text), 60.0) if text.isascii() and text.isdigit() else None
+
+
+def _is_too_large(request: Request, code: int, said: str) -> bool:
+    """Whether the answer is about the size of what was sent: to send it again changes nothing.
+
+    HTTP 413 says so. Servers that read a body up to a limit answer it with a 500, as r0vm does.
+    """
+    if request.body is None or request.body.size == 0:
+        return False
+    if code == 413:
+        return True
+    return code == 500 and (request.body.size > R0VM_UPLOAD_LIMIT or _TOO_LARGE.search(said) is not None)
 
 
 async def _head(response: httpx.Response, limit: int = 4096) -> bytearray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
-from zkhost.provers.cluster.plan import Plan
+from zkhost.provers.cluster.local_cluster import Plan
 
 _UNIT = """# /etc/systemd/system/{name}.service
 [Unit]

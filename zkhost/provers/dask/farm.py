@@ -1,6 +1,6 @@
-"""Runs many jobs on machines that may vanish: bounded in flight, tried again when lost, run twice when slow.
+"""Runs many tasks on machines that may vanish: bounded in flight, tried again when lost, run twice when slow.
 
-It knows nothing of Dask: a `Pool` starts a job somewhere and gives a handle to it.
+It knows nothing of Dask: a `Pool` starts a task somewhere and returns a handle to it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Protocol
 
 from zkhost.errors import RecursionUnavailableError, ShimError, UnsupportedError, WorkerLostError, ZkhostError
 
-_LOOK_S = 0.25  # how often running jobs are compared with each other, and the slots counted
-_SAMPLES = 101  # durations remembered for each kind of job
-_ENOUGH = 3  # durations needed before a job can count as slow
+_LOOK_S = 0.25  # how often running tasks are compared with each other, and the slots counted
+_SAMPLES = 101  # durations remembered for each kind of task
+_ENOUGH = 3  # durations needed before a task can count as slow
 
 
 @dataclass(frozen=True)
-class Job:
-    """One call of the worker's function: operation, inputs. `load` reads the inputs when the job's turn comes."""
+class FarmTask:
+    """One call of the worker's function: operation, inputs. `load` reads the inputs when the task's turn comes."""
 
     name: str
     operation: str
@@ -35,29 +35,29 @@ class Job:
 
 
 class Handle(Protocol):
-    """A job that was started."""
+    """A task that was started."""
 
     place: str | None
     """The worker where it failed, as far as known."""
 
     async def result(self) -> bytes:
-        """What the worker answered. Raises what it raised, or anything else where the job was lost."""
+        """What the worker answered. Raises what it raised, or anything else where the task was lost."""
 
     async def find(self) -> str | None:
-        """The worker that has the job now, as far as known."""
+        """The worker that has the task now, as far as known."""
 
     async def cancel(self) -> None:
-        """Gives the job up."""
+        """Give the task up."""
 
 
 class Pool(Protocol):
-    """Machines that run jobs."""
+    """Machines that run tasks."""
 
     async def slots(self) -> int:
-        """How many jobs run at once, now."""
+        """How many tasks run at once, now."""
 
-    def start(self, job: Job, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> Handle:
-        """Starts a job, on none of the places to avoid where there are others."""
+    def start(self, task: FarmTask, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> Handle:
+        """Start a task, on none of the places to avoid where there are others."""
 
 
 @dataclass
@@ -73,9 +73,9 @@ class FarmStats:
 
 @dataclass(eq=False)
 class _Attempt:
-    """A job in flight: its one or two copies."""
+    """A task in flight: its one or two copies."""
 
-    job: Job
+    task: FarmTask
     inputs: tuple[bytes, ...]
     places: set[str]
     """Where a copy of it failed."""
@@ -86,16 +86,16 @@ class _Attempt:
 
 @dataclass
 class Farm:
-    """Gives jobs to a pool; use it as an async context manager.
+    """Hands tasks to a pool; use it as an async context manager.
 
-    `ahead` jobs a slot are in flight, so that no machine waits for its next one.
+    `ahead` tasks a slot are in flight, so that no machine waits for its next one.
     """
 
     pool: Pool
     tries: int = 4
     ahead: float = 1.5
     slow_factor: float = 3.0
-    """A job that takes this many times as long as usual is started a second time elsewhere, once slots are free."""
+    """A task that takes this many times as long as usual is started a second time elsewhere, once slots are free."""
     max_in_flight: int | None = None
     stats: FarmStats = field(default_factory=FarmStats)
     _in_flight: set[_Attempt] = field(default_factory=set)
@@ -118,33 +118,33 @@ class Farm:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
 
-    async def run(self, job: Job, accept: Callable[[bytes], Awaitable[None]]) -> None:
-        """Runs a job and hands its answer to `accept` while it still counts as in flight.
+    async def run(self, task: FarmTask, accept: Callable[[bytes], Awaitable[None]]) -> None:
+        """Run a task and hand its answer to `accept` while it still counts as in flight.
 
         What `accept` refuses (by raising) counts as lost. Raises WorkerLostError when all tries are used up.
         """
-        async with self._turn(job.rank):
-            inputs = job.load()
+        async with self._turn(task.rank):
+            inputs = task.load()
             places: set[str] = set()
             for attempt in itertools.count(1):
                 try:
-                    await accept(await self._attempt(_Attempt(job, inputs, places)))
+                    await accept(await self._attempt(_Attempt(task, inputs, places)))
                     break
                 except _FINAL:
                     raise
-                except Exception as error:  # whatever became of the worker, the job is still to be done
+                except Exception as error:  # whatever became of the worker, the task is still to be done
                     self.stats.lost += 1
                     if attempt >= self.tries:
                         raise WorkerLostError(
-                            f"{job.name} came to nothing {attempt} times; the last reason: {_reason(error)}",
+                            f"{task.name} failed {attempt} times; last: {_reason(error)}",
                             hint="look at the workers' logs and memory (docs/scale.md says what a segment needs)",
-                            piece=job.name,
+                            job=task.name,
                             attempts=attempt,
                         ) from error
         self.stats.done += 1
 
     def starved_s(self) -> float:
-        """How long there has been nowhere to run a job, in seconds."""
+        """How long there has been nowhere to run a task, in seconds."""
         return 0.0 if self._starved_since is None else time.monotonic() - self._starved_since
 
     async def _attempt(self, attempt: _Attempt) -> bytes:
@@ -156,7 +156,7 @@ class Farm:
                 task = await attempt.ended.get()
                 handle = attempt.copies.pop(task)
                 if task.exception() is None:
-                    durations = self._durations.setdefault(attempt.job.operation, deque(maxlen=_SAMPLES))
+                    durations = self._durations.setdefault(attempt.task.operation, deque(maxlen=_SAMPLES))
                     durations.append(time.monotonic() - attempt.start)
                     return task.result()
                 if handle.place:
@@ -171,14 +171,14 @@ class Farm:
                     await handle.cancel()
 
     def _begin(self, attempt: _Attempt, avoid: frozenset[str]) -> None:
-        handle = self.pool.start(attempt.job, attempt.inputs, avoid)
+        handle = self.pool.start(attempt.task, attempt.inputs, avoid)
         self.stats.started += 1
         task = asyncio.ensure_future(handle.result())
         attempt.copies[task] = handle
         task.add_done_callback(attempt.ended.put_nowait)
 
     async def _look(self) -> None:
-        """Counts the pool's slots, and points out slow jobs once there are more slots than jobs."""
+        """Count the pool's slots, and start copies of slow tasks once there are more slots than tasks."""
         while True:
             await asyncio.sleep(_LOOK_S)
             self._slots = await self.pool.slots()
@@ -189,7 +189,7 @@ class Farm:
             self._open()
             spare = self._slots - len(self._in_flight)
             for attempt in sorted(self._in_flight, key=lambda attempt: attempt.start)[: max(0, spare)]:
-                durations = self._durations.get(attempt.job.operation, ())
+                durations = self._durations.get(attempt.task.operation, ())
                 if len(durations) >= _ENOUGH and len(attempt.copies) == 1:
                     usual = statistics.median(durations)
                     if time.monotonic() - attempt.start > self.slow_factor * usual + _LOOK_S:
@@ -200,7 +200,7 @@ class Farm:
 
     @contextlib.asynccontextmanager
     async def _turn(self, rank: int) -> AsyncIterator[None]:
-        """Waits until one more may be in flight; the lowest rank first, then whoever came first."""
+        """Wait until one more may be in flight; the lowest rank first, then whoever came first."""
         gate = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (rank, next(self._order), gate))
         self._open()

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zkhost.errors import ProverError
-from zkhost.provers.dask.farm import Job
+from zkhost.provers.dask.farm import FarmTask
 
 Work = Callable[[str, Sequence[bytes]], bytes]
 """What a worker does: operation and inputs to an answer. Sent to the workers by pickle, so importable there."""
 
-_BATCH_S = 0.01  # jobs that start within this time go to the scheduler in one message,
+_BATCH_S = 0.01  # tasks that start within this time go to the scheduler in one message,
 _BATCH_BYTES = 4 << 20  # of about this size at most
 
 
@@ -39,7 +39,7 @@ class DaskHandle:
         return next((str(address) for address, keys in processing.items() if self.key in keys), None)
 
     async def cancel(self) -> None:
-        """Gives the task up. A segment that is already being proved is proved to its end; nobody waits for it."""
+        """Give the task up. A segment that is already being proved is proved to its end; its receipt is discarded."""
         self.answer.cancel()
         if self.future is not None:
             await self.pool.client.cancel([self.future], asynchronous=True, force=True)
@@ -47,7 +47,7 @@ class DaskHandle:
 
 @dataclass
 class DaskPool:
-    """Runs jobs on the workers of a `distributed.Client`. All of it is called on the client's event loop.
+    """Runs tasks on the workers of a `distributed.Client`. All of it is called on the client's event loop.
 
     Inputs travel inside the task (through the scheduler), so Dask itself runs a task again whose worker dies. Starting
     tasks and fetching answers is batched: with thousands of short tasks, what counts is the scheduler's time a message.
@@ -55,7 +55,7 @@ class DaskPool:
 
     client: Any
     work: Work
-    _starting: list[tuple[Job, tuple[bytes, ...], DaskHandle]] = field(default_factory=list)
+    _starting: list[tuple[FarmTask, tuple[bytes, ...], DaskHandle]] = field(default_factory=list)
     _handles: dict[str, DaskHandle] = field(default_factory=dict)
     _finished: Any = None
     _fetching: asyncio.Task[None] | None = None
@@ -65,23 +65,23 @@ class DaskPool:
         threads: dict[str, int] = await self.client.scheduler.ncores()
         return sum(threads.values())
 
-    def start(self, job: Job, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> DaskHandle:
-        """Starts a job; `avoid` are addresses of workers that failed at it or are slow with it."""
+    def start(self, task: FarmTask, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> DaskHandle:
+        """Start a task; `avoid` are addresses of workers that failed at it or are slow with it."""
         loop = asyncio.get_running_loop()
-        key = f"{job.operation}-{job.name.replace(' ', '-')}-{uuid.uuid4().hex}"
+        key = f"{task.operation}-{task.name.replace(' ', '-')}-{uuid.uuid4().hex}"
         handle = DaskHandle(self, key, loop.create_future())
         if avoid:
-            self._submit([(job, inputs, handle)], avoid)
+            self._submit([(task, inputs, handle)], avoid)
         else:
             if not self._starting:
                 loop.call_later(_BATCH_S, self._flush)
-            self._starting.append((job, inputs, handle))
+            self._starting.append((task, inputs, handle))
         return handle
 
     def _flush(self) -> None:
         waiting, self._starting = self._starting, []
-        for rank in sorted({job.rank for job, _, _ in waiting}):
-            batch: list[tuple[Job, tuple[bytes, ...], DaskHandle]] = []
+        for rank in sorted({task.rank for task, _, _ in waiting}):
+            batch: list[tuple[FarmTask, tuple[bytes, ...], DaskHandle]] = []
             size = 0
             for start in waiting:
                 if start[0].rank == rank and not start[2].answer.done():
@@ -92,13 +92,13 @@ class DaskPool:
                         batch, size = [], 0
             self._submit(batch, frozenset())
 
-    def _submit(self, batch: list[tuple[Job, tuple[bytes, ...], DaskHandle]], avoid: frozenset[str]) -> None:
+    def _submit(self, batch: list[tuple[FarmTask, tuple[bytes, ...], DaskHandle]], avoid: frozenset[str]) -> None:
         if not batch:
             return
         others = [address for address in self._addresses() if address not in avoid] if avoid else []
         futures = self.client.map(
             self.work,
-            [job.operation for job, _, _ in batch],
+            [task.operation for task, _, _ in batch],
             [inputs for _, inputs, _ in batch],
             key=[handle.key for _, _, handle in batch],
             pure=False,

@@ -1,6 +1,6 @@
-"""One proof spread over a farm: segments go out while the guest still runs, receipts come back into the store.
+"""One proof spread over a farm of machines: segments go out while the guest still runs, receipts come back into the store.
 
-For a composite receipt every piece is proved, and that is all. For a succinct one each segment is proved and lifted on
+For a composite receipt every job is proved, and that is all. For a succinct one each segment is proved and lifted on
 a worker, and neighbours are joined there as soon as both are done, until one receipt is left.
 """
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zkhost.errors import CancelledError, ProverError, ProverUnavailableError, ZkhostError
-from zkhost.provers.dask.farm import Farm, Job
-from zkhost.provers.dask.tree import JoinTree, Node
-from zkhost.provers.storage.checkpoint import Piece, SegmentStore
+from zkhost.provers.dask.farm import Farm, FarmTask
+from zkhost.provers.dask.join_tree import JoinTree, Node
+from zkhost.provers.storage.checkpoint import ProofJob, SegmentStore
 
 _LOOK_S = 0.1  # how soon a cancellation is seen
 
@@ -28,11 +28,11 @@ class Cancel(Protocol):
     def cancelled(self) -> bool: ...
 
 
-OnPiece = Callable[[str, int], object]
-"""Called with kind and index when the executor has written a piece into the spool; what it raises ends the run."""
+OnJob = Callable[[str, int], object]
+"""Called with kind and index when the executor has written a job into the spool; what it raises ends the run."""
 
-Execute = Callable[[Path, OnPiece], Mapping[str, Any]]
-"""Runs the guest, its pieces written into the folder; gives the reply of the shim's `execute`."""
+Execute = Callable[[Path, OnJob], Mapping[str, Any]]
+"""Runs the guest, its jobs written into the folder; returns the reply of the shim's `execute`."""
 
 Check = Callable[[str, bytes], None]
 """Verifies what a worker answered to an operation; raises where it is not right."""
@@ -40,7 +40,7 @@ Check = Callable[[str, bytes], None]
 
 @dataclass
 class Spread:
-    """Proves what is missing in a store. `on_done(done, total)` is told after each piece; total is None until known."""
+    """Proves what is missing in a store. `on_done(done, total)` is called after each job; total is None until known."""
 
     store: SegmentStore
     farm: Farm
@@ -55,7 +55,7 @@ class Spread:
     _stopped: bool = False
 
     async def run(self, execute: Execute, cancel: Cancel) -> None:
-        """Executes, unless the store has the run already, and proves every piece. `cancel` raises CancelledError."""
+        """Execute, unless the store has the run already, and prove every job. `cancel` raises CancelledError."""
         async with self.farm:
             work = asyncio.create_task(self._work(execute))
             try:
@@ -80,19 +80,19 @@ class Spread:
                 self.store.begin_execution()
                 loop = asyncio.get_running_loop()
 
-                def on_piece(kind: str, index: int) -> None:
-                    piece = self.store.take(kind, index)
-                    loop.call_soon_threadsafe(self._add, group, piece)
+                def on_job(kind: str, index: int) -> None:
+                    job = self.store.take(kind, index)
+                    loop.call_soon_threadsafe(self._add, group, job)
 
-                reply = await asyncio.to_thread(execute, self.store.spool, on_piece)
+                reply = await asyncio.to_thread(execute, self.store.spool, on_job)
                 await asyncio.to_thread(self.store.end_execution, reply)
             else:
-                for piece in self.store.pieces:
-                    self._add(group, piece)
+                for job in self.store.jobs:
+                    self._add(group, job)
             self._ended = True
-            self._tell()
+            self._report()
             if self.succinct:
-                segments = sum(piece.kind == "segment" for piece in self.store.pieces)
+                segments = sum(job.kind == "segment" for job in self.store.jobs)
                 self._join(group, self._tree.end(segments))
 
     def root(self) -> bytes:
@@ -103,10 +103,10 @@ class Spread:
             raise ProverError("the joined receipt is missing", hint="the disk lost it; prove again")
         return receipt
 
-    def _add(self, group: asyncio.TaskGroup, piece: Piece) -> None:
+    def _add(self, group: asyncio.TaskGroup, job: ProofJob) -> None:
         # The guest may run on for a moment after its proof has failed or was cancelled.
         if not self._stopped:
-            group.create_task(self._until_stopped(functools.partial(self._prove, group, piece)))
+            group.create_task(self._until_stopped(functools.partial(self._prove, group, job)))
 
     async def _until_stopped(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -115,17 +115,15 @@ class Spread:
             self._stopped = True
             raise
 
-    async def _prove(self, group: asyncio.TaskGroup, piece: Piece) -> None:
-        operation = "lifted" if self.succinct and piece.kind == "segment" else piece.kind
-        if self.store.receipt(piece) is None:
-            job = Job(
-                f"{piece.kind} {piece.index}", operation, functools.partial(self._read, piece), rank=1
-            )  # joins go first
-            await self.farm.run(job, functools.partial(self._keep, operation, piece))
+    async def _prove(self, group: asyncio.TaskGroup, job: ProofJob) -> None:
+        operation = "lifted" if self.succinct and job.kind == "segment" else job.kind
+        if self.store.receipt(job) is None:
+            task = FarmTask(str(job), operation, functools.partial(self._read, job), rank=1)  # joins go first
+            await self.farm.run(task, functools.partial(self._store, operation, job))
         self._done += 1
-        self._tell()
+        self._report()
         if operation == "lifted":
-            self._join(group, self._tree.add(Node(0, piece.index, piece.digest)))
+            self._join(group, self._tree.add(Node(0, job.index, job.digest)))
 
     def _join(self, group: asyncio.TaskGroup, joins: list[tuple[Node, Node, Node]]) -> None:
         for left, right, joined in joins:
@@ -133,16 +131,15 @@ class Spread:
 
     async def _make(self, group: asyncio.TaskGroup, left: Node, right: Node, joined: Node) -> None:
         if self.store.load(joined.name) is None:
-            job = Job(f"join {joined.level} {joined.index}", "join", functools.partial(self._load, left, right))
-            await self.farm.run(job, functools.partial(self._save, joined.name))
+            load = functools.partial(self._load, left, right)
+            task = FarmTask(f"join {joined.level} {joined.index}", "join", load)
+            await self.farm.run(task, functools.partial(self._save, joined.name))
         self._join(group, self._tree.add(joined))
 
-    def _read(self, piece: Piece) -> tuple[bytes, ...]:
-        path = self.store.path(piece)
+    def _read(self, job: ProofJob) -> tuple[bytes, ...]:
+        path = self.store.path(job)
         if path is None:
-            raise ProverError(
-                f"{piece.kind} {piece.index} is missing or damaged on disk", hint="prove again: it starts afresh"
-            )
+            raise ProverError(f"{job} is missing or damaged on disk", hint="prove again: it starts afresh")
         return (path.read_bytes(),)
 
     def _load(self, left: Node, right: Node) -> tuple[bytes, ...]:
@@ -152,12 +149,12 @@ class Spread:
             raise ProverError("a receipt to join is missing or damaged on disk", hint="prove again: it is made again")
         return found
 
-    async def _keep(self, operation: str, piece: Piece, receipt: bytes) -> None:
-        def keep() -> None:
+    async def _store(self, operation: str, job: ProofJob, receipt: bytes) -> None:
+        def store() -> None:
             self.check(operation, receipt)
-            self.store.keep(piece, receipt)
+            self.store.store(job, receipt)
 
-        await asyncio.to_thread(keep)
+        await asyncio.to_thread(store)
 
     async def _save(self, name: str, receipt: bytes) -> None:
         def save() -> None:
@@ -166,9 +163,9 @@ class Spread:
 
         await asyncio.to_thread(save)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self.on_done:
-            self.on_done(self._done, len(self.store.pieces) if self._ended else None)
+            self.on_done(self._done, len(self.store.jobs) if self._ended else None)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

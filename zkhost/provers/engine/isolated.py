@@ -1,11 +1,12 @@
-"""Proves pieces in a child process, so that running out of memory ends the child and not the caller.
+"""Proves jobs in a child process, so that running out of memory ends the child and not the caller.
 
-The child loads the native library once and proves piece after piece. It dies with its parent: the pipe between them
-closes, which the child watches while it works.
+The child loads the native library once and proves job after job. It dies with its parent: the pipe between them closes,
+which the child watches while it works.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,17 +17,17 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import zkhost
+from zkhost._cancel import CancelToken
 from zkhost.errors import OutOfMemoryError, WorkerLostError, ZkhostError
-from zkhost.provers.engine.workbench import LocalBench
+from zkhost.provers.engine.worker import InProcessWorker
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken
-    from zkhost.provers.storage.checkpoint import Piece
+    from zkhost.provers.storage.checkpoint import ProofJob
 
-# The child takes this very zkhost, wherever the caller has it from.
+# The child looks for modules where the caller does, so it takes this very zkhost.
 _START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from zkhost.provers.engine.isolated import main; main(*sys.argv[2:])"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from zkhost.provers.engine.isolated import main; main(*sys.argv[2:])"
 )
 _LOOK_S = 0.1
 _TRIES = 3
@@ -35,8 +36,8 @@ _TAIL_BYTES = 4096
 _MEMORY_WORDS = (b"memory allocation of", b"bad_alloc", b"out of memory", b"Cannot allocate memory")
 
 
-class IsolatedBench(LocalBench):
-    """A LocalBench that proves pieces in a child process. Close it, or use it as a context manager.
+class IsolatedWorker(InProcessWorker):
+    """An InProcessWorker that proves jobs in a child process. Close it, or use it as a context manager.
 
     `memory_limit_bytes` bounds the child's address space, for machines shared with others.
     """
@@ -45,20 +46,20 @@ class IsolatedBench(LocalBench):
         self._memory_limit = memory_limit_bytes
         self._child: _Child | None = None
 
-    def __enter__(self) -> IsolatedBench:
+    def __enter__(self) -> IsolatedWorker:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Ends the child."""
+        """End the child."""
         if self._child is not None:
             self._child.kill()
             self._child = None
 
-    def prove_piece(self, piece: Piece, path: Path, cancel: CancelToken) -> bytes:
-        """The bincode receipt of a piece.
+    def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
+        """The bincode receipt of a job, whose file is at `path`.
 
         Raises OutOfMemoryError where the child ran out of memory, WorkerLostError where it died time and again.
         """
@@ -66,23 +67,23 @@ class IsolatedBench(LocalBench):
             if self._child is None:
                 self._child = _Child(self._memory_limit)
             try:
-                return self._child.ask(piece, path, cancel)
+                return self._child.ask(job, path, cancel)
             except _ChildDiedError as death:
                 self.close()
                 if death.memory:
                     raise OutOfMemoryError(
-                        f"{piece.kind} {piece.index} needs more memory than there is ({death})",
+                        f"{job} needs more memory than there is ({death})",
                         hint="use a smaller segment_limit_po2: each step down halves the memory",
                     ) from None
                 if attempt == _TRIES:
                     raise WorkerLostError(
-                        f"the process that proves {piece.kind} {piece.index} died {attempt} times: {death}",
-                        hint="look at the system's log for who ended it",
-                        piece=f"{piece.kind} {piece.index}",
+                        f"the process that proves {job} died {attempt} times: {death}",
+                        hint="the system's log may say what ended it",
+                        job=str(job),
                         attempts=attempt,
                     ) from None
             except BaseException:
-                self.close()  # what it still works on is nobody's
+                self.close()  # its current work has no receiver
                 raise
         raise AssertionError("the last try returns or raises")
 
@@ -98,7 +99,7 @@ class _Child:
         self._pipe, theirs = Pipe()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill()
         self._kills = _out_of_memory_kills()
-        command = [sys.executable, "-c", _START, str(Path(zkhost.__file__).parents[1]), str(theirs.fileno())]
+        command = [sys.executable, "-c", _START, json.dumps([str(entry) for entry in sys.path]), str(theirs.fileno())]
         if memory_limit_bytes is not None:
             command.append(str(memory_limit_bytes))
         self._process = subprocess.Popen(
@@ -110,9 +111,9 @@ class _Child:
         )
         theirs.close()
 
-    def ask(self, piece: Piece, path: Path, cancel: CancelToken) -> bytes:
+    def ask(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
         try:
-            self._pipe.send((piece, path))
+            self._pipe.send((job, path))
             while not self._pipe.poll(_LOOK_S):
                 cancel.check()
             answer = self._pipe.recv()
@@ -153,40 +154,38 @@ def _out_of_memory_kills() -> int:
 
 
 def _serve(pipe: Connection, memory_limit_bytes: int | None) -> None:
-    """The child: proves what the pipe asks for, until it closes."""
+    """The child: prove what the pipe asks for, until it closes."""
     if memory_limit_bytes is not None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
-    _volunteer()
-    from zkhost._shim import CancelToken
-
-    bench = LocalBench()
+    _offer_to_be_killed()
+    worker = InProcessWorker()
     while True:
         try:
-            piece, path = pipe.recv()
+            job, path = pipe.recv()
         except EOFError:
             return
         answer: list[Any] = []
 
-        def work(piece: Piece = piece, path: Path = path, answer: list[Any] = answer) -> None:
+        def work(job: ProofJob = job, path: Path = path, answer: list[Any] = answer) -> None:
             try:
-                answer.append(bench.prove_piece(piece, path, CancelToken()))
+                answer.append(worker.prove_job(job, path, CancelToken()))
             except ZkhostError as error:
                 answer.append(error)
             except MemoryError:
                 answer.append(OutOfMemoryError("out of memory"))
 
-        worker = threading.Thread(target=work, daemon=True)
-        worker.start()
-        while worker.is_alive():
-            worker.join(_LOOK_S)
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(_LOOK_S)
             if pipe.poll(0):  # nothing is asked while we work: the parent has gone
                 os._exit(1)
         pipe.send(answer[0])
 
 
-def _volunteer() -> None:
+def _offer_to_be_killed() -> None:
     """If the kernel must end a process for want of memory, let it be this one."""
     try:
         Path("/proc/self/oom_score_adj").write_text("700")

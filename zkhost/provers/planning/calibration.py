@@ -1,4 +1,4 @@
-"""What proving takes on this machine: seconds a segment by its size, kept from real proofs for later estimates.
+"""What proving takes on this machine: seconds a segment by its size, recorded from real proofs for later estimates.
 
 The file is JSON, {"machine and prover": {"<po2>": [seconds, ...]}}, the latest few of each size. It is a convenience:
 whatever is wrong with it costs an estimate its precision, and no proof ever fails because of it.
@@ -21,10 +21,12 @@ from zkhost._files import write_atomic
 
 SECONDS_PER_ROW = 15 / 2**15
 """Where nothing was measured: a segment of 2**15 took 15 s on two cores, and time is linear in its rows."""
+SMALLEST_SEGMENT_PO2 = 14
+"""The smallest segment that risc0's executor runs real guests in: at 13 its longest instruction does not fit."""
 BYTES_PER_ROW = 0.3e9 / 2**15
 """Peak memory while proving: 0.3 GB for a segment of 2**15, linear in its rows; the same on every machine."""
 
-_KEPT = 5
+_RECORDED = 5
 _FILE_BYTES = 1 << 20
 
 
@@ -49,7 +51,7 @@ def load(prover: str) -> Calibration:
 
 
 def record(prover: str, seconds: Mapping[int, Sequence[float]]) -> None:
-    """Keeps how long segments took, by po2. Never raises: this is not worth a proof that was just made.
+    """Record how long segments took, by po2. Never raises: this is not worth a proof that was just made.
 
     Two processes that do so at the same moment may lose one's figures.
     """
@@ -59,7 +61,7 @@ def record(prover: str, seconds: Mapping[int, Sequence[float]]) -> None:
         known = _read()
         sizes = known.setdefault(_key(prover), {})
         for po2, each in seconds.items():
-            sizes[po2] = [*sizes.get(po2, []), *each][-_KEPT:]
+            sizes[po2] = [*sizes.get(po2, []), *each][-_RECORDED:]
         path = _config.calibration_file()
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(known, indent=1).encode(), durable=False)
@@ -89,5 +91,5 @@ def _sizes(sizes: dict[str, Any]) -> dict[int, list[float]]:
         if len(po2) == 2 and po2.isascii() and po2.isdigit() and isinstance(each, list):
             sound = [float(s) for s in each if type(s) in (int, float) and math.isfinite(s) and s > 0]
             if sound:
-                found[int(po2)] = sound[-_KEPT:]
+                found[int(po2)] = sound[-_RECORDED:]
     return found

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Any
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.environment.streams import STDERR, STDOUT
 from zkhost.errors import FaultReason, GuestFaultError, HostIOError, OutOfMemoryError, UnsupportedError
-from zkhost.guest.guest import Guest
-from zkhost.provers.engine.resumable import SMALLEST_SEGMENT_PO2
-from zkhost.provers.interface import Executor, Program, Progress, ProverOpts, program_bytes, require_success
+from zkhost.provers.arguments import Program, environment, program_bytes
+from zkhost.provers.interface import Executor
+from zkhost.provers.options import ProverOpts
 from zkhost.provers.planning import calibration
-from zkhost.provers.planning.calibration import Calibration
-from zkhost.provers.planning.memory import available_bytes
+from zkhost.provers.planning.available_memory import available_bytes
+from zkhost.provers.planning.calibration import SMALLEST_SEGMENT_PO2, Calibration
+from zkhost.provers.select import choose_prover, default_executor
+from zkhost.session import Progress
 
 if TYPE_CHECKING:
-    from zkhost._shim import CancelToken
+    from zkhost._cancel import CancelToken
     from zkhost.session import SessionInfo
 
 __all__ = ["Estimate", "Option", "estimate"]
@@ -32,7 +34,7 @@ __all__ = ["Estimate", "Option", "estimate"]
 LARGEST_PO2 = 20
 """risc0's default limit, and the largest that is tried: beyond it memory doubles and next to no paging is saved."""
 
-_DROWNED = 8
+_MOST_ROWS = 8
 """A limit with so many times the rows of the largest one is given up: all it proves is paging."""
 _TOO_SLOW = 2.0
 """Once a limit takes so many times the best one's time, smaller ones are not tried."""
@@ -81,17 +83,17 @@ class Estimate:
 
 
 def estimate(
-    program: Program | Guest[Any, Any],
-    env: Any = None,
+    input: Any,
+    program: Program,
     *,
     executor: Executor | None = None,
     prover: str | None = None,
     memory_bytes: int | None = None,
     cancel: CancelToken | None = None,
 ) -> Estimate:
-    """Executes a guest and says what proving that run takes, and with which segment_limit_po2 it is best proved.
+    """Execute a guest and estimate what proving that run takes, and with which segment_limit_po2 it is best proved.
 
-    `env` is an ExecutorEnv; for a guest of `zkhost.load` its input does too. A segment_limit_po2 that is set there is
+    `input` is an ExecutorEnv, bytes, or whatever the guest's contract or its own class says how to encode; None for none. A segment_limit_po2 that is set there is
     taken as it is; else the quickest that fits into memory is chosen, the smaller one where two are as quick.
     `memory_bytes`: what there is (default: nine tenths of what is available now). `prover`: `local` or `ipc`, whose times are looked up
     (default: the one that `default_prover` would be, if it is one of these).
@@ -100,16 +102,13 @@ def estimate(
     would be nothing to prove, UnsupportedError where its input is a stream, and OutOfMemoryError where no segment size
     both fits and makes headway.
     """
-    given = program.env(env) if isinstance(program, Guest) else env if env is not None else ExecutorEnv()
-    if executor is None:
-        from zkhost.provers.select import default_executor
-
-        executor = default_executor()
-    prover = prover or _prover_here()
-    trials = _Trials(executor, program_bytes(program), _repeatable(given), calibration.load(prover), cancel)
+    env, prover = environment(input, program), prover or _prover_here()
+    trials = _Trials(
+        executor or default_executor(), program_bytes(program), _repeatable(env), calibration.load(prover), cancel
+    )
     memory = int(_HEADROOM * available_bytes()) if memory_bytes is None else memory_bytes
-    if given.segment_limit_po2 is not None:
-        options, user_cycles = [trials.first(given.segment_limit_po2)], trials.user_cycles
+    if env.segment_limit_po2 is not None:
+        options, user_cycles = [trials.first(env.segment_limit_po2)], trials.user_cycles
         best = options[0]
     else:
         options = trials.all(memory)
@@ -138,7 +137,7 @@ class _Trials:
         for limit in range(min(LARGEST_PO2 - 1, first.largest_po2 + 1), SMALLEST_SEGMENT_PO2 - 1, -1):
             fitting = [option for option in options if option.memory_bytes <= memory]
             best = min(fitting, key=lambda option: option.time_s, default=None)
-            option = self._option(limit, _DROWNED * first.rows if best is None else int(_TOO_SLOW * best.rows))
+            option = self._option(limit, _MOST_ROWS * first.rows if best is None else int(_TOO_SLOW * best.rows))
             if option is not None:
                 options.append(option)
             if best is not None and (option is None or option.time_s > _TOO_SLOW * best.time_s):
@@ -148,7 +147,7 @@ class _Trials:
     def first(self, limit: int) -> Option:
         """The run that has to succeed."""
         session = self._run(limit, None)
-        require_success(session.exit_code, ProverOpts())
+        ProverOpts().require_success(session.exit_code)
         self.user_cycles = session.user_cycles
         return self._of(limit, session)
 
@@ -208,8 +207,6 @@ def _best(options: list[Option], memory: int) -> Option:
 
 
 def _prover_here() -> str:
-    from zkhost.provers.select import choose_prover
-
     name = choose_prover().name
     return name if name in ("local", "ipc") else "local"
 
@@ -228,4 +225,4 @@ def _repeatable(env: ExecutorEnv) -> ExecutorEnv:
 
 class _Nowhere:
     def write(self, data: bytes, /) -> None:
-        """Takes what a guest prints."""
+        """Discard what a guest prints."""

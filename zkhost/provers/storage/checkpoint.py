@@ -1,19 +1,18 @@
-"""Where a proof in the making lives on disk: the pieces to prove, and the receipts of those proved.
+"""Where a proof in the making lives on disk: the jobs to prove, and the receipts of those proved.
 
-A session of the guest falls into pieces (segments, and batches of keccak permutations) that are proved one by one. The
-local prover and the Dask prover both keep them in a `SegmentStore`: a temporary one, or with `checkpoint=DIR` a durable
-one that outlives the process.
+A session of the guest is proved in jobs: its segments, and batches of keccak permutations. Provers that work job by job
+store them in a `SegmentStore`: a temporary one, or with `checkpoint=DIR` a durable one that outlives the process.
 
     DIR/request.json            what is proved (zkhost.provers.storage.request_key); another request starts afresh
-    DIR/session                 the outcome of the execution and the list of its pieces, once it has ended
-    DIR/spool/<n>.bincode       the pieces, as the executor writes them
-    DIR/proved/<digest>         receipts by the SHA-256 of the piece they prove, and what is joined of them
+    DIR/session                 the outcome of the execution and the list of its jobs, once it has ended
+    DIR/spool/<n>.bincode       the jobs, as the executor writes them
+    DIR/proved/<digest>         receipts by the SHA-256 of the job they prove, and what is joined of them
     DIR/receipt                 the finished receipt; spool and proved are empty then
     DIR/limit                   the smaller segment_limit_po2 that running out of memory led to
 
-No two executions of a risc0 guest are alike: each begins with 16 random bytes, which hide the memory from who sees the
-state digests. So receipts of one execution are worth nothing in another, and the pieces are kept as carefully as the
-receipts: a damaged receipt costs one segment's work, a damaged piece that is not proved yet costs a fresh start.
+No two executions of a risc0 guest are alike: each begins with 16 random bytes, which hide the memory from anyone who sees
+the state digests. So receipts of one execution are worth nothing in another, and the jobs are stored as carefully as the
+receipts: a damaged receipt costs one segment's work, a damaged job that is not proved yet costs a fresh start.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ from zkhost.errors import CheckpointError
 from zkhost.provers.storage.request_key import RequestKey
 
 DISK_LIMIT_BYTES = 64 << 30
-"""What the pieces of a run may take on disk: enough for some 10^11 cycles."""
+"""What the jobs of a run may take on disk: enough for some 10^11 cycles."""
 
 
 class CheckpointWarning(UserWarning):
@@ -53,7 +52,7 @@ class CheckpointWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Piece:
+class ProofJob:
     """A part of a session that is proved on its own: `kind` is "segment" or "keccak", `size` in bytes."""
 
     kind: str
@@ -61,16 +60,19 @@ class Piece:
     digest: str
     size: int
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.index}"
+
     @property
-    def name(self) -> str:
+    def file_name(self) -> str:
         """The file's name, as the shim writes it."""
         return f"{self.index}.bincode" if self.kind == "segment" else f"keccak-{self.index}.bincode"
 
 
 class SegmentStore:
-    """The pieces and receipts of one proof. Make one with `temporary()` or `durable(folder, key)`.
+    """The jobs and receipts of one proof. Make one with `temporary()` or `durable(folder, key)`.
 
-    `execution` is the reply of the shim's `execute`, once that has ended, and `pieces` what there is to prove. What a
+    `execution` is the reply of the shim's `execute`, once that has ended, and `jobs` what there is to prove. What a
     user should know (why it starts afresh, what was damaged) is a CheckpointWarning.
     """
 
@@ -78,11 +80,11 @@ class SegmentStore:
         self.root = root
         self.spool = root / "spool"
         self.execution: dict[str, Any] | None = None
-        self.pieces: list[Piece] = []
+        self.jobs: list[ProofJob] = []
         self.segment_limit_po2: int | None = None
         """The limit that running out of memory led to, None where it did not."""
         self._proved = root / "proved"
-        self._durable = key is not None
+        self.is_durable = key is not None
         self._disk_limit = disk_limit_bytes
         self._spooled = 0
         self._sound: set[str] = set()
@@ -154,15 +156,13 @@ class SegmentStore:
         else:
             self.execution = session["execution"]
             if not (self.root / "receipt").exists():
-                self.pieces = [Piece(**piece) for piece in session["pieces"]]
-                self._check_pieces()
+                self.jobs = [ProofJob(**job) for job in session["jobs"]]
+                self._check_jobs()
 
-    def _check_pieces(self) -> None:
-        for piece in self.pieces:
-            if self.receipt(piece) is None and self.path(piece) is None:
-                self.note(
-                    f"the checkpoint starts afresh: {piece.kind} {piece.index} was not proved yet, and is damaged"
-                )
+    def _check_jobs(self) -> None:
+        for job in self.jobs:
+            if self.receipt(job) is None and self.path(job) is None:
+                self.note(f"the checkpoint starts afresh: {job} was not proved yet, and is damaged")
                 self._forget_session()
                 return
 
@@ -170,54 +170,54 @@ class SegmentStore:
         """Before the executor writes into `spool`."""
         self._forget_session()
 
-    def take(self, kind: str, index: int) -> Piece:
-        """Notes a piece that the executor has finished writing. Raises CheckpointError once they are too many bytes."""
-        path = self.spool / Piece(kind, index, "", 0).name
-        piece = Piece(kind, index, sha256_file(path), path.stat().st_size)
+    def take(self, kind: str, index: int) -> ProofJob:
+        """Register a job that the executor has finished writing. Raises CheckpointError once they are too many bytes."""
+        path = self.spool / ProofJob(kind, index, "", 0).file_name
+        job = ProofJob(kind, index, sha256_file(path), path.stat().st_size)
         with self._lock:
-            self.pieces.append(piece)
-            self._spooled += piece.size
+            self.jobs.append(job)
+            self._spooled += job.size
         if self._spooled > self._disk_limit:
             raise CheckpointError(
-                f"the first {len(self.pieces)} pieces take {self._spooled} bytes, and {self._disk_limit} are allowed",
+                f"the first {len(self.jobs)} jobs take {self._spooled} bytes, and {self._disk_limit} are allowed",
                 hint="allow more with disk_limit_bytes, or use a larger segment_limit_po2 (fewer segments)",
             )
-        return piece
+        return job
 
     def end_execution(self, execution: Mapping[str, Any]) -> None:
-        """Notes the outcome (the reply of the shim's `execute`) after all pieces are taken."""
+        """Record the outcome (the reply of the shim's `execute`) after all jobs are taken."""
         self.execution = dict(execution)
-        if not self._durable:
+        if not self.is_durable:
             return
-        for piece in self.pieces:
-            with (self.spool / piece.name).open("rb") as file:
+        for job in self.jobs:
+            with (self.spool / job.file_name).open("rb") as file:
                 os.fsync(file.fileno())
         sync_folder(self.spool)
-        session = {"execution": self.execution, "pieces": [asdict(piece) for piece in self.pieces]}
+        session = {"execution": self.execution, "jobs": [asdict(job) for job in self.jobs]}
         write_frame(self.root / "session", json.dumps(session, default=_to_json).encode())
 
-    def receipt(self, piece: Piece) -> bytes | None:
-        """The receipt of a proved piece, None where there is none or it is damaged (it is removed then)."""
-        return self.load(piece.digest, f"the receipt of {piece.kind} {piece.index}")
+    def receipt(self, job: ProofJob) -> bytes | None:
+        """The receipt of a proved job, None where there is none or it is damaged (it is removed then)."""
+        return self.load(job.digest, f"the receipt of {job}")
 
-    def missing(self) -> list[Piece]:
-        """The pieces that are not proved, in order. Reads each receipt once, to know the damaged ones."""
-        return [piece for piece in self.pieces if piece.digest not in self._sound and self.receipt(piece) is None]
+    def missing(self) -> list[ProofJob]:
+        """The jobs that are not proved, in order. Reads each receipt once, to know the damaged ones."""
+        return [job for job in self.jobs if job.digest not in self._sound and self.receipt(job) is None]
 
-    def path(self, piece: Piece) -> Path | None:
-        """The piece's file, None where it is gone or damaged."""
-        path = self.spool / piece.name
-        return path if path.exists() and sha256_file(path) == piece.digest else None
+    def path(self, job: ProofJob) -> Path | None:
+        """The job's file, None where it is gone or damaged."""
+        path = self.spool / job.file_name
+        return path if path.exists() and sha256_file(path) == job.digest else None
 
-    def keep(self, piece: Piece, receipt: bytes) -> None:
-        """Stores the verified receipt of a piece."""
-        self.save(piece.digest, receipt)
-        if not self._durable:
-            (self.spool / piece.name).unlink(missing_ok=True)
+    def store(self, job: ProofJob, receipt: bytes) -> None:
+        """Store the verified receipt of a job."""
+        self.save(job.digest, receipt)
+        if not self.is_durable:
+            (self.spool / job.file_name).unlink(missing_ok=True)
 
     def save(self, name: str, receipt: bytes) -> None:
-        """Stores a receipt under the name of what it proves (hex digits)."""
-        write_frame(self._proved / name, receipt, durable=self._durable)
+        """Store a receipt under the name of what it proves (hex digits)."""
+        write_frame(self._proved / name, receipt, durable=self.is_durable)
         self._sound.add(name)
 
     def load(self, name: str, what: str = "a joined receipt") -> bytes | None:
@@ -248,45 +248,45 @@ class SegmentStore:
             return None
 
     def finish(self, receipt: bytes) -> None:
-        """Stores the finished receipt and gives up what it was made of."""
-        if self._durable:
+        """Store the finished receipt and delete what it was made of."""
+        if self.is_durable:
             write_frame(self.root / "receipt", receipt)
-            self._forget_pieces()
+            self._forget_jobs()
 
     def lower_limit(self, segment_limit_po2: int) -> None:
-        """Starts afresh with smaller segments, and remembers that after a crash too."""
+        """Start afresh with smaller segments, and remembers that after a crash too."""
         self._forget_session()
         self.segment_limit_po2 = segment_limit_po2
-        if self._durable:
+        if self.is_durable:
             write_frame(self.root / "limit", str(segment_limit_po2).encode())
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Delete everything."""
         (self.root / "limit").unlink(missing_ok=True)
         self._forget_session()
 
     def _forget_session(self) -> None:
         for name in ("session", "receipt"):
             (self.root / name).unlink(missing_ok=True)
-        self._forget_pieces()
+        self._forget_jobs()
         self.execution = None
 
-    def _forget_pieces(self) -> None:
+    def _forget_jobs(self) -> None:
         for folder in (self.spool, self._proved):
             shutil.rmtree(folder)
             folder.mkdir()
-        if self._durable:
+        if self.is_durable:
             sync_folder(self.root)
-        self.pieces, self._spooled = [], 0
+        self.jobs, self._spooled = [], 0
         self._sound.clear()
 
     def note(self, text: str) -> None:
-        """Tells the user."""
+        """Warn the user."""
         warnings.warn(text, CheckpointWarning, stacklevel=2)
 
     def shown_bytes(self) -> int | None:
         """What a durable store takes on disk, in bytes; None for one that goes away by itself."""
-        return self.disk_bytes() if self._durable else None
+        return self.disk_bytes() if self.is_durable else None
 
     def disk_bytes(self) -> int:
         """What the store takes on disk, in bytes."""
@@ -294,7 +294,7 @@ class SegmentStore:
 
 
 def _claim(folder: Path) -> None:
-    """Makes the folder; refuses one with somebody else's files in it."""
+    """Make the folder; refuse one with other files in it."""
     folder.mkdir(parents=True, exist_ok=True)
     ours = {"request.json", "session", "spool", "proved", "receipt", "limit", "lock"}
     others = [path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith(".new-")]

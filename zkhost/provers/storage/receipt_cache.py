@@ -14,18 +14,21 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkhost._files import DamagedFileError, read_frame, write_frame
 from zkhost.errors import CacheError, ReceiptError, UnsuccessfulExitError
-from zkhost.provers.storage.request_key import RequestKey
+from zkhost.image_id import ImageID
+from zkhost.provers.options import ProveInfo, Provenance, ProverOpts
+from zkhost.provers.storage.request_key import RequestKey, request_key
+from zkhost.receipt.receipt import Receipt
+from zkhost.session import SessionStats
 
 if TYPE_CHECKING:
-    from zkhost.provers.interface import SessionStats
-    from zkhost.receipt.receipt import Receipt
+    from zkhost.environment.executor_env import ExecutorEnv
 
 GIB = 1 << 30
 _LAYOUT = 1
@@ -40,11 +43,11 @@ CREATE INDEX IF NOT EXISTS by_use ON receipts (used);
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """What the cache knows of one receipt. Size in bytes, times in seconds since 1970."""
 
     key: str
-    image_id: str
+    image_id: ImageID
     kind: str
     risc0_version: str
     size: int
@@ -99,9 +102,6 @@ class ReceiptCache:
 
         A receipt that is damaged or does not verify is removed and counts as none.
         """
-        from zkhost.provers.interface import SessionStats
-        from zkhost.receipt.receipt import Receipt
-
         key.require_complete("cache")
         with self._index() as index:
             row = index.execute("SELECT stats FROM receipts WHERE key = ?", (key.digest,)).fetchone()
@@ -117,7 +117,7 @@ class ReceiptCache:
         return receipt, SessionStats(**json.loads(row[0]))
 
     def put(self, key: RequestKey, receipt: Receipt, stats: SessionStats) -> None:
-        """Keeps a receipt that verifies for its program. A run that did not end with exit code 0 is not kept.
+        """Store a receipt that verifies for its program. A run that did not end with exit code 0 is not stored.
 
         Raises what `Receipt.verify` raises, for a fake receipt too, and CacheError where the folder cannot be written.
         """
@@ -138,14 +138,14 @@ class ReceiptCache:
                     (key.digest, *facts, len(data), now, now),
                 )
         except (OSError, sqlite3.Error) as error:
-            raise CacheError(f"the receipt cannot be kept in {self.folder}: {error}") from error
-        self._evict(keep=key.digest)
+            raise CacheError(f"the receipt cannot be stored in {self.folder}: {error}") from error
+        self._evict(spare=key.digest)
 
-    def _evict(self, keep: str) -> None:
+    def _evict(self, spare: str) -> None:
         with self._index() as index:
             index.execute("BEGIN IMMEDIATE")
             surplus = index.execute("SELECT coalesce(sum(size), 0) FROM receipts").fetchone()[0] - self.max_bytes
-            oldest = index.execute("SELECT key, size FROM receipts WHERE key != ? ORDER BY used", (keep,)).fetchall()
+            oldest = index.execute("SELECT key, size FROM receipts WHERE key != ? ORDER BY used", (spare,)).fetchall()
             gone = []
             for key, size in oldest:
                 if surplus <= 0:
@@ -158,19 +158,19 @@ class ReceiptCache:
             index.execute("COMMIT")
 
     def remove(self, key: str) -> bool:
-        """Removes a receipt; gives whether there was one."""
+        """Remove a receipt; return whether there was one."""
         with self._index() as index:
             found = index.execute("DELETE FROM receipts WHERE key = ?", (key,)).rowcount > 0
             self.path(key).unlink(missing_ok=True)
         return found
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """Every receipt, the last used first."""
         with self._index() as index:
             rows = index.execute(
                 "SELECT key, image_id, kind, risc0_version, size, stored, used, hits FROM receipts ORDER BY used DESC"
             )
-            return [Entry(*row) for row in rows]
+            return [CacheEntry(key, ImageID(image_id), *rest) for key, image_id, *rest in rows]
 
     def find(self, prefix: str) -> list[str]:
         """The keys that begin with these hex digits."""
@@ -180,10 +180,8 @@ class ReceiptCache:
         """What the receipts take together."""
         return sum(entry.size for entry in self.entries())
 
-    def check(self) -> Iterator[tuple[Entry, str | None]]:
-        """Verifies every receipt; gives each entry with what is wrong with it, None where all is well. Removes none."""
-        from zkhost.receipt.receipt import Receipt
-
+    def check(self) -> Iterator[tuple[CacheEntry, str | None]]:
+        """Verify every receipt; yield each entry with what is wrong with it, None where all is well. Removes none."""
         for entry in self.entries():
             try:
                 Receipt.from_bytes(read_frame(self.path(entry.key))).verify(entry.image_id, allow_fake=False)
@@ -197,7 +195,7 @@ class ReceiptCache:
                 yield entry, None
 
     def sweep(self) -> int:
-        """Removes files that no row names (left by a process that died between the two); gives how many."""
+        """Remove files that no row names (left by a process that died between the two); return how many."""
         known = {entry.key for entry in self.entries()}
         stray = [
             path
@@ -207,3 +205,26 @@ class ReceiptCache:
         for path in stray:
             path.unlink(missing_ok=True)
         return len(stray)
+
+
+def proved_once(
+    cache: ReceiptCache | Path | str,
+    env: ExecutorEnv,
+    program: bytes,
+    opts: ProverOpts,
+    prove: Callable[[], ProveInfo],
+) -> ProveInfo:
+    """What the cache has for a request, else what `prove` makes, stored for next time. Fake receipts are never stored."""
+    if opts.fake:
+        return prove()
+    if not isinstance(cache, ReceiptCache):
+        cache = ReceiptCache(cache)
+    started = time.monotonic()
+    key = request_key(env, program, opts)
+    if (hit := cache.get(key)) is not None:
+        receipt, stats = hit
+        prover = Provenance("cache", str(cache.folder), key.parts["risc0 version"], "the receipt cache had it")
+        return ProveInfo(receipt, stats, prover, time.monotonic() - started)
+    info = prove()
+    cache.put(key, info.receipt, info.stats)
+    return info

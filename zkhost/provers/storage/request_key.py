@@ -6,10 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from zkhost import _shim
+from zkhost.environment import serving
 from zkhost.errors import UnsupportedError
-from zkhost.image_id import ImageID, ImageIDLike
+from zkhost.image_id import ImageID, ImageIDLike, compute_image_id
+
+if TYPE_CHECKING:
+    from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.options import ProverOpts
 
 _SHOWN_CHARACTERS = 12
 # Fields of the environment that change neither the run nor its proof: where output, traces and profiles go.
@@ -104,6 +110,17 @@ class RequestKey:
         if key.digest != written:
             raise ValueError("the request key does not match its digest")
         return key
+
+
+def request_key(env: ExecutorEnv, program: bytes, opts: ProverOpts) -> RequestKey:
+    """The key of a request to prove."""
+    return RequestKey.of(
+        serving.request(env),
+        image_id=compute_image_id(program),
+        receipt_kind=opts.receipt_kind,
+        risc0_version=_shim.build_info()["risc0_version"],
+        options={"prove_guest_errors": opts.prove_guest_errors},
+    )
 
 
 def _text(value: Any) -> str:

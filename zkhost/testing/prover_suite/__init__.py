@@ -5,7 +5,7 @@
         return MyProver()
 
     class TestMyProver(ProverSuite):
-        pass
+        guest_methods = Path("zkhost/guest-methods")
 
 The guests it runs are in zkhost's source tree and are built from there; `guest_methods` says where that is. What a
 prover cannot do it says in its attribute `lacks` (see `zkhost.provers.features`); then its refusal is what is tested.

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,11 +24,10 @@ from zkhost.session import SessionInfo
 __all__ = ["Guests", "Level", "Suite", "build_guests", "run", "u32"]
 
 Guests = Mapping[str, bytes]
-SOURCES = Path(__file__).parents[3] / "guest-methods"
 
 
 @functools.cache
-def build_guests(folder: Path = SOURCES) -> Guests:
+def build_guests(folder: Path) -> Guests:
     """The suite's guests by name, built if need be from `folder`: guest-methods of zkhost's source tree.
 
     Raises ConfigError where that is not there, and BuildErrors.
@@ -49,10 +49,10 @@ class Suite:
     """Give it a fixture `prover`.
 
     patience_s: how long it may take to give control back once cancelled. input_mib: the largest input that it takes.
-    guest_methods: where the sources of the guests are.
+    guest_methods: where the sources of the guests are, the folder of that name in zkhost's source tree.
     """
 
-    guest_methods = SOURCES
+    guest_methods: ClassVar[Path]
     patience_s = 5.0
     input_mib = 256
 
@@ -77,7 +77,7 @@ class Suite:
 
 def run(prover: Executor, env: ExecutorEnv, program: bytes) -> SessionInfo | None:
     """The run; None where the prover lacks what the environment asks for, and said so, and started nothing."""
-    lacking = features.used_by(env) & features.lacks(prover)
+    lacking = features.used_by(env) & prover.lacks
     if not lacking:
         return prover.execute(env, program)
     with pytest.raises(UnsupportedError) as caught:

@@ -82,7 +82,7 @@ class InputOutput(Suite):
         env = ExecutorEnv.builder().write_slice(u32(7)).stdout(out).stderr(err).build()
         with pytest.raises(GuestPanicError, match="on purpose with 7"):
             prover.execute(env, guests["panic"])
-        if Feature.OUTPUT not in features.lacks(prover):
+        if Feature.OUTPUT not in prover.lacks:
             assert out.getvalue() == b"about to panic\n"
             assert err.getvalue().startswith(b"last words: 7\n")
 
@@ -113,7 +113,7 @@ class InputOutput(Suite):
 
     def test_an_answer_too_long_to_arrive_whole_is_refused(self, prover: Executor, guests: Guests) -> None:
         builder = ExecutorEnv.builder().write_frame(b"").slice_io(CHANNEL, lambda _: bytes(MAX_SLICE_ANSWER + 1))
-        if Feature.SLICE_IO in features.lacks(prover):
+        if Feature.SLICE_IO in prover.lacks:
             assert run(prover, builder.build(), guests["slice_io"]) is None
             return
         with pytest.raises(HostIOError) as caught:
@@ -150,7 +150,7 @@ class InputOutput(Suite):
         if run_is_refused(prover, builder.build()):
             assert run(prover, builder.build(), program) is None
             return
-        unheard = which == "stdout" and Feature.OUTPUT in features.lacks(prover)
+        unheard = which == "stdout" and Feature.OUTPUT in prover.lacks
         with pytest.raises(GuestPanicError if unheard else HostIOError) as caught:
             prover.execute(builder.build(), program)
         assert unheard or "broken on purpose" in str(caught.value.__cause__)
@@ -158,4 +158,4 @@ class InputOutput(Suite):
 
 def run_is_refused(prover: Executor, env: ExecutorEnv) -> bool:
     """Whether the prover lacks what the environment asks for."""
-    return bool(features.used_by(env) & features.lacks(prover))
+    return bool(features.used_by(env) & prover.lacks)

@@ -7,12 +7,14 @@ import time
 
 import pytest
 
-from zkhost._shim import CancelToken
+from zkhost._cancel import CancelToken
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import CancelledError, GuestExitError, GuestPanicError
 from zkhost.image_id import compute_image_id
-from zkhost.provers.interface import Progress, ProveInfo, Prover, ProverOpts
+from zkhost.provers.interface import Prover
+from zkhost.provers.options import ProveInfo, ProverOpts
 from zkhost.receipt.receipt import Receipt
+from zkhost.session import Phase, Progress
 from zkhost.testing.prover_suite.common import Guests, Suite, u32
 from zkhost.testing.prover_suite.load import factors
 
@@ -61,7 +63,7 @@ class ProvingSuite(Suite):
             token.cancel()
 
         def on_progress(now: Progress) -> None:
-            if now.phase == "prove":
+            if now.phase is Phase.PROVE:
                 threading.Timer(1, cancel).start()
 
         with pytest.raises(CancelledError):

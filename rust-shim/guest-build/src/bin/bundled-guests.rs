@@ -1,20 +1,18 @@
-//! Builds the guests that come with zkhost and puts them where the wheel picks them up: zkhost/methods/data.
-//! Run by the shim's build script, in the shim's folder; prints what that script must tell cargo.
+//! Builds the guests that come with zkhost: `bundled-guests TARGET DATA` builds in TARGET and writes the programs and
+//! their index into DATA. Run by the shim's build script, in the shim's folder; prints what that script must tell cargo.
 //!
-//! Without a guest toolchain there is a warning, and the wheel is without them. Paths given to cargo are relative, so that
-//! checkouts may share a target folder.
+//! Without a guest toolchain there is a warning, and DATA is left out. Paths given to cargo are relative, so that checkouts
+//! may share a target folder.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
 use std::{env, io};
 
 use guest_build::{Error, Places, Report, Request};
 
 const GUESTS: &str = "../guest-methods/guests";
-const DATA: &str = "../zkhost/methods/data";
 const INDEX: &str = "methods.json";
 
 struct Stderr;
@@ -26,21 +24,28 @@ impl guest_build::Host for Stderr {
     }
 }
 
-/// The one argument is the folder to build in.
 fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1).map(PathBuf::from);
+    let (Some(target), Some(data)) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: bundled-guests TARGET DATA");
+        return ExitCode::FAILURE;
+    };
     let request = Request {
         package: GUESTS.into(),
         locked: true,
-        target: env::args_os().nth(1).map(PathBuf::from),
+        target: Some(target),
         ..Request::default()
     };
     let failed = match guest_build::build(&request, &Places::from_env(), &mut Stderr) {
-        Ok(report) => match store(&report) {
-            Ok(()) => return watch(&report),
-            Err(error) => format!("{DATA}: {error}"),
+        Ok(report) => match store(&report, &data) {
+            Ok(()) => {
+                watch(&report);
+                return ExitCode::SUCCESS;
+            }
+            Err(error) => format!("{}: {error}", data.display()),
         },
         Err(error @ Error::Toolchain { .. }) => {
-            let _ = fs::remove_dir_all(DATA);
+            let _ = fs::remove_dir_all(&data);
             println!("cargo:warning=zkhost is built without its bundled guests: {error}");
             let hint = error.hint().unwrap_or_default();
             println!("cargo:warning=to have them: {hint}, then build zkhost again");
@@ -52,55 +57,20 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Writes the programs and their index, leaving what has not changed.
-fn store(report: &Report) -> io::Result<()> {
-    fs::create_dir_all(DATA)?;
+/// Writes the programs and their index.
+fn store(report: &Report, data: &Path) -> io::Result<()> {
+    let _ = fs::remove_dir_all(data);
+    fs::create_dir_all(data)?;
     let mut lines = Vec::new();
     for guest in &report.guests {
-        put(
-            &format!("{}.bin", guest.name),
-            &fs::read(&guest.program)?,
-            report,
-        )?;
+        fs::copy(&guest.program, data.join(format!("{}.bin", guest.name)))?;
         lines.push(format!("  \"{}\": \"{}\"", guest.name, guest.image_id));
     }
-    put(
-        INDEX,
-        format!("{{\n{}\n}}\n", lines.join(",\n")).as_bytes(),
-        report,
-    )?;
-    let known = |name: &str| {
-        name == INDEX
-            || report
-                .guests
-                .iter()
-                .any(|guest| name == format!("{}.bin", guest.name))
-    };
-    for entry in fs::read_dir(DATA)?.flatten() {
-        if !known(&entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+    fs::write(data.join(INDEX), format!("{{\n{}\n}}\n", lines.join(",\n")))
 }
 
-fn put(name: &str, content: &[u8], report: &Report) -> io::Result<()> {
-    let path = Path::new(DATA).join(name);
-    if fs::read(&path).is_ok_and(|old| old == content) {
-        return Ok(());
-    }
-    fs::write(&path, content)?;
-    // As old as the sources: cargo would take a file newer than this run for a change, and run this again.
-    let modified = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let newest = report.sources.iter().filter_map(modified).max();
-    File::options()
-        .write(true)
-        .open(&path)?
-        .set_modified(newest.unwrap_or(SystemTime::UNIX_EPOCH))
-}
-
-/// Has cargo run this again when a source changes or a program is gone.
-fn watch(report: &Report) -> ExitCode {
+/// Has cargo run this again when a source or the toolchain changes.
+fn watch(report: &Report) {
     let root = fs::canonicalize("..").unwrap_or_default();
     for source in &report.sources {
         if let Ok(inside) = source
@@ -111,11 +81,6 @@ fn watch(report: &Report) -> ExitCode {
             println!("cargo:rerun-if-changed=../{}", inside.display());
         }
     }
-    println!("cargo:rerun-if-changed={GUESTS}/src/bin");
-    println!("cargo:rerun-if-changed={DATA}/{INDEX}");
-    for guest in &report.guests {
-        println!("cargo:rerun-if-changed={DATA}/{}.bin", guest.name);
-    }
     for program in [
         Some(&report.toolchain.rustc),
         report.toolchain.linker.as_ref(),
@@ -125,5 +90,4 @@ fn watch(report: &Report) -> ExitCode {
     {
         println!("cargo:rerun-if-changed={}", program.display());
     }
-    ExitCode::SUCCESS
 }

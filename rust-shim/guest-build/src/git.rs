@@ -1,0 +1,67 @@
+//! Git dependencies where the guest toolchain's cargo is Debian's, which cannot fetch them: its libgit2 is of another
+//! version than it was built for ("invalid version 0 on git_proxy_options"). Another cargo fetches them first, into the
+//! same cargo home; from there on Debian's finds them.
+
+use std::path::{Path, PathBuf};
+
+use crate::cargo;
+use crate::error::Result;
+use crate::metadata::same_file;
+use crate::places::Places;
+use crate::survey::Survey;
+use crate::toolchain::Toolchain;
+use crate::{Host, TARGET};
+
+/// How Debian's cargo fails.
+pub(crate) const SYMPTOM: &str = "git_proxy_options";
+
+/// Fetches what is in git repositories, if the toolchain's own cargo cannot and another is here.
+pub(crate) fn fetch(
+    places: &Places,
+    toolchain: &Toolchain,
+    survey: &Survey,
+    folder: &Path,
+    patches: &[(String, PathBuf)],
+    locked: bool,
+    host: &mut dyn Host,
+) -> Result<()> {
+    if !survey.uses_git() {
+        return Ok(());
+    }
+    let cargo = match fetching_cargo(places, toolchain) {
+        Some(cargo) if cargo != toolchain.cargo => cargo,
+        // Its own cargo can, or none can: the repositories may have been fetched; where not, the error has the remedy.
+        _ => return Ok(()),
+    };
+    let fetching = Toolchain {
+        cargo,
+        ..toolchain.clone()
+    };
+    let mut command = cargo::command(places, &fetching, &[]);
+    command
+        .args(["fetch", "--target", TARGET, "--manifest-path"])
+        .arg(folder.join("Cargo.toml"))
+        .args(cargo::patch_args(patches))
+        .args(locked.then_some("--locked"))
+        .current_dir(folder);
+    cargo::run(command, "cargo fetch", host).map(drop)
+}
+
+fn is_debians(places: &Places, cargo: &Path) -> bool {
+    same_file(cargo, &places.system.join("bin/cargo"))
+}
+
+/// The toolchain's own cargo, unless it is Debian's: then the first other one of PATH and of cargo's own folder.
+pub(crate) fn fetching_cargo(places: &Places, toolchain: &Toolchain) -> Option<PathBuf> {
+    if !is_debians(places, &toolchain.cargo) {
+        return Some(toolchain.cargo.clone());
+    }
+    let homes = [places.cargo_home.clone(), places.home.join(".cargo")];
+    places
+        .path
+        .iter()
+        .cloned()
+        .chain(homes.map(|home| home.join("bin")))
+        .map(|folder| folder.join("cargo"))
+        .find(|cargo| cargo.is_file() && !is_debians(places, cargo))
+}

@@ -1,0 +1,35 @@
+"""Names of a package that are imported when they are first used, so that importing it costs almost nothing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def exports(
+    package: str, modules: Mapping[str, str], *, packages: str = ""
+) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """`__all__`, `__getattr__` and `__dir__` of a package.
+
+    `modules` has for each module the public names that it defines, `packages` the names of subpackages that are imported
+    when they are used as attributes. Type checkers read the imports under TYPE_CHECKING instead, and so report names that
+    are not there.
+    """
+    where = {name: module for module, names in modules.items() for name in names.split()}
+    below = frozenset(packages.split())
+
+    def getattribute(name: str) -> Any:
+        if name in below:
+            return importlib.import_module(f"{package}.{name}")
+        if name not in where:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(where[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def directory() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *where, *below})
+
+    return sorted(where), getattribute, directory

@@ -1,0 +1,116 @@
+"""A project's settings for zkhost: `[tool.zkhost]` of its pyproject.toml.
+
+```toml
+[tool.zkhost]
+packages = ["crates/guest"]      # the guest packages, where their layout does not say
+exclude = ["crates/bench"]       # packages that are none
+
+[tool.zkhost.guests.NAME]        # NAME: a guest, or a package with all its guests
+features = ["precompile"]        # features of the package
+env = { RUST_LOG = "info" }      # variables for cargo, the compiler and build scripts
+verifies = ["inner"]             # guests whose image IDs it knows, by src/image_ids.rs; they are built before it
+docker-env = { KEY = "value" }   # further variables in the container, with --docker
+root = "../.."                   # the folder that the container sees, with --docker; by default the project's
+```
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from zkhost.errors import BuildError
+
+
+@dataclass(frozen=True)
+class GuestOptions:
+    """How a guest is built. `root` is a folder as it was written, relative to the project's."""
+
+    features: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    verifies: tuple[str, ...] = ()
+    docker_env: tuple[tuple[str, str], ...] = ()
+    root: str | None = None
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    """`[tool.zkhost]` as far as building guests goes; `file` is where it was read, for messages."""
+
+    file: Path
+    packages: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    guests: Mapping[str, GuestOptions] = field(default_factory=dict)
+
+
+def read_settings(folder: Path) -> ProjectSettings:
+    """The settings of the project in `folder`; defaults where there are none.
+
+    Raises BuildError for a file that is not TOML, and for a setting that does not exist or has another type.
+    """
+    file = folder / "pyproject.toml"
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return ProjectSettings(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise BuildError(f"{file} is not TOML: {exc}", hint="correct the file") from exc
+    tool = data.get("tool", {})
+    table: Any = tool.get("zkhost", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise _wrong(file, "tool.zkhost", "a table", table)
+    for key, value in table.items():
+        # Other tables are for other parts of zkhost.
+        if key not in ("packages", "exclude", "guests") and (not isinstance(value, dict) or key == "guest"):
+            raise _unknown(file, f"tool.zkhost.{key}", ("packages", "exclude", "guests"))
+    guests = table.get("guests", {})
+    if not isinstance(guests, dict):
+        raise _wrong(file, "tool.zkhost.guests", "a table", guests)
+    return ProjectSettings(
+        file,
+        packages=_texts(file, "tool.zkhost.packages", table.get("packages", [])),
+        exclude=_texts(file, "tool.zkhost.exclude", table.get("exclude", [])),
+        guests={name: _options(file, f"tool.zkhost.guests.{name}", value) for name, value in guests.items()},
+    )
+
+
+def _options(file: Path, where: str, table: Any) -> GuestOptions:
+    if not isinstance(table, dict):
+        raise _wrong(file, where, "a table", table)
+    known = tuple(each.name.replace("_", "-") for each in fields(GuestOptions))
+    for key in table:
+        if key not in known:
+            raise _unknown(file, f"{where}.{key}", known)
+    root = table.get("root")
+    if root is not None and not isinstance(root, str):
+        raise _wrong(file, f"{where}.root", "a folder", root)
+    return GuestOptions(
+        features=_texts(file, f"{where}.features", table.get("features", [])),
+        env=_variables(file, f"{where}.env", table.get("env", {})),
+        verifies=_texts(file, f"{where}.verifies", table.get("verifies", [])),
+        docker_env=_variables(file, f"{where}.docker-env", table.get("docker-env", {})),
+        root=root,
+    )
+
+
+def _texts(file: Path, where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise _wrong(file, where, "a list of strings", value)
+    return tuple(value)
+
+
+def _variables(file: Path, where: str, value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise _wrong(file, where, "a table of strings", value)
+    return tuple(sorted(value.items()))
+
+
+def _wrong(file: Path, where: str, expected: str, value: Any) -> BuildError:
+    return BuildError(f"{file}: {where} must be {expected}, and is {value!r}", hint="correct the file")
+
+
+def _unknown(file: Path, where: str, known: tuple[str, ...]) -> BuildError:
+    return BuildError(f"{file}: there is no setting {where}", hint=f"the settings there are {', '.join(known)}")

@@ -1,1 +1,0 @@
-"""The host: gives the guest its input, has the run proved, and checks the proof."""
