@@ -344,6 +344,7 @@ pub struct Operands<'m>(pub(crate) [&'m [u8]; OPERANDS]);
 
 impl<'m> Operands<'m> {
     /// In the order of `Operand`. Each must be as long as `program` reads it, and start at a multiple of 4.
+    #[inline(always)]
     pub fn new(program: &Program<'_>, slices: [&'m [u8]; OPERANDS]) -> Checked<Self> {
         Self::checked(program, slices, None)
     }
@@ -353,6 +354,7 @@ impl<'m> Operands<'m> {
         Self::checked(program, slices, Some(program.advice.operand as usize))
     }
 
+    #[inline(always)]
     fn checked(program: &Program<'_>, slices: [&'m [u8]; OPERANDS], without: Option<usize>) -> Checked<Self> {
         for (operand, (slice, cells)) in slices.iter().zip(program.cells).enumerate() {
             if slice.len() < cells as usize * CELL && without != Some(operand) {

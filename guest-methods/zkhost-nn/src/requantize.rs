@@ -5,6 +5,8 @@
 //! that number is near a half, and only there, the error and f32's own rounding could lead to another integer: then the
 //! floats are emulated.
 
+use core::mem::MaybeUninit;
+
 /// Accumulators come as lanes of the accelerator: 24-bit numbers with 2^23 added.
 pub const OFFSET: i32 = 1 << 23;
 
@@ -136,7 +138,8 @@ impl Requantize {
         let plane = planes.len() / 3;
         assert!(rows.step == 1 || !rows.pool);
         assert!(rows.lanes().is_some_and(|lanes| lanes <= plane) && rows.elements().is_some_and(|end| end <= to.len()));
-        let mut slow = [(0, 0); SLOW];
+        // Not filled in beforehand: 384 bytes for each channel.
+        let mut slow = [MaybeUninit::uninit(); SLOW];
         let count = if channel.fast {
             // SAFETY: the lanes that `rows` names lie within each plane, and what it writes within `to`.
             unsafe {
@@ -156,8 +159,10 @@ impl Requantize {
             false => value(at),
         };
         if count < SLOW {
-            for (at, element) in &slow[..count] {
-                to[*element as usize] = self.slow(channel.bias, most(rows.first + *at as usize));
+            for noted in &slow[..count] {
+                // SAFETY: the first `count` are written.
+                let (at, element) = unsafe { noted.assume_init() };
+                to[element as usize] = self.slow(channel.bias, most(rows.first + at as usize));
             }
             return;
         }
@@ -224,7 +229,7 @@ fn lane(low: u8, middle: u8, high: u8) -> u32 {
 
 /// Lanes of one call that floats decide, at most: lane and element.
 const SLOW: usize = 48;
-type Slow = [(u32, u32); SLOW];
+type Slow = [MaybeUninit<(u32, u32)>; SLOW];
 
 /// Requantises what it can, and notes the rest in `slow`. Returns how many it noted; where that is all of `slow`, it stopped.
 /// The loop calls nothing, so it stays in registers.
@@ -257,7 +262,7 @@ unsafe fn each(
                         None => {
                             let column = rows.columns - end.offset_from_unsigned(to) + $element;
                             let at = row * rows.row_step + column * rows.step;
-                            slow[count] = (at as u32, (row * rows.to_row + column) as u32);
+                            slow[count].write((at as u32, (row * rows.to_row + column) as u32));
                             count += 1;
                             if count == SLOW {
                                 return count;
@@ -325,7 +330,7 @@ unsafe fn largest(
                 match fast(fold, most << 7) {
                     Some(value) => *to.add(column) = value,
                     None => {
-                        slow[count] = ((first + 2 * column) as u32, (row * rows.to_row + column) as u32);
+                        slow[count].write(((first + 2 * column) as u32, (row * rows.to_row + column) as u32));
                         count += 1;
                         if count == SLOW {
                             return count;
