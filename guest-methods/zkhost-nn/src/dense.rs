@@ -1,10 +1,10 @@
 //! Dense layers and matrix products on the accelerator: each input, in a cell of its own, times its row of weights.
 
-use crate::convolution::{loads_of, put, Correction};
+use crate::convolution::{loads_of, Correction};
 use crate::lanes::Lanes;
 use crate::memory::{as_f32, as_i32_mut, bytes, elements, product, words, Memory};
 use crate::plan::arguments;
-use crate::program::{parts, Operands, CELL, LOADS, MAX_CELLS};
+use crate::program::{parts, Operands, CELL, MAX_CELLS};
 use crate::requantize::{valid, Output, Requantize};
 use crate::tables::{self, SIZES};
 use crate::workspace::{bytes as as_bytes, Backend, Workspace};
@@ -61,7 +61,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
     workspace.need_offset(cells);
     workspace.set_row(zero as u8);
-    let Workspace { planes, cells: terms, constants, offset, channels, scales: scales_of, .. } = workspace;
+    let Workspace { loads, planes, cells: terms, constants, offset, channels, scales: scales_of, .. } = workspace;
     if size == 1 {
         scales_of.clear();
         scales_of.extend(scale.iter().map(|scale| Requantize::new(*scale, output)));
@@ -74,8 +74,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
             })),
         }
     }
-    let mut loads = [0; LOADS];
-    let loads = loads_of(&program, &mut loads);
+    let loads = loads_of(&program, &mut loads[0]);
     let most = SIZES.iter().find(|size| size.0 == cells).map_or(0, |size| size.1);
     let call = program.advice().bytes();
     let together = (planes.len() * 4 / call).min(blocks as usize);
@@ -125,13 +124,22 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
 /// Puts inputs into a cell each. Returns their sum.
 fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
-    let count = cells.len() / (CELL / 4);
-    if step == 1 {
-        put(&x[..count], cells);
-        return x[..count].iter().map(|x| u32::from(*x)).sum();
-    }
+    const WORDS: usize = CELL / 4;
+    let count = cells.len() / WORDS;
     let mut sum = 0;
-    for (cell, x) in cells.chunks_exact_mut(CELL / 4).zip(x.iter().step_by(step)) {
+    let (mut inputs, mut rest) = (x, cells);
+    if step == 1 {
+        let (eight, after) = x[..count].as_chunks::<8>();
+        let (whole, last) = rest.split_at_mut(8 * WORDS * eight.len());
+        for (inputs, cells) in eight.iter().zip(whole.as_chunks_mut::<{ 8 * WORDS }>().0) {
+            for (i, x) in inputs.iter().enumerate() {
+                cells[i * WORDS] = u32::from(*x);
+                sum += u32::from(*x);
+            }
+        }
+        (inputs, rest) = (after, last);
+    }
+    for (cell, x) in rest.chunks_exact_mut(WORDS).zip(inputs.iter().step_by(step)) {
         cell[0] = u32::from(*x);
         sum += u32::from(*x);
     }

@@ -178,7 +178,7 @@ impl<'w> Builder<'w> {
             self.cells[operand as usize] = first + count;
         }
         let base = ((coefficient + 4) as u32) << 21 | (11 + operand as u32) << 16 | first;
-        let mut shift = SHIFT << 24 | base + count - 1;
+        let mut shift = SHIFT << 24 | (base + count - 1);
         let mut at = self.len;
         self.len += count as usize;
         while at + 1 < self.len {
@@ -412,7 +412,7 @@ impl<'m> Operands<'m> {
             if slice.len() < cells as usize * CELL && without != Some(operand) {
                 return Err("an operand is shorter than its program reads it");
             }
-            if cells > 0 && slice.as_ptr() as usize % 4 != 0 && without != Some(operand) {
+            if cells > 0 && !(slice.as_ptr() as usize).is_multiple_of(4) && without != Some(operand) {
                 return Err("an operand does not start at a multiple of 4");
             }
         }
