@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/stamps
 # Compiled for guests and, for their tests, for the host.
-GUEST_CRATES := -p zkhost-guest
+GUEST_CRATES := -p zkhost-guest -p zkhost-nn
 SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' \) -print 2>/dev/null; find templates -type f | tr ' ' '?')
 
 # Runs a step: says what it does, and how long it took.
@@ -67,7 +67,7 @@ types: setup ## mypy --strict
 	@$(call step,"mypy") $(BIN)/mypy zkhost tests examples tools
 
 test-rust: setup ## Rust unit tests
-	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-dynamic -- --quiet'
+	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-serde-oracle -p zkhost-kernels -- --quiet'
 	$(call step,"cargo test of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) -- --quiet'
 
 # Each test bears the marks that say what it takes, and the targets choose by them alone.

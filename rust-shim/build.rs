@@ -20,7 +20,7 @@ const METHODS: &str = "../guest-methods";
 const UNSHIPPED: [&str; 2] = ["test-guests", "target"];
 /// What working with a template leaves in it.
 const LEFTOVERS: [&str; 3] = ["target", "__pycache__", ".pytest_cache"];
-/// What of a crate those who depend on it do not need.
+/// What a dependent does not need of a crate.
 const UNNEEDED: [&str; 2] = ["target", "tests"];
 
 fn main() {

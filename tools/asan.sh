@@ -19,7 +19,7 @@ export ZKHOST_DAMAGED="${ZKHOST_DAMAGED:-10000}"
 
 small=(--release --locked --quiet --target "$host" --no-default-features -p zkhost-shim)
 CARGO_TARGET_DIR="$target" tools/step.sh "the native library and its crates" \
-    cargo test "${small[@]}" -p zkhost-dynamic -p zkhost-guest-profile -p zkhost-guest-build
+    cargo test "${small[@]}" -p zkhost-serde-oracle -p zkhost-guest-profile -p zkhost-guest-build
 
 # Twelve kinds of streams, each in so many.
 ZKHOST_DAMAGED="$((ZKHOST_DAMAGED / 5 + 1))" CARGO_TARGET_DIR="$target-guest" tools/step.sh "zkhost-guest's decoder" \

@@ -31,6 +31,10 @@ fi
 export ZKHOST_CPU
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ZKHOST_CACHE/build/target-$ZKHOST_CPU}"
 
+# The workspace's crate zkhost-kernels compiles what proving needs of risc0's kernels, and evaluates the polynomials
+# itself, whose generated C++ takes most of an hour of processor time in some compilers and four minutes in the best.
+export RISC0_SKIP_BUILD_KERNELS=1
+
 # Succinct and groth16 receipts need risc0's recursion programs (60 MB), which tools/recursion.sh fetches once.
 # Without them everything else works; DOCS_RS=1 is how risc0's build script is told to go on.
 if [ -z "${RECURSION_SRC_PATH:-}" ] && [ -f "$ZKHOST_CACHE/recursion_zkr.zip" ]; then

@@ -11,6 +11,19 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
+    from zkhost import codec as codec
+    from zkhost import contract as contract
+    from zkhost import environment as environment
+    from zkhost import errors as errors
+    from zkhost import guest as guest
+    from zkhost import methods as methods
+    from zkhost import ml as ml
+    from zkhost import profile as profile
+    from zkhost import project as project
+    from zkhost import provers as provers
+    from zkhost import receipt as receipt
+    from zkhost import session as session
+    from zkhost import testing as testing
     from zkhost._cancel import CancelToken as CancelToken
     from zkhost.contract.declare import Contract as Contract
     from zkhost.environment.assumption import Assumption as Assumption
@@ -53,32 +66,32 @@ if TYPE_CHECKING:
     from zkhost.session import SegmentInfo as SegmentInfo
     from zkhost.session import SessionInfo as SessionInfo
     from zkhost.session import SessionStats as SessionStats
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost._cancel": "CancelToken",
-        "zkhost.contract.declare": "Contract",
-        "zkhost.environment.assumption": "Assumption",
-        "zkhost.environment.byte_words": "WordPerByteWarning",
-        "zkhost.environment.executor_env": "ExecutorEnv ExecutorEnvBuilder",
-        "zkhost.errors": "ZkhostError",
-        "zkhost.guest.guest": "Guest",
-        "zkhost.guest.proof": "Proof Run",
-        "zkhost.image_id": "ImageID ImageIDLike compute_image_id program_binary",
-        "zkhost.project.loading": "load",
-        "zkhost.provers.batch": "MapResult",
-        "zkhost.provers.features": "Feature",
-        "zkhost.provers.interface": "Executor Prover",
-        "zkhost.provers.options": "ProveInfo Provenance ProverOpts",
-        "zkhost.provers.planning.estimate": "Estimate estimate",
-        "zkhost.provers.select": "default_executor default_prover",
-        "zkhost.provers.storage.receipt_cache": "ReceiptCache",
-        "zkhost.receipt.claim": "ReceiptClaim ReceiptKind",
-        "zkhost.receipt.file_format": "ReceiptFormat",
-        "zkhost.receipt.policy": "VerifyPolicy",
-        "zkhost.receipt.receipt": "DevModeWarning Receipt",
-        "zkhost.session": "EcallCount ExitCode ExitKind Journal Phase Progress SegmentInfo SessionInfo SessionStats",
-    },
-    packages="codec contract environment errors guest methods ml profile project provers receipt session testing",
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost._cancel": "CancelToken",
+            "zkhost.contract.declare": "Contract",
+            "zkhost.environment.assumption": "Assumption",
+            "zkhost.environment.byte_words": "WordPerByteWarning",
+            "zkhost.environment.executor_env": "ExecutorEnv ExecutorEnvBuilder",
+            "zkhost.errors": "ZkhostError",
+            "zkhost.guest.guest": "Guest",
+            "zkhost.guest.proof": "Proof Run",
+            "zkhost.image_id": "ImageID ImageIDLike compute_image_id program_binary",
+            "zkhost.project.loading": "load",
+            "zkhost.provers.batch": "MapResult",
+            "zkhost.provers.features": "Feature",
+            "zkhost.provers.interface": "Executor Prover",
+            "zkhost.provers.options": "ProveInfo Provenance ProverOpts",
+            "zkhost.provers.planning.estimate": "Estimate estimate",
+            "zkhost.provers.select": "default_executor default_prover",
+            "zkhost.provers.storage.receipt_cache": "ReceiptCache",
+            "zkhost.receipt.claim": "ReceiptClaim ReceiptKind",
+            "zkhost.receipt.file_format": "ReceiptFormat",
+            "zkhost.receipt.policy": "VerifyPolicy",
+            "zkhost.receipt.receipt": "DevModeWarning Receipt",
+            "zkhost.session": "EcallCount ExitCode ExitKind Journal Phase Progress SegmentInfo SessionInfo SessionStats",
+        },
+        packages="codec contract environment errors guest methods ml profile project provers receipt session testing",
+    )

@@ -15,7 +15,8 @@ def exports(
 
     `modules` has for each module the public names that it defines, `packages` the names of subpackages that are imported
     when they are used as attributes. `extra` is what to install where a module needs another package that is not there:
-    then ConfigError says so. Type checkers read the imports that stand beside it, under TYPE_CHECKING.
+    then ConfigError says so. Type checkers read the imports under TYPE_CHECKING instead, and so report names that are
+    not there.
     """
     where = {name: module for module, names in modules.items() for name in names.split()}
     below = frozenset(packages.split())

@@ -319,7 +319,10 @@ mod tests {
     #[test]
     fn a_tail_that_begins_inside_a_character_begins_with_the_next() {
         let watch = Watch::default();
-        watch.stderr.borrow_mut().extend("\u{fc}ber".as_bytes().iter().skip(1));
+        watch
+            .stderr
+            .borrow_mut()
+            .extend("\u{fc}ber".as_bytes().iter().skip(1));
         assert_eq!(watch.stderr(), "ber");
         watch.stderr.borrow_mut().clear();
         watch.stderr.borrow_mut().extend("\u{fc}ber".as_bytes());

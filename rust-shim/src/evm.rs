@@ -48,12 +48,10 @@ pub fn seal(request: SealRequest<'_>, _: &Host) -> Result<SealReply> {
         ),
         InnerReceipt::Fake(inner) => (FAKE_SELECTOR, inner.claim.digest().as_bytes().to_vec()),
         inner => {
-            return Err(fail!(
-                Config,
-                "a {} receipt has no EVM seal",
-                receipt::kind(inner)
+            return Err(
+                fail!(Config, "a {} receipt has no EVM seal", receipt::kind(inner))
+                    .hint("compress it to groth16 first"),
             )
-            .hint("compress it to groth16 first"))
         }
     };
     Ok(SealReply {
@@ -109,10 +107,7 @@ fn decode_seal(seal: &[u8], image_id: Digest, journal: &[u8]) -> Result<Receipt>
         ));
     }
     let inner = Groth16Receipt::new(proof.to_vec(), MaybePruned::Value(claim), parameters);
-    Ok(Receipt::new(
-        InnerReceipt::Groth16(inner),
-        journal.to_vec(),
-    ))
+    Ok(Receipt::new(InnerReceipt::Groth16(inner), journal.to_vec()))
 }
 
 #[derive(Deserialize)]
@@ -188,7 +183,13 @@ pub fn verify_inclusion(request: InclusionRequest<'_>, _: &Host) -> Result<Inclu
 fn split_selector(seal: &[u8]) -> Result<([u8; SELECTOR_BYTES], &[u8])> {
     seal.split_first_chunk::<SELECTOR_BYTES>()
         .map(|(selector, rest)| (*selector, rest))
-        .ok_or_else(|| fail!(ReceiptFormat, "a seal of {} bytes has no selector", seal.len()))
+        .ok_or_else(|| {
+            fail!(
+                ReceiptFormat,
+                "a seal of {} bytes has no selector",
+                seal.len()
+            )
+        })
 }
 
 fn selector_of(parameters: Digest) -> [u8; SELECTOR_BYTES] {
@@ -254,7 +255,9 @@ fn decode_inclusion(data: &[u8]) -> Result<(Vec<Digest>, &[u8])> {
         if high.iter().any(|byte| *byte != 0) {
             return Err(bad(&format!("the number at byte {at} is too large")));
         }
-        Ok(low.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+        Ok(low
+            .iter()
+            .fold(0, |number, byte| number << 8 | usize::from(*byte)))
     };
     if number(0)? != WORD || number(WORD)? != 2 * WORD {
         return Err(bad("the offsets are not those of its two fields"));

@@ -39,6 +39,9 @@ use std::sync::Once;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
+// For the symbols that risc0's circuits are linked with.
+#[cfg(feature = "prove")]
+use zkhost_kernels as _;
 
 use error::{Result, ShimError};
 use host::{Host, HostCallback};
@@ -292,14 +295,5 @@ pub unsafe extern "C" fn zkhost_codec(
 ) -> *mut std::ffi::c_void {
     keep_freed_memory();
     // SAFETY: by this function's contract.
-    unsafe {
-        native_codec::functions(
-            functions,
-            objects,
-            description,
-            packed,
-            reference,
-            large,
-        )
-    }
+    unsafe { native_codec::functions(functions, objects, description, packed, reference, large) }
 }

@@ -3,7 +3,7 @@
 use risc0_zkvm::serde::{to_vec, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use zkhost_dynamic::{Schema, Seed, Term, Typed};
+use zkhost_serde_oracle::{Schema, Seed, Term, Typed};
 
 use crate::error::Result;
 use crate::fail;

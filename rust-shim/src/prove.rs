@@ -6,6 +6,7 @@ use std::rc::Rc;
 use risc0_zkvm::{get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, Segment};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use zkhost_kernels::isa::{Isa, VARIABLE};
 
 use crate::error::{Kind, Result, ShimError};
 use crate::host::Host;
@@ -15,6 +16,9 @@ use crate::{bounded, fail, info, verify};
 
 /// The in-process prover.
 pub fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
+    Isa::chosen().map_err(|error| {
+        fail!(Config, "{error}").hint(format!("set {VARIABLE} to one of these, or unset it"))
+    })?;
     get_prover_server(options).map_err(failed)
 }
 

@@ -126,6 +126,17 @@ LAYOUTS: dict[str, Layout] = {
         root="guest_wrapper",
         methods="guest_wrapper",
     ),
+    "a methods crate that is the root of a workspace with another": Layout(
+        methods("everything", ".", "guests/a")
+        | guest("a", "guests/a")
+        | methods("more", "more", "../guests/b")
+        | guest("b", "guests/b")
+        | {
+            "Cargo.toml": methods("everything", ".", "guests/a")["./Cargo.toml"]
+            + "[workspace]\nmembers = ['more']\nexclude = ['guests']\n"
+        },
+        packages={"guests/a": ("a",), "guests/b": ("b",)},
+    ),
     "several methods crates, one of them named": Layout(
         _SEVERAL,
         start="program_methods",

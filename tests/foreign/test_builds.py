@@ -112,6 +112,22 @@ def test_what_would_not_be_built_right_is_refused_by_name_and_changes_nothing(na
 
 
 @pytest.mark.slow
+def test_two_copies_of_risc0_are_refused_by_name(tmp_path: Path) -> None:
+    """As a guest has them that takes risc0 from a git repository and zkhost-guest from crates.io."""
+    fork = '[package]\nname = "risc0-zkvm"\nversion = "3.0.1"\n[workspace]\n'
+    dependency = 'risc0-zkvm = { path = "../fork" }\nzkhost-guest = "0.1"'
+    root = write(
+        tmp_path,
+        guest("twice", "guest", dependency=dependency) | {"fork/Cargo.toml": fork, "fork/src/lib.rs": ""},
+    )
+    with pytest.raises(BuildError) as caught:
+        build(root)
+    assert "twice links two copies of risc0-zkvm: " in str(caught.value)
+    assert f"3.0.1 in {root / 'fork'}" in str(caught.value)
+    assert not (root / "guest/Cargo.lock").exists()
+
+
+@pytest.mark.slow
 def test_a_refusal_leaves_cargo_lock_as_it_was(tmp_path: Path) -> None:
     root = write(tmp_path, REFUSED["another guest's methods crate"].files)
     lock = root / "methods/guest/Cargo.lock"

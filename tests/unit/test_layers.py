@@ -45,12 +45,7 @@ MAY_REPEAT = {"__init__"}
 
 OFFENDERS: dict[str, str] = {
     "zkhost.project.docker -> zkhost.project.builder": "project",
-    "zkhost.codec.reference.rules -> zkhost.codec.reference.encoder": "codec",
-    "zkhost.codec.reference.rules -> zkhost.codec.reference.decoder": "codec",
     "model": "contract",
-    "plan": "project",
-    "settings": "project",
-    "prover": "provers",
 }
 """Known offences, each with its owner. Empty is the only good state."""
 
@@ -190,7 +185,8 @@ def test_tables_are_not_imported_from_inside() -> None:
     through = [
         f"{one.source}:{one.line} imports {one.target}"
         for one in imports()
-        if is_table(one.target)
+        if one.source != FACADE
+        and is_table(one.target)
         and one.target != FACADE
         and "exports(" in modules()[one.target].read_text("utf-8")
         and f"{one.source} -> {one.target}" not in OFFENDERS

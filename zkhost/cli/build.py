@@ -100,7 +100,7 @@ def build(
 
 
 def _guess(project: GuestProject) -> str:
-    """What a build says that goes by dependencies alone."""
+    """Return the notice of a build that goes by dependencies alone."""
     folders = ", ".join(str(package.folder.relative_to(project.root)) for package in project.packages)
     return (
         f"nothing names the guest packages of {project.root}; taken for guests, since they depend on risc0-zkvm as guests "

@@ -54,7 +54,7 @@ def test(
 
     PATH is a project, or one package. A package with `#![no_main]` needs `#![cfg_attr(not(test), no_main)]`
     for it. Tests are compiled in release mode, as what is proved is. Each runs by itself: the cycles are the test's own
-    and the harness's, which a line at the end gives.
+    and the harness's, which the last line reports.
     """
     from zkhost.project.test_runner import TestRunner, build_tests
 

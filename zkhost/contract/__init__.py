@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from zkhost.contract.fingerprint import check_contract as check_contract
     from zkhost.contract.python_source import PythonSource as PythonSource
     from zkhost.contract.rust_types import read_rust as read_rust
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.contract.fingerprint": "check_contract",
-        "zkhost.contract.python_source": "PythonSource",
-        "zkhost.contract.rust_types": "read_rust",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.contract.fingerprint": "check_contract",
+            "zkhost.contract.python_source": "PythonSource",
+            "zkhost.contract.rust_types": "read_rust",
+        },
+    )

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from zkhost.environment.streams import OutputStream as OutputStream
     from zkhost.environment.streams import SliceHandler as SliceHandler
     from zkhost.environment.streams import TraceHandler as TraceHandler
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.environment.streams": "InputStream MAX_SLICE_ANSWER OutputStream SliceHandler TraceHandler",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.environment.streams": "InputStream MAX_SLICE_ANSWER OutputStream SliceHandler TraceHandler",
+        },
+    )

@@ -8,10 +8,10 @@ from zkhost._lazy import exports
 
 if TYPE_CHECKING:
     from zkhost.guest.program_file import read_program_file as read_program_file
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.guest.program_file": "read_program_file",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.guest.program_file": "read_program_file",
+        },
+    )

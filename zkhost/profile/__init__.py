@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from zkhost.profile.store import profile_from_plain as profile_from_plain
     from zkhost.profile.store import profile_to_plain as profile_to_plain
     from zkhost.profile.tree_builder import build_profile as build_profile
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.profile.tree_builder": "build_profile",
-        "zkhost.profile.cost_tree": "Cycles FunctionCost Node Profile RunFigures SegmentCost Source",
-        "zkhost.profile.pprof": "Pprof read_pprof",
-        "zkhost.profile.run": "ProfiledRun profile_run",
-        "zkhost.profile.store": "load_profile profile_from_plain profile_to_plain",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.profile.tree_builder": "build_profile",
+            "zkhost.profile.cost_tree": "Cycles FunctionCost Node Profile RunFigures SegmentCost Source",
+            "zkhost.profile.pprof": "Pprof read_pprof",
+            "zkhost.profile.run": "ProfiledRun profile_run",
+            "zkhost.profile.store": "load_profile profile_from_plain profile_to_plain",
+        },
+    )

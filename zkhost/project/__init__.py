@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from zkhost.project.toolchain import ToolchainInfo as ToolchainInfo
     from zkhost.project.toolchain import build_toolchain as build_toolchain
     from zkhost.project.toolchain import toolchain_info as toolchain_info
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.project.builder": "BuildOptions BuiltGuest build_project",
-        "zkhost.project.contracts": "Written codegen",
-        "zkhost.project.discover": "GuestPackage GuestProject find_project",
-        "zkhost.project.lock": "LockedGuest check_lock read_lock",
-        "zkhost.project.settings": "GuestOptions",
-        "zkhost.project.test_runner": "TestResult TestRunner build_tests",
-        "zkhost.project.toolchain": "ToolchainInfo build_toolchain toolchain_info",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.project.builder": "BuildOptions BuiltGuest build_project",
+            "zkhost.project.contracts": "Written codegen",
+            "zkhost.project.discover": "GuestPackage GuestProject find_project",
+            "zkhost.project.lock": "LockedGuest check_lock read_lock",
+            "zkhost.project.settings": "GuestOptions",
+            "zkhost.project.test_runner": "TestResult TestRunner build_tests",
+            "zkhost.project.toolchain": "ToolchainInfo build_toolchain toolchain_info",
+        },
+    )

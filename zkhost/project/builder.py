@@ -1,4 +1,4 @@
-"""Builds a project's guests and writes what comes of it: programs, methods module, image IDs for guests, zkhost.lock."""
+"""A build of a project's guests, and the files it leaves: programs, methods module, image IDs for guests, zkhost.lock."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ from zkhost.project.plan import Job, guest_options, plan_build
 from zkhost.project.shipped import guest_crates_folder
 
 Output = Callable[[bytes], object]
+
+_WITHOUT_EFFECT = {
+    "RISC0_BUILD_DEBUG": "guests are built in release mode; `zkhost profile` builds them with debug information",
+    "RISC0_GUEST_LOGFILE": "cargo's output goes to standard error",
+    "RISC0_RUST_SRC": "std comes with the toolchain, and ZKHOST_GUEST_TOOLCHAIN names another one",
+    "RISC0_SKIP_BUILD": "`zkhost build` builds what has changed",
+}
 
 
 @dataclass(frozen=True)
@@ -55,16 +62,13 @@ class BuildOptions:
 
 
 def options_of_risc0(options: BuildOptions, say: Callable[[str], object]) -> BuildOptions:
-    """The options with what risc0's own variables for builds add: RISC0_BUILD_LOCKED and RISC0_USE_DOCKER.
+    """Return the options with what risc0's own variables for builds add: RISC0_BUILD_LOCKED and RISC0_USE_DOCKER.
 
-    `say` takes a line about each that is set and has no effect here.
+    `say` receives a line for each variable that is set and has no effect here.
     """
-    if _config.get("RISC0_RUST_SRC"):
-        say("RISC0_RUST_SRC has no effect: std comes with the toolchain; ZKHOST_GUEST_TOOLCHAIN names another one")
-    if _config.get("RISC0_BUILD_DEBUG") == "1":
-        say(
-            "RISC0_BUILD_DEBUG has no effect: guests are built in release mode, and by `zkhost profile` with debug information"
-        )
+    for name, why in _WITHOUT_EFFECT.items():
+        if _config.get(name):
+            say(f"{name} has no effect: {why}")
     return replace(
         options,
         locked=options.locked or _config.get("RISC0_BUILD_LOCKED") is not None,
@@ -81,12 +85,15 @@ def build_project(
 ) -> list[BuiltGuest]:
     """Build the guests, and write the program binaries, the methods module and zkhost.lock.
 
-    `output` takes what cargo prints, as it comes. Raises ToolchainError, GuestNotFoundError, CargoError, DriftError
+    `output` receives what cargo prints, as it comes. Raises ToolchainError, GuestNotFoundError, CargoError, DriftError
     (`check`), CancelledError, and BuildError for a project that is not to be built.
     """
     output = output or _nowhere
     jobs = plan_build(project, options.guest, options.features)
-    container = Container(project, jobs, options, output) if options.docker else None
+    container = None
+    if options.docker:
+        locked = options.locked or options.check
+        container = Container(project, jobs, locked=locked, force=options.force, output=output)
     reports: list[tuple[Job, dict[str, Any]]] = []
     ids: dict[str, str] = {}
     for job in jobs:
@@ -100,8 +107,10 @@ def build_project(
 
 
 def build_for_profile(project: GuestProject, guest: str, output: Output) -> Path:
-    """Build a guest as the project's settings have it, with debug information; its program binary, which is only for a
-    profile: nothing is written but the package's target folder."""
+    """Build a guest with debug information, by the project's settings, and return the path of its program binary.
+
+    Only the package's target folder is written to.
+    """
     package = project.owners(guest)[0]
     settings = guest_options(project.settings, package, guest)
     job = Job(package, (guest,), settings)
@@ -110,7 +119,7 @@ def build_for_profile(project: GuestProject, guest: str, output: Output) -> Path
 
 
 def package_request(package: GuestPackage | Path, features: tuple[str, ...], env: Mapping[str, str]) -> dict[str, Any]:
-    """What the shim is asked about a package, whatever for."""
+    """Return the part that all requests about a package have in common."""
     folder = package if isinstance(package, Path) else package.folder
     request: dict[str, Any] = {"package": str(folder), "features": list(features), "env": dict(env)}
     return request | {"crates": str(guest_crates_folder())}
@@ -175,7 +184,7 @@ def _locked(job: Job, report: dict[str, Any], guest: dict[str, Any]) -> LockedGu
 
 
 def _kept(project: GuestProject) -> dict[str, LockedGuest]:
-    """The guests on record whose programs are still there: a build of one guest leaves the others as they are."""
+    """Return the recorded guests whose programs still exist: a build of one guest leaves the others as they are."""
     names = {name for package in project.packages for name in package.bins}
     recorded = read_lock(project.lock)
     return {
@@ -184,4 +193,4 @@ def _kept(project: GuestProject) -> dict[str, LockedGuest]:
 
 
 def _nowhere(data: bytes) -> None:
-    """Cargo's output, where nobody asked for it: a CargoError has its tail all the same, as `output`."""
+    """Discard cargo's output: a CargoError still has its last lines as `output`."""

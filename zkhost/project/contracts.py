@@ -39,7 +39,7 @@ class Written:
 
 
 def find_contract(start: Path) -> Path | None:
-    """The contract file: `start` itself, or `contract.py` in it or in the nearest folder above; None without one."""
+    """Find the contract file: `start` itself, or `contract.py` in it or in the nearest folder above; None without one."""
     if start.is_file():
         return start
     folders = (start.resolve(), *start.resolve().parents)
@@ -47,7 +47,7 @@ def find_contract(start: Path) -> Path | None:
 
 
 def load_contracts(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]]]:
-    """Runs a contract file and gives its module and its contracts, each by the name of its guest.
+    """Run a contract file and return its module and its contracts, each by the name of its guest.
 
     A contract called CONTRACT belongs to the project's only guest: its name is "" here. Raises ContractError where
     there is none, or where the file cannot be run (the cause is chained).
@@ -86,7 +86,7 @@ def codegen(start: Path, *, check: bool = False) -> list[Written]:
 def update_contract(root: Path, *, check: bool = False) -> list[Written]:
     """What `zkhost build` does first: as codegen, and nothing for a project whose contract.py is missing or has but types.
 
-    With `check` nothing is written, and a module that is not what the contract says raises ContractError.
+    With `check` nothing is written, and a module that differs from the contract raises ContractError.
     """
     file = root / CONTRACT_FILE
     declared = _declared(file)

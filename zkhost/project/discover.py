@@ -1,4 +1,4 @@
-"""Finds the guest packages of a project by its layout, reading Cargo manifests and pyproject.toml only.
+"""The guest packages of a project, found by its layout from Cargo manifests and pyproject.toml alone.
 
 Tried in this order, in the folder given and then in those above it:
 
@@ -13,7 +13,7 @@ Tried in this order, in the folder given and then in those above it:
 
 A methods crate is one with `[package.metadata.risc0] methods`. The last two rows go by dependencies: a guest package has
 a bin and depends on risc0-zkvm or zkhost-guest; with default features, `prove` or `client` of risc0-zkvm it is a host.
-The last row is a guess, and a build says so. `[tool.zkhost] exclude` takes packages out of any of them.
+The last row is a guess, which a build reports. `[tool.zkhost] exclude` takes packages out of any of them.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class GuestProject:
 
 
 def find_project(path: Path) -> GuestProject:
-    """The project in a folder or the nearest folder above it.
+    """Find the project in a folder or the nearest folder above it.
 
     Raises GuestNotFoundError where there is none, and BuildError where two of its packages have a guest of one name.
     """
@@ -149,11 +149,10 @@ def _by_layout(folder: Path, settings: ProjectSettings) -> GuestProject | None:
 
 
 def _methods_crates(folder: Path, manifest: Manifest) -> list[Manifest]:
-    """The methods crates of a folder: itself if it is one, and else methods/ and those of its workspace."""
-    if manifest.methods:
-        return [manifest]
-    found = (read_manifest(each) for each in (folder / "methods", *manifest.members()))
-    return list({crate.folder: crate for crate in found if crate.methods}.values())
+    """The methods crates of a folder: itself, methods/, and the members of its workspace."""
+    members = [read_manifest(each) for each in manifest.members()]
+    beside = [] if manifest.methods else [read_manifest(folder / "methods")]
+    return list({crate.folder: crate for crate in (manifest, *beside, *members) if crate.methods}.values())
 
 
 def _guests_of(workspace: Manifest) -> Iterator[GuestPackage]:
@@ -207,18 +206,18 @@ def _inside(root: Path, package: GuestPackage) -> str:
 
 
 def _hint(start: Path) -> str:
-    """What to do where no project was found: the hosts that were not taken for one, the guests in folders below."""
+    """Return what to do where no project was found: why hosts do not count, and where guests are in folders below."""
     manifest = read_manifest(start)
     hosts = [each for each in (manifest, *map(read_manifest, manifest.members())) if each.side(manifest) is Side.HOST]
-    said = ""
+    seen = ""
     if hosts:
         names = ", ".join(str(host.name) for host in hosts[:5])
-        said = f"{names}: risc0-zkvm with default features, `prove` or `client` makes a host; guests have default-features = false. "
+        seen = f"{names}: risc0-zkvm with default features, `prove` or `client` makes a host; guests have default-features = false. "
     below = [os.path.relpath(folder, start) for folder in islice(_projects_below(start, 3), 5)]
     if below:
-        return f"{said}There are guests below, in {', '.join(below)}: name one of these folders"
+        return f"{seen}There are guests below, in {', '.join(below)}: name one of these folders"
     return (
-        f"{said}A project has a crate with [package.metadata.risc0] methods, methods/guest/Cargo.toml, guest/Cargo.toml or a "
+        f"{seen}A project has a crate with [package.metadata.risc0] methods, methods/guest/Cargo.toml, guest/Cargo.toml or a "
         "Cargo.toml that depends on risc0-zkvm; `zkhost new` makes one"
     )
 

@@ -1,4 +1,4 @@
-"""Builds guests in RISC Zero's own container image, for image IDs that anybody can make again.
+"""Builds of guests in RISC Zero's own container image, whose image IDs can be reproduced on any machine.
 
 The Dockerfiles are written whether or not an engine runs here, so that they can be built elsewhere.
 """
@@ -12,16 +12,13 @@ import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zkhost import _config, _shim
 from zkhost.errors import BuildError, ToolchainError
 from zkhost.project.discover import GuestProject
 from zkhost.project.plan import Job
 from zkhost.project.shipped import guest_crates_folder
-
-if TYPE_CHECKING:
-    from zkhost.project.builder import BuildOptions
 
 IMAGE = "risczero/risc0-guest-builder"
 DEFAULT_TAG = "r0.1.88.0"
@@ -44,16 +41,23 @@ class Recipe:
 
 
 class Container:
-    """Builds the jobs of a project in the container. `output` takes what is said on the way.
+    """Builds the jobs of a project in the container.
 
-    Everything that a build here would refuse is refused, and every Dockerfile written, before an engine is looked for.
+    `locked` refuses to change Cargo.lock, `force` uses no layer that was built before; `output` takes what is reported on
+    the way. Everything that a build here would refuse is refused, and every Dockerfile written, before an engine is
+    looked for.
     """
 
     def __init__(
-        self, project: GuestProject, jobs: list[Job], options: BuildOptions, output: Callable[[bytes], object]
+        self,
+        project: GuestProject,
+        jobs: list[Job],
+        *,
+        locked: bool,
+        force: bool,
+        output: Callable[[bytes], object],
     ) -> None:
-        self._output, self._force = output, options.force
-        locked = options.locked or options.check
+        self._output, self._force = output, force
         self._recipes = {job: _write_recipe(project, job, locked, output) for job in jobs}
         for recipe in self._recipes.values():
             self._say(f"wrote {recipe.dockerfile}")
@@ -73,7 +77,8 @@ class Container:
         self._say(" ".join(command))
         if subprocess.run(command, check=False).returncode != 0:
             raise BuildError(
-                f"{Path(self._engine).name} could not build {recipe.dockerfile}", hint="its own output, above, says why"
+                f"{Path(self._engine).name} could not build {recipe.dockerfile}",
+                hint="the reason is in its own output, above",
             )
         return {
             "package": described["package"],
@@ -92,7 +97,9 @@ class Container:
 def _guest(out: Path, name: str) -> dict[str, Any]:
     elf, program = out / name, out / f"{name}.bin"
     if not elf.is_file():
-        raise BuildError(f"the container left no program {name} in {out}", hint="its own output, above, says why")
+        raise BuildError(
+            f"the container left no program {name} in {out}", hint="the reason is in its own output, above"
+        )
     reply = _shim.call("program_binary", {"elf": elf.read_bytes()})
     program.write_bytes(reply["program"])
     image_id = bytes(reply["image_id"]).hex()

@@ -46,7 +46,7 @@ def load(
     With a contract the guest is typed, and it is checked that the program was built with that very contract: if not,
     ContractDriftError names the fields that differ. `check=False` leaves that out.
 
-    Raises GuestNotFoundError, which says what was looked for and which guests are there.
+    Raises GuestNotFoundError, with what was looked for and which guests exist.
     """
     if isinstance(guest, Contract):
         name, program = _find(where, guest.guest)

@@ -1,4 +1,4 @@
-"""zkhost.lock: how each guest was built and what came of it, so that a build that comes out otherwise is noticed.
+"""zkhost.lock: how each guest was built and its image ID, so that a build with another result is noticed.
 
 TOML, one table `guest.NAME` each with `package`, `toolchain`, `flags`, `features`, `env` (NAME=VALUE), `source` (SHA-256 of the sources, by
 their names within the project) and `image_id`. Made to be committed; `zkhost build --check` compares.
@@ -60,7 +60,7 @@ def read_lock(path: Path) -> dict[str, LockedGuest]:
 
 
 def write_lock(path: Path, guests: Mapping[str, LockedGuest]) -> None:
-    """Writes the file, unless it says just that already."""
+    """Write the file, unless it has that content already."""
     text = lock_text(guests)
     if not path.is_file() or path.read_text("utf-8") != text:
         write_atomic(path, text.encode(), durable=False)

@@ -1,4 +1,4 @@
-"""What a Cargo manifest says of a package: its bins, its place in a workspace, and which side of risc0 it is on.
+"""A Cargo manifest: a package's bins, the members of a workspace, and whether a package is a guest or a host.
 
 Read as cargo reads it for the guest's target: `[target.'cfg(...)'.dependencies]` count where the zkVM is meant, renamed
 dependencies by the crate's own name, and what `workspace = true` takes from the workspace's table.
@@ -32,7 +32,7 @@ _TOKEN = re.compile(r'\s*([A-Za-z_][\w-]*|"[^"]*"|[(),=])')
 
 
 class Side(enum.Enum):
-    """What a package is by its dependencies."""
+    """Which side of risc0 a package is on, by its dependencies."""
 
     GUEST = "guest"
     HOST = "host"
@@ -153,7 +153,7 @@ def read_manifest(folder: Path) -> Manifest:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return Manifest(folder, {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise BuildError(f"{path} is not TOML: {exc}", hint="correct the file; cargo says more about it") from exc
+        raise BuildError(f"{path} is not TOML: {exc}", hint="correct the file; cargo's own message has more") from exc
 
 
 def _dependency(key: str, entry: Any, shared: Mapping[str, Any]) -> tuple[str, frozenset[str]]:

@@ -1,4 +1,4 @@
-"""Writes a project's methods module: MULTIPLY_ELF, MULTIPLY_ID, MULTIPLY_PATH and multiply.bin for a guest multiply."""
+"""A project's methods module: MULTIPLY_ELF, MULTIPLY_ID, MULTIPLY_PATH and multiply.bin for a guest multiply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MARK = "Made by `zkhost build`"
 
 
 def write_methods(folder: Path, programs: Mapping[str, Path], image_ids: Mapping[str, str]) -> dict[str, Path]:
-    """Copies the program binaries into `folder` and writes the module there; gives the copies by guest.
+    """Copy the program binaries into `folder`, write the module there, and return the copies by guest.
 
     Guests of the module that are not among `programs` are kept if their image ID is given. Files that would not change
     are not touched. Raises BuildError rather than write over a module of another's making, and for two guests whose

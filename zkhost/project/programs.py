@@ -23,7 +23,7 @@ def find_program(folder: Path, name: str | None) -> tuple[str, Path, Path | None
 
     `name` may be None where there is only one.
 
-    Raises GuestNotFoundError, which says what was looked for and what is there.
+    Raises GuestNotFoundError, with what was looked for and what exists.
     """
     loose = _binaries(folder)
     try:

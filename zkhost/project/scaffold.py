@@ -1,4 +1,4 @@
-"""Makes projects from templates.
+"""New projects, made from templates.
 
 A template is a folder: files that end in `.j2` are rendered with jinja2 and lose the ending, the others are copied, and
 names of files and folders are rendered too. `template.toml` at its root is not copied; it may have `description` and
@@ -72,7 +72,7 @@ def list_templates() -> list[TemplateInfo]:
 
 
 def make_project(project: NewProject, on_file: OnFile | None = None) -> Path:
-    """Makes the project and gives its folder; `on_file` is told number, total and path of each file.
+    """Make the project and return its folder; `on_file` receives number, total and path of each file.
 
     Raises ScaffoldError for a bad name, an existing folder, a missing template, a template that does not render: then
     nothing was written.

@@ -2,7 +2,7 @@
 
 cargo's test harness is compiled for the zkVM and asked for its list; then each test runs in an executor of its own, as
 `NAME --exact` does. So a test that panics ends only itself (in the zkVM a panic ends the program), and the cycles are
-one test's. The harness itself costs some thousand cycles of each: `harness_cycles` of the program says how many.
+one test's. The harness itself costs some thousand cycles of each: `harness_cycles` returns how many.
 
 The harness does not run tests marked should_panic there: nothing is left that could look at the panic. They are ignored.
 """
@@ -86,7 +86,7 @@ def build_tests(
 
 
 class TestRunner:
-    """Runs the tests of one program."""
+    """A runner of one program's tests."""
 
     __test__ = False
 

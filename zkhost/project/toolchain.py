@@ -59,7 +59,7 @@ def toolchain_info() -> ToolchainInfo:
 
 
 def build_toolchain(output: Callable[[bytes], object], cancel: CancelToken | None = None) -> Path:
-    """Builds std for guests once, into a sysroot of rzup's layout in zkhost's cache; gives its folder."""
+    """Build std for guests once, into a sysroot of rzup's layout in zkhost's cache, and return its folder."""
     reply = _shim.call("build_toolchain", {}, _shim.Host(writers={2: output}, cancel=cancel))
     return Path(reply["root"])
 
@@ -97,13 +97,13 @@ def plan_install(*, only: str | None = None) -> list[Step]:
 
 
 def run_steps(steps: Sequence[Step], say: Say) -> None:
-    """Runs the steps, each said before it is done. Raises ToolchainError where one fails; the later ones are left."""
+    """Run the steps, reporting each before it starts. Raises ToolchainError where one fails, and leaves out the later ones."""
     for step in steps:
         say(f"{step.why}: {step}")
         done = subprocess.run(step.command, check=False)
         if done.returncode != 0:
             raise ToolchainError(
-                f"`{step}` failed with exit status {done.returncode}", hint="its own output, above, says why"
+                f"`{step}` failed with exit status {done.returncode}", hint="the reason is in its own output, above"
             )
 
 

@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from zkhost.provers.storage.request_key import RequestKey as RequestKey
     from zkhost.provers.storage.request_key import request_key as request_key
     from zkhost.session import OnProgress as OnProgress
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.provers.bonsai.bonsai_prover": "BonsaiProver BonsaiSession",
-        "zkhost.provers.bonsai.retry": "RetryPolicy",
-        "zkhost.provers.bonsai.session_store": "SessionRecord SessionStore",
-        "zkhost.provers.bonsai.remote_settings": "ApiKey Settings",
-        "zkhost.provers.dask.dask_prover": "DaskProver",
-        "zkhost.provers.ipc": "IpcProver",
-        "zkhost.provers.local": "LocalProver",
-        "zkhost.provers.arguments": "HasProgram HasTypedInput Program",
-        "zkhost.provers.select": "Choice choose_executor choose_prover",
-        "zkhost.provers.storage.checkpoint": "CheckpointWarning",
-        "zkhost.provers.storage.receipt_cache": "CacheEntry",
-        "zkhost.provers.storage.request_key": "RequestKey request_key",
-        "zkhost.session": "OnProgress",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.provers.bonsai.bonsai_prover": "BonsaiProver BonsaiSession",
+            "zkhost.provers.bonsai.retry": "RetryPolicy",
+            "zkhost.provers.bonsai.session_store": "SessionRecord SessionStore",
+            "zkhost.provers.bonsai.remote_settings": "ApiKey Settings",
+            "zkhost.provers.dask.dask_prover": "DaskProver",
+            "zkhost.provers.ipc": "IpcProver",
+            "zkhost.provers.local": "LocalProver",
+            "zkhost.provers.arguments": "HasProgram HasTypedInput Program",
+            "zkhost.provers.select": "Choice choose_executor choose_prover",
+            "zkhost.provers.storage.checkpoint": "CheckpointWarning",
+            "zkhost.provers.storage.receipt_cache": "CacheEntry",
+            "zkhost.provers.storage.request_key": "RequestKey request_key",
+            "zkhost.session": "OnProgress",
+        },
+    )

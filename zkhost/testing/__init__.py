@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from zkhost.testing.roundtrip import check_roundtrip as check_roundtrip
     from zkhost.testing.roundtrip import check_value as check_value
     from zkhost.testing.strategies import strategy as strategy
-
-__all__, __getattr__, __dir__ = exports(
-    __name__,
-    {
-        "zkhost.testing.mismatch": "MismatchError",
-        "zkhost.testing.oracles": "EchoGuest Oracle RustOracle TypedGuest",
-        "zkhost.testing.packed": "PackedOracle",
-        "zkhost.testing.prover_suite": "ProverSuite ProvingSuite",
-        "zkhost.testing.roundtrip": "check_roundtrip check_value",
-        "zkhost.testing.strategies": "strategy",
-    },
-)
+else:
+    __all__, __getattr__, __dir__ = exports(
+        __name__,
+        {
+            "zkhost.testing.mismatch": "MismatchError",
+            "zkhost.testing.oracles": "EchoGuest Oracle RustOracle TypedGuest",
+            "zkhost.testing.packed": "PackedOracle",
+            "zkhost.testing.prover_suite": "ProverSuite ProvingSuite",
+            "zkhost.testing.roundtrip": "check_roundtrip check_value",
+            "zkhost.testing.strategies": "strategy",
+        },
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "EchoGuest", "Oracle", "Refused", "RustOracle", "SerdeOracle", "TypedGuest"]
 
-#: What an oracle says that will not judge a value, because it is too deep or has too many parts (rust-shim/dynamic).
+#: What an oracle says that will not judge a value, because it is too deep or has too many parts (rust-shim/serde-oracle).
 LIMIT = "beyond the oracle's limits"
 
 

@@ -167,9 +167,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 let count = most.min((group + 1) * span - channel);
                 if layer.expand {
                     let weights = &w[channel * terms..][..count * terms];
-                    for (cell, weight) in cells.chunks_exact_mut(CELL / 4).zip(weights) {
-                        cell[0] = u32::from(*weight);
-                    }
+                    put(weights, cells);
                 }
                 let terms_of = |index: usize| {
                     if layer.expand {
@@ -236,6 +234,11 @@ impl<'p> Correction<'p> {
         }
     }
 
+    /// The biases, where the zero point is known.
+    pub fn known(&self) -> Option<&'p [i32]> {
+        self.sums.is_empty().then_some(self.bias)
+    }
+
     #[inline(always)]
     pub fn bias(&self, output: usize, zero: i32) -> i32 {
         let sum = if self.sums.is_empty() { 0 } else { self.sums[output] };
@@ -247,4 +250,19 @@ impl<'p> Correction<'p> {
 pub(crate) fn loads_of<'l>(program: &Program<'_>, to: &'l mut [u32; LOADS]) -> &'l [u32] {
     let length = program.loads(to);
     &to[..length]
+}
+
+/// Puts numbers into a cell each; the other bytes stay zero.
+pub(crate) fn put(numbers: &[u8], cells: &mut [u32]) {
+    const WORDS: usize = CELL / 4;
+    let (eight, rest) = numbers.as_chunks::<8>();
+    let (whole, cells) = cells.split_at_mut(8 * WORDS * eight.len());
+    for (numbers, cells) in eight.iter().zip(whole.as_chunks_mut::<{ 8 * WORDS }>().0) {
+        for (i, number) in numbers.iter().enumerate() {
+            cells[i * WORDS] = u32::from(*number);
+        }
+    }
+    for (number, cell) in rest.iter().zip(cells.chunks_exact_mut(WORDS)) {
+        cell[0] = u32::from(*number);
+    }
 }

@@ -1,6 +1,6 @@
 //! Dense layers and matrix products on the accelerator: each input, in a cell of its own, times its row of weights.
 
-use crate::convolution::{loads_of, Correction};
+use crate::convolution::{loads_of, put, Correction};
 use crate::lanes::Lanes;
 use crate::memory::{as_f32, as_i32_mut, bytes, elements, product, words, Memory};
 use crate::plan::arguments;
@@ -66,9 +66,12 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
         scales_of.clear();
         scales_of.extend(scale.iter().map(|scale| Requantize::new(*scale, output)));
         channels.clear();
-        for column in 0..columns as usize {
-            let requantize = if scale.len() == 1 { &scales_of[0] } else { &scales_of[column] };
-            channels.push(requantize.channel(correction.bias(column, x_zero)));
+        match (correction.known(), &scales_of[..]) {
+            (Some(biases), [one]) => channels.extend(biases.iter().map(|bias| one.channel(*bias))),
+            (_, scales) => channels.extend((0..columns as usize).map(|column| {
+                let requantize = if scales.len() == 1 { &scales[0] } else { &scales[column] };
+                requantize.channel(correction.bias(column, x_zero))
+            })),
         }
     }
     let mut loads = [0; LOADS];
@@ -122,16 +125,13 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
 /// Puts inputs into a cell each. Returns their sum.
 fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
+    let count = cells.len() / (CELL / 4);
     if step == 1 {
-        return each(x.iter(), cells);
+        put(&x[..count], cells);
+        return x[..count].iter().map(|x| u32::from(*x)).sum();
     }
-    each(x.iter().step_by(step.max(1)), cells)
-}
-
-#[inline(never)]
-fn each<'x>(inputs: impl Iterator<Item = &'x u8>, cells: &mut [u32]) -> u32 {
     let mut sum = 0;
-    for (cell, x) in cells.chunks_exact_mut(CELL / 4).zip(inputs) {
+    for (cell, x) in cells.chunks_exact_mut(CELL / 4).zip(x.iter().step_by(step)) {
         cell[0] = u32::from(*x);
         sum += u32::from(*x);
     }

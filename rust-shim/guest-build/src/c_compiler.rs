@@ -100,7 +100,11 @@ mod tests {
     use super::*;
     use crate::toolchain::Origin;
 
-    fn set(folder: &Path, own: &[(&str, &str)], compiler: Option<&str>) -> BTreeMap<String, String> {
+    fn set(
+        folder: &Path,
+        own: &[(&str, &str)],
+        compiler: Option<&str>,
+    ) -> BTreeMap<String, String> {
         let toolchain = Toolchain {
             origin: Origin::Debian,
             root: "/usr".into(),
@@ -129,7 +133,8 @@ mod tests {
     }
 
     #[test]
-    fn a_compiler_that_was_chosen_is_left_alone_and_else_rzups_or_a_name_that_says_what_is_missing() {
+    fn a_compiler_that_was_chosen_is_left_alone_and_else_rzups_or_a_name_that_says_what_is_missing()
+    {
         let root = std::env::temp_dir().join(format!("zkhost-cc-{}", std::process::id()));
         let guest = root.join("project/guest");
         fs::create_dir_all(&guest).unwrap();
@@ -142,7 +147,10 @@ mod tests {
         let config = root.join("project/.cargo/config.toml");
         fs::create_dir_all(config.parent().unwrap()).unwrap();
         fs::write(&config, "[env]\nCC_riscv32im_risc0_zkvm_elf = \"clang\"\n").unwrap();
-        assert!(set(&guest, &[], Some("/cpp/gcc")).is_empty(), "[env] of a folder above");
+        assert!(
+            set(&guest, &[], Some("/cpp/gcc")).is_empty(),
+            "[env] of a folder above"
+        );
         fs::write(&config, "[env]\nOTHER = \"x\"\n").unwrap();
         assert_eq!(set(&guest, &[], None)[compiler], MISSING);
         fs::remove_dir_all(&root).unwrap();

@@ -111,7 +111,7 @@ pub(crate) fn patch_args(patches: &[(String, PathBuf)]) -> Vec<String> {
         .collect()
 }
 
-/// Output of cargo that is not what its documentation says.
+/// The error for output of cargo that is not as documented.
 pub(crate) fn unexpected(error: serde_json::Error) -> Error {
     Error::Cargo {
         what: "cargo metadata".to_owned(),
@@ -150,7 +150,7 @@ const GUARD: &str = r#"exec 3<&0
 (read -r _ <&3; kill -s KILL -- "-$$") >/dev/null 2>&1 &
 exec "$@" 3<&- </dev/null"#;
 
-/// Runs a command, handing its standard error to `host` as it comes; gives its standard output.
+/// Runs a command, handing its standard error to `host` as it comes; returns its standard output.
 pub(crate) fn run(command: Command, what: &str, host: &mut dyn Host) -> Result<Vec<u8>> {
     let program = command.get_program().to_owned();
     let mut child = guarded(&command)
@@ -206,7 +206,7 @@ fn guarded(command: &Command) -> Command {
     shell
 }
 
-/// Hands the child's standard error over until it ends; gives its tail.
+/// Hands the child's standard error over until it ends; returns its tail.
 fn stream(child: &mut Child, host: &mut dyn Host) -> Result<Vec<u8>> {
     let (sender, receiver) = channel();
     let mut pipe = child.stderr.take();

@@ -1,4 +1,4 @@
-//! What zkhost does not build, told by name before anything is compiled.
+//! What zkhost refuses to build, by name and before anything is compiled.
 
 use std::path::Path;
 
@@ -28,6 +28,9 @@ pub(crate) fn requirement(survey: &Survey, manifest: &Path) -> Result<()> {
     }
 }
 
+/// Crates of which a guest links one copy: they hold its entry point, its allocator and its journal.
+const ONCE: [&str; 2] = ["risc0-zkvm", "risc0-zkvm-platform"];
+
 /// Refuses what is linked into a guest and cannot be.
 pub(crate) fn linked(guest: &Package, packages: &[&Package]) -> Result<()> {
     for package in packages {
@@ -36,6 +39,12 @@ pub(crate) fn linked(guest: &Package, packages: &[&Package]) -> Result<()> {
         }
         if !package.risc0().methods.is_empty() {
             return Err(methods_crate(guest, package));
+        }
+    }
+    for name in ONCE {
+        let copies: Vec<_> = packages.iter().filter(|each| each.name == name).collect();
+        if let [first, second, ..] = copies[..] {
+            return Err(two_copies(guest, first, second));
         }
     }
     Ok(())
@@ -58,7 +67,9 @@ fn admits(requirement: &str) -> bool {
     };
     match operator.trim() {
         "^" => major == RISC0[0],
-        "=" | "~" => major == RISC0[0] && !matches!(numbers.next(), Some(Ok(minor)) if minor != RISC0[1]),
+        "=" | "~" => {
+            major == RISC0[0] && !matches!(numbers.next(), Some(Ok(minor)) if minor != RISC0[1])
+        }
         _ => true,
     }
 }
@@ -78,6 +89,27 @@ fn another_risc0(guest: &str, version: &str) -> Error {
         format!(
             "depend on risc0-zkvm = \"{major}.{minor}\", with all that depends on it (`cargo tree -i risc0-zkvm` shows \
              it); Cargo.lock was not changed"
+        ),
+    )
+}
+
+fn two_copies(guest: &Package, first: &Package, second: &Package) -> Error {
+    let place = |package: &Package| match &package.source {
+        Some(source) => format!("{} from {source}", package.version),
+        None => format!("{} in {}", package.version, package.folder().display()),
+    };
+    Error::unbuildable(
+        format!(
+            "{} links two copies of {}: {}, and {}",
+            guest.name,
+            first.name,
+            place(first),
+            place(second)
+        ),
+        format!(
+            "take both from one place: with `[patch.crates-io] {} = {{ ... }}` in the workspace's Cargo.toml the crates that \
+             depend on it by version follow; Cargo.lock was not changed",
+            first.name
         ),
     )
 }
@@ -104,11 +136,29 @@ mod tests {
     #[test]
     fn requirements_of_another_risc0_are_told_from_those_that_may_mean_ours() {
         for ours in [
-            "^3.0", "^3", "^3.0.3", "=3.0.3", "~3.0", "*", ">=2", ">=3, <4", "3.*", "^3.0.0-rc.1",
+            "^3.0",
+            "^3",
+            "^3.0.3",
+            "=3.0.3",
+            "~3.0",
+            "*",
+            ">=2",
+            ">=3, <4",
+            "3.*",
+            "^3.0.0-rc.1",
         ] {
             assert!(admits(ours), "{ours}");
         }
-        for other in ["^2.1", "=2.3.1", "^1", "=3.1.0-rc.1", "~3.1", "^4.0.0", "^0.21.0", "^5.0.0-rc.1"] {
+        for other in [
+            "^2.1",
+            "=2.3.1",
+            "^1",
+            "=3.1.0-rc.1",
+            "~3.1",
+            "^4.0.0",
+            "^0.21.0",
+            "^5.0.0-rc.1",
+        ] {
             assert!(!admits(other), "{other}");
         }
     }

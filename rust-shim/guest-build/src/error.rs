@@ -27,7 +27,7 @@ pub enum Error {
         /// What to do next.
         hint: String,
     },
-    /// A package that zkhost does not build, told before anything is compiled.
+    /// A package that zkhost refuses to build; nothing was compiled.
     #[error("{message}")]
     Unbuildable {
         /// The package, and why.
@@ -42,7 +42,7 @@ pub enum Error {
         what: String,
         /// How it ended.
         status: String,
-        /// The last of what it printed, where nobody was shown it.
+        /// The last of what it printed.
         tail: String,
     },
     /// What cargo built is not a program that risc0 runs.

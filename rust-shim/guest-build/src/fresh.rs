@@ -1,4 +1,4 @@
-//! Whether the last build still holds, told from files and variables alone, without asking cargo or rustc.
+//! Whether the last build still holds, judged by files and variables alone, without asking cargo or rustc.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -133,11 +133,7 @@ pub(crate) fn source_digest(
 }
 
 /// The files of the project that a build reads: manifests, lock file, sources, and what those include.
-pub(crate) fn sources(
-    project: &Project,
-    target: &Path,
-    excluded: &[PathBuf],
-) -> BTreeSet<PathBuf> {
+pub(crate) fn sources(project: &Project, target: &Path, excluded: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut paths = BTreeSet::from([project.workspace.join("Cargo.lock")]);
     paths.insert(project.workspace.join("Cargo.toml"));
     for package in &project.local {

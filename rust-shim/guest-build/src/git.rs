@@ -30,7 +30,7 @@ pub(crate) fn fetch(
     }
     let cargo = match fetching_cargo(places, toolchain) {
         Some(cargo) if cargo != toolchain.cargo => cargo,
-        // Its own cargo can, or none can: it may all be there already, and where not the error says what to do.
+        // Its own cargo can, or none can: the repositories may have been fetched; where not, the error has the remedy.
         _ => return Ok(()),
     };
     let fetching = Toolchain {

@@ -8,12 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{At, Error, Result};
 use crate::places::Places;
+use crate::real_paths::{self, RealPaths};
 use crate::shared::Shared;
 use crate::toolchain::Toolchain;
-use crate::real_paths::{self, RealPaths};
-use crate::{
-    c_compiler, cargo, make_program, make_target, metadata, wrapper, Guest, Host, TARGET,
-};
+use crate::{c_compiler, cargo, make_program, make_target, metadata, wrapper, Guest, Host, TARGET};
 
 /// The harness reads its arguments and environment, which a guest can only where risc0-zkvm-platform has these features;
 /// and no option of cargo turns on a feature of a crate that the package does not name itself.

@@ -1,5 +1,5 @@
-//! Cargo's output with the paths of this machine. The compiler is told to call the project's crates /src/NAME (see
-//! `wrapper`), and says so in errors too, where nobody can open it.
+//! Cargo's output with the paths of this machine. The compiler is made to call the project's crates /src/NAME (see
+//! `wrapper`), in errors too, where such a path cannot be opened.
 
 use std::path::Path;
 
@@ -127,7 +127,11 @@ mod tests {
                 paths.output(part).unwrap();
             }
             paths.finish().unwrap();
-            assert_eq!(String::from_utf8(shown.0).unwrap(), expected, "in parts of {size}");
+            assert_eq!(
+                String::from_utf8(shown.0).unwrap(),
+                expected,
+                "in parts of {size}"
+            );
         }
     }
 }

@@ -65,12 +65,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Adds what a build made, less the project's own crates. A cache that cannot be written fails no build; `host` is told.
+    /// Adds what a build made, less the project's own crates. A cache that cannot be written fails no build; it is reported to `host`.
     pub fn publish(&self, target: &Path, local: &[Package], host: &mut dyn Host) -> Result<()> {
         self.add(target, local).or_else(|error| {
-            let told =
+            let warning =
                 format!("warning: the shared cache of dependencies was not written: {error}\n");
-            host.output(told.as_bytes())
+            host.output(warning.as_bytes())
         })
     }
 

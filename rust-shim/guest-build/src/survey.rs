@@ -115,7 +115,7 @@ impl Survey {
         visit(&self.packages.iter().collect::<Vec<_>>(), &mut open);
         while let Some(folder) = open.pop() {
             if !folder.join("Cargo.toml").is_file() {
-                continue; // cargo itself says so, and better
+                continue; // cargo itself reports it
             }
             let around = Self::read(places, toolchain, &folder, host)?;
             let manifest = folder.join("Cargo.toml");

@@ -12,7 +12,7 @@ use crate::{cargo, wrapper, Host, Toolchain, TARGET};
 
 const MANIFEST: &str = "[package]\nname = \"zkhost-std\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n";
 
-/// Builds the sysroot with a toolchain that has the source of std; gives its folder.
+/// Builds the sysroot with a toolchain that has the source of std; returns its folder.
 ///
 /// It is `v1.96.0-rust-HOST` in the toolchains folder, as rzup names them, with bin/rustc and the guest's std. bin/rustc
 /// is a script around the toolchain's compiler, so the sysroot goes stale when that compiler is replaced.
@@ -47,7 +47,7 @@ pub fn build_sysroot(
     finished
 }
 
-/// Builds an empty crate with std; gives the libraries of std.
+/// Builds an empty crate with std; returns the libraries of std.
 fn compile(
     toolchain: &Toolchain,
     places: &Places,

@@ -341,15 +341,12 @@ impl<'a> Decoder<'a> {
             Some(length) => length,
             None => self.word()? as usize,
         };
-        if least > 0 {
-            return if count > (self.data.len() - self.at) / least {
-                Err(Stop)
-            } else {
-                Ok(count)
-            };
-        }
-        if length.is_none() {
-            self.zero_sized_left = self.zero_sized_left.checked_sub(count).ok_or(Stop)?;
+        match (self.data.len() - self.at).checked_div(least) {
+            Some(most) if count > most => return Err(Stop),
+            None if length.is_none() => {
+                self.zero_sized_left = self.zero_sized_left.checked_sub(count).ok_or(Stop)?;
+            }
+            _ => {}
         }
         Ok(count)
     }

@@ -19,7 +19,7 @@ mod stack;
 use std::ffi::{c_char, c_int, c_void};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use decode::Decoder;
 use encode::Encoder;
@@ -76,7 +76,8 @@ static METHODS: [Method; 3] = [
 
 /// What one function knows.
 struct Context {
-    plan: Arc<Plan>,
+    /// Shared by the functions of a type; counted, as all of this, with the interpreter's lock held.
+    plan: Rc<Plan>,
     /// The reference engine's function, which takes what this one does not.
     reference: Owned,
     /// Inputs of this many bytes and more are decoded with the garbage collector paused: what is made is all alive.
@@ -101,7 +102,7 @@ pub unsafe fn functions(
     unsafe {
         python::init(addresses, objects);
         let all = || {
-            let plan = Arc::new(plan::read(description, packed)?);
+            let plan = Rc::new(plan::read(description, packed)?);
             let all = Owned::new(PyTuple_New(METHODS.len() as isize))?;
             for (index, method) in (0..).zip(&METHODS) {
                 let context = Context {

@@ -1,4 +1,14 @@
-//! risc0's own r0vm, unchanged.
-fn main() {
+//! risc0's own r0vm with this workspace's kernels.
+
+use std::process::ExitCode;
+
+use zkhost_kernels::isa::Isa;
+
+fn main() -> ExitCode {
+    if let Err(error) = Isa::chosen() {
+        eprintln!("r0vm: {error}");
+        return ExitCode::FAILURE;
+    }
     risc0_r0vm::main();
+    ExitCode::SUCCESS
 }

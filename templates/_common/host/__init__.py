@@ -1,1 +1,1 @@
-"""The host: gives the guest its input, has the run proved, and checks the proof."""
+"""The host: sends the guest its input, has the run proved, and verifies the proof."""

@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use zkhost_dynamic::{Schema, Seed, Term, MAX_DEPTH};
+use zkhost_serde_oracle::{Schema, Seed, Term, MAX_DEPTH};
 
 type Outcome = (Option<String>, Option<Term>);
 

@@ -134,14 +134,16 @@ def test_image_ids_are_written_once_and_checked(tmp_path: Path) -> None:
 
 def test_risc0s_own_variables_are_heeded_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    for name in ("RISC0_BUILD_LOCKED", "RISC0_USE_DOCKER", "RISC0_RUST_SRC", "RISC0_BUILD_DEBUG"):
+    silent = ("RISC0_BUILD_DEBUG", "RISC0_GUEST_LOGFILE", "RISC0_RUST_SRC", "RISC0_SKIP_BUILD")
+    for name in ("RISC0_BUILD_LOCKED", "RISC0_USE_DOCKER", *silent):
         monkeypatch.delenv(name, raising=False)
     assert options_of_risc0(BuildOptions(), said.append) == BuildOptions()
     monkeypatch.setenv("RISC0_BUILD_LOCKED", "1")
     monkeypatch.setenv("RISC0_USE_DOCKER", "1")
     assert options_of_risc0(BuildOptions(), said.append) == BuildOptions(locked=True, docker=True)
     assert said == []
-    monkeypatch.setenv("RISC0_RUST_SRC", "/rust")
-    monkeypatch.setenv("RISC0_BUILD_DEBUG", "1")
+    for name in silent:
+        monkeypatch.setenv(name, "1")
     options_of_risc0(BuildOptions(), said.append)
-    assert [line.split()[0] for line in said] == ["RISC0_RUST_SRC", "RISC0_BUILD_DEBUG"]
+    assert [line.split()[0] for line in said] == list(silent)
+    assert all(" has no effect: " in line for line in said)

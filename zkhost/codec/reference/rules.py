@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .. import schema as s
 from ..refusals import Path
 
-if TYPE_CHECKING:
-    from .decoder import Decoder
-    from .encoder import Encoder
-
 __all__ = ["RULES", "Key", "Rules", "natural", "order_key", "unordered"]
 
 Key = Callable[[Any], Any]
-Write = Callable[["Encoder", Any, Any, Path, int], None]
-Read = Callable[["Decoder", Any, Path, int], Any]
+# The first argument is the Encoder or Decoder, which look their rules up here.
+Write = Callable[[Any, Any, Any, Path, int], None]
+Read = Callable[[Any, Any, Path, int], Any]
 
 
 class Rules(NamedTuple):

@@ -18,12 +18,12 @@ from zkhost.provers.bonsai.session_store import SessionStore
 from zkhost.provers.features import Feature
 from zkhost.provers.interface import Prover
 from zkhost.provers.options import ProveInfo, ProverOpts
-from zkhost.provers.storage.receipt_cache import ReceiptCache, proved_once
 
 if TYPE_CHECKING:
     from zkhost._cancel import CancelToken
     from zkhost.environment.executor_env import ExecutorEnv
     from zkhost.image_id import ImageIDLike
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import OnProgress, SessionInfo
 
@@ -183,6 +183,10 @@ class BonsaiProver(Prover):
             return _work.run_async(
                 lambda emit: self._remote.prove(env, program, opts, on_progress=emit, cancel=cancel), on_progress
             )
+
+        if cache is None:
+            return remotely()
+        from zkhost.provers.storage.receipt_cache import proved_once  # SQLite, for those who cache
 
         return proved_once(cache, env, program_bytes(program), opts, remotely)
 

@@ -19,13 +19,13 @@ from zkhost.provers.interface import Prover
 from zkhost.provers.options import ProveInfo, Provenance, ProverOpts, is_as_small
 from zkhost.provers.planning.calibration import SMALLEST_SEGMENT_PO2
 from zkhost.provers.storage.checkpoint import SegmentStore
-from zkhost.provers.storage.receipt_cache import ReceiptCache, proved_once
 from zkhost.provers.storage.request_key import request_key
 from zkhost.receipt.receipt import Receipt
 from zkhost.session import OnProgress, SessionInfo, SessionStats
 
 if TYPE_CHECKING:
     from zkhost.environment.executor_env import ExecutorEnv
+    from zkhost.provers.storage.receipt_cache import ReceiptCache
 
 
 class SegmentProver(Prover):
@@ -69,13 +69,13 @@ class SegmentProver(Prover):
         2**14, and says so. cache: receipts of earlier requests, verified again when they are used.
         """
         request = ProofRequest(env, program_bytes(program), opts or ProverOpts(), on_progress, cancel or CancelToken())
-        return proved_once(
-            cache,
-            env,
-            request.program,
-            request.opts,
-            lambda: self._prove(request, None if request.opts.fake else checkpoint),
-        )
+        if request.opts.fake:  # fake receipts are never stored
+            return self._prove(request, None)
+        if cache is None:
+            return self._prove(request, checkpoint)
+        from zkhost.provers.storage.receipt_cache import proved_once  # SQLite, which executing does not need
+
+        return proved_once(cache, env, request.program, request.opts, lambda: self._prove(request, checkpoint))
 
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
         """The same claim in a receipt of `opts.receipt_kind`, made on this machine; a no-op where it is as small already.

@@ -208,14 +208,14 @@ class ReceiptCache:
 
 
 def proved_once(
-    cache: ReceiptCache | Path | str | None,
+    cache: ReceiptCache | Path | str,
     env: ExecutorEnv,
     program: bytes,
     opts: ProverOpts,
     prove: Callable[[], ProveInfo],
 ) -> ProveInfo:
     """What the cache has for a request, else what `prove` makes, stored for next time. Fake receipts are never stored."""
-    if cache is None or opts.fake:
+    if opts.fake:
         return prove()
     if not isinstance(cache, ReceiptCache):
         cache = ReceiptCache(cache)

@@ -1,10 +1,10 @@
 //! Decodes a value of a type known only at run time with zkhost-guest, and commits it encoded again.
 //!
-//! Input: a frame of msgpack, [packed, descriptor] (zkhost-dynamic has the grammar), then the value's words. It is
+//! Input: a frame of msgpack, [packed, descriptor] (zkhost-serde-oracle has the grammar), then the value's words. It is
 //! wrong, and a panic, if words are left over.
 
-use zkhost_dynamic::{Schema, Seed, Term, Typed};
 use zkhost_guest::{packed, Fd, Input};
+use zkhost_serde_oracle::{Schema, Seed, Term, Typed};
 
 struct Run<'a>(&'a Schema);
 

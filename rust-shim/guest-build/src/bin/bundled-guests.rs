@@ -66,10 +66,7 @@ fn store(report: &Report, data: &Path) -> io::Result<()> {
         fs::copy(&guest.program, data.join(format!("{}.bin", guest.name)))?;
         lines.push(format!("  \"{}\": \"{}\"", guest.name, guest.image_id));
     }
-    fs::write(
-        data.join(INDEX),
-        format!("{{\n{}\n}}\n", lines.join(",\n")),
-    )
+    fs::write(data.join(INDEX), format!("{{\n{}\n}}\n", lines.join(",\n")))
 }
 
 /// Has cargo run this again when a source or the toolchain changes.

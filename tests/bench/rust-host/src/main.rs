@@ -10,6 +10,9 @@ use risc0_zkvm::{
     compute_image_id, Executor, ExecutorEnv, ExecutorImpl, LocalProver, Prover, Receipt,
 };
 
+#[cfg(feature = "kernels")]
+use zkhost_kernels as _;
+
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     let (mode, program) = match args.as_slice() {

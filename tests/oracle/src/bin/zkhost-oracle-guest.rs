@@ -1,6 +1,6 @@
 //! zkhost-guest, compiled for this machine.
 
-use zkhost_dynamic::{Schema, Term, Typed};
+use zkhost_serde_oracle::{Schema, Term, Typed};
 use zkhost_guest::packed;
 use zkhost_oracle::{run, Implementation, Run};
 

@@ -1,6 +1,6 @@
 //! l2r0-small-serde, the reference of the packed format.
 
-use zkhost_dynamic::{Schema, Seed, Term, Typed, LIMIT};
+use zkhost_serde_oracle::{Schema, Seed, Term, Typed, LIMIT};
 use zkhost_oracle::{run, Implementation};
 
 /// It counts depth in a u8, and would wrap.

@@ -1,0 +1,197 @@
+//! Every row against risc0's own evaluation of the definition, the one that its verifier uses.
+
+use risc0_zkp::field::baby_bear::{BabyBear, BabyBearElem, BabyBearExtElem};
+use risc0_zkp::field::Elem;
+use risc0_zkp::INV_RATE;
+
+use crate::circuit::{Circuit, KECCAK, RECURSION, RV32IM};
+use crate::field::{P, ROWS};
+use crate::isa::Isa;
+use crate::link;
+use crate::window::{self, Window};
+
+const CIRCUITS: [&Circuit; 3] = [&RV32IM, &KECCAK, &RECURSION];
+
+/// More than the farthest tap looks back, so that some rows wrap and some do not.
+const STEPS: usize = 512;
+
+/// Random columns and globals, as a prover keeps them.
+struct Columns {
+    steps: usize,
+    args: Vec<Vec<u32>>,
+    mix: BabyBearExtElem,
+}
+
+/// xorshift64*, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn word(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+
+    /// An element in memory. The least and the greatest are more frequent than by chance.
+    fn elem(&mut self) -> u32 {
+        match self.word() % 16 {
+            0 => 0,
+            1 => P - 1,
+            _ => self.word() % P,
+        }
+    }
+
+    fn extension(&mut self) -> BabyBearExtElem {
+        BabyBearExtElem::from([0; 4].map(|_| BabyBearElem::new_raw(self.elem())))
+    }
+}
+
+impl Columns {
+    fn random(circuit: &Circuit, steps: usize, seed: u64) -> Self {
+        let mut random = Random(seed);
+        let mut args = vec![0; circuit.args()];
+        for (group, arg) in circuit.groups.iter().enumerate() {
+            if let Some(arg) = *arg {
+                args[arg] = circuit.taps.group_size(group) * steps;
+            }
+        }
+        for arg in circuit.globals.iter().flatten() {
+            args[*arg] = 128;
+        }
+        let args = args
+            .iter()
+            .map(|&size| (0..size).map(|_| random.elem()).collect());
+        Self {
+            steps,
+            args: args.collect(),
+            mix: random.extension(),
+        }
+    }
+
+    fn pointers(&self) -> Vec<*const u32> {
+        self.args.iter().map(|arg| arg.as_ptr()).collect()
+    }
+
+    fn elem(&self, arg: usize, index: usize) -> BabyBearElem {
+        BabyBearElem::new_raw(self.args[arg][index])
+    }
+
+    /// A row, as risc0's verifier evaluates the polynomial at the values of the taps.
+    fn expected(&self, circuit: &Circuit, row: usize) -> BabyBearExtElem {
+        let taps = circuit.taps.taps.iter().map(|tap| {
+            let Some(arg) = circuit.groups[tap.group] else {
+                return BabyBearExtElem::ZERO;
+            };
+            let row = row.wrapping_sub(usize::from(tap.back) * INV_RATE) % self.steps;
+            self.elem(arg, usize::from(tap.offset) * self.steps + row)
+                .into()
+        });
+        let taps: Vec<BabyBearExtElem> = taps.collect();
+        let globals = circuit.globals.map(|arg| match arg {
+            Some(arg) => (0..self.args[arg].len())
+                .map(|i| self.elem(arg, i))
+                .collect(),
+            None => Vec::new(),
+        });
+        let globals: [&[BabyBearElem]; 2] = [&globals[0], &globals[1]];
+        let value = circuit
+            .polynomial
+            .step::<BabyBear>(&self.mix, &taps, &globals);
+        value.tot
+    }
+}
+
+#[test]
+fn every_row_is_the_scalar_polynomial_with_every_instruction_set() {
+    for circuit in CIRCUITS {
+        let columns = Columns::random(circuit, STEPS, 1);
+        let expected: Vec<_> = (0..STEPS)
+            .map(|row| columns.expected(circuit, row))
+            .collect();
+        let pointers = columns.pointers();
+        for isa in Isa::available() {
+            // SAFETY: the columns are the circuit's.
+            let mut window =
+                unsafe { Window::new(isa, circuit, STEPS, columns.mix, &pointers, Vec::new()) };
+            for (row, expected) in expected.iter().enumerate() {
+                // SAFETY: as above.
+                let value = unsafe { window.row(circuit, row) };
+                assert_eq!(value, *expected, "{}, row {row}, {isa}", circuit.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_domain_smaller_than_a_block_wraps_too() {
+    let steps = ROWS / 2;
+    for circuit in CIRCUITS {
+        let columns = Columns::random(circuit, steps, 2);
+        for row in 0..steps {
+            // SAFETY: the columns are the circuit's.
+            let value =
+                unsafe { window::row(circuit, row, steps, columns.mix, &columns.pointers()) };
+            assert_eq!(
+                value,
+                columns.expected(circuit, row),
+                "{}, row {row}",
+                circuit.name
+            );
+        }
+    }
+}
+
+#[test]
+fn rows_may_be_asked_for_in_any_order_and_again_after_the_columns_changed() {
+    let mut columns = Columns::random(&RECURSION, STEPS, 3);
+    for row in [5, 400, 4, 5, STEPS - 1, 0, 401] {
+        // SAFETY: the columns are the circuit's.
+        let value =
+            unsafe { window::row(&RECURSION, row, STEPS, columns.mix, &columns.pointers()) };
+        assert_eq!(value, columns.expected(&RECURSION, row), "row {row}");
+    }
+    for arg in RECURSION.groups.into_iter().flatten() {
+        columns.args[arg]
+            .iter_mut()
+            .for_each(|elem| *elem = (*elem + 1) % P);
+    }
+    for row in [401, 0] {
+        // SAFETY: the columns are the circuit's.
+        let value =
+            unsafe { window::row(&RECURSION, row, STEPS, columns.mix, &columns.pointers()) };
+        assert_eq!(value, columns.expected(&RECURSION, row), "row {row}");
+    }
+}
+
+#[test]
+fn threads_share_nothing_and_a_new_proof_starts_anew() {
+    let proofs: Vec<_> = (4..8)
+        .map(|seed| Columns::random(&RV32IM, STEPS, seed))
+        .collect();
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let proofs = &proofs;
+            scope.spawn(move || {
+                for columns in proofs {
+                    let powers = [BabyBearExtElem::ONE, columns.mix];
+                    for row in (thread * 100)..(thread * 100 + 40) {
+                        let mut value = BabyBearExtElem::ZERO;
+                        // SAFETY: the columns are the circuit's.
+                        let error = unsafe {
+                            link::risc0_circuit_rv32im_cpu_poly_fp(
+                                row,
+                                STEPS,
+                                powers.as_ptr(),
+                                columns.pointers().as_ptr(),
+                                &mut value,
+                            )
+                        };
+                        assert!(error.is_null());
+                        assert_eq!(value, columns.expected(&RV32IM, row), "row {row}");
+                    }
+                }
+            });
+        }
+    });
+}
