@@ -7,7 +7,7 @@ from typing import Literal
 
 from zkhost.ml import _native
 from zkhost.ml.compile import cost, proved, scalar
-from zkhost.ml.compile.plan import Plan
+from zkhost.ml.compile.plan_bytes import Plan
 from zkhost.ml.compile.target import Target
 from zkhost.ml.graph import Graph
 from zkhost.ml.ops import Conv, MatMul
