@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from zkhost import _work, errors
 from zkhost._cancel import CancelToken

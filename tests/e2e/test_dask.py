@@ -124,6 +124,20 @@ def test_cancelling_gives_control_back_and_leaves_no_task(client: Client) -> Non
         time.sleep(0.2)
 
 
+def test_a_prover_from_before_a_fork_is_refused(client: Client, guests: Mapping[str, bytes]) -> None:
+    """Its connection, and the threads that serve it, are the parent's."""
+    prover = DaskProver(client)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            prover.prove(FACTORS, guests["factors"])
+        except ProverUnavailableError as error:
+            os._exit(0 if "spawn" in str(error.hint) else 2)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
 def test_a_panicking_guest_is_reported_as_everywhere(client: Client, guests: Mapping[str, bytes]) -> None:
     with pytest.raises(GuestPanicError):
         DaskProver(client).prove(ExecutorEnv.builder().write_slice(b"short").build(), guests["factors"])

@@ -192,7 +192,7 @@ def _client(cluster: Any) -> tuple[Any, bool]:
             raise ConfigError("DaskProver needs a Client made without asynchronous=True", hint="Client(address)")
         return cluster, False
     try:
-        return Client(cluster, set_as_default=False), True  # type: ignore[no-untyped-call]
+        return Client(cluster, set_as_default=False), True
     except (OSError, TimeoutError, ValueError) as error:
         raise ProverUnavailableError(
             f"no Dask scheduler answers at {cluster}: {error}",

@@ -112,7 +112,7 @@ class DaskPool:
         if self._finished is None:
             from distributed import as_completed
 
-            self._finished = as_completed(loop=self.client.loop)  # type: ignore[no-untyped-call]
+            self._finished = as_completed(loop=self.client.loop)
         self._finished.update(futures)
         if self._fetching is None or self._fetching.done():
             self._fetching = asyncio.create_task(self._fetch())

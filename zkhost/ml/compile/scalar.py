@@ -10,7 +10,7 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.compile import shapes
-from zkhost.ml.compile.plan import Argument, At, Code
+from zkhost.ml.compile.plan_bytes import Argument, At, Code
 from zkhost.ml.compile.target import SIZE, TYPE, Target, added, bits
 
 O = TypeVar("O", bound=ops.Op)  # noqa: E741
