@@ -20,7 +20,7 @@ _HARMLESS_ITEM = frozenset(
     accesskit arbitrary archive arg as_ref as_mut asn1 autometrics backtrace bincode borsh br brw builder bw bytemuck
     clap codec cfg_eval command component constructor cw_serde data debug deku delegate deref deref_mut derivative
     diesel display drive educe enum_kind error eq evm from getset graphql group into is_variant educe
-    into_iterator io just knuffel min_serde mul musli n nserde num_enum ord packed_field partial_eq pin_project
+    into_iterator into_params io just knuffel min_serde mul musli n nserde num_enum ord packed_field partial_eq pin_project
     pretty proptest prost pyclass pyo3 quick_xml rename_all rkyv rlp scale scale_info schema schemars scylla setters sea_orm
     snafu speedy sqlx source ssz strum strum_discriminants structopt tabled template testresult token_proxy transitive
     tree_hash ts tsify try_from typeshare unwrap utoipa validate value_enum variant_count visitor walk xml zeroize zerocopy
