@@ -29,11 +29,13 @@ if [ "$ZKHOST_CPU" = v3 ]; then
     export RUSTFLAGS="${RUSTFLAGS:--C target-cpu=x86-64-v3}"
 fi
 export ZKHOST_CPU
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ZKHOST_CACHE/build/target-$ZKHOST_CPU}"
-
 # The workspace's crate zkhost-kernels compiles what proving needs of risc0's kernels, and evaluates the polynomials
 # itself, whose generated C++ takes most of an hour of processor time in some compilers and four minutes in the best.
 export RISC0_SKIP_BUILD_KERNELS=1
+
+# A folder for each set of the flags above: where they change, risc0's build scripts run again on what they left, and
+# that of the recursion takes its own empty archive (see below) for a damaged one.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ZKHOST_CACHE/build/target-$ZKHOST_CPU-without-kernels}"
 
 # Succinct and groth16 receipts need risc0's recursion programs (60 MB), which tools/recursion.sh fetches once.
 # Without them everything else works; DOCS_RS=1 is how risc0's build script is told to go on.

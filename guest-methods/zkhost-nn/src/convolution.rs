@@ -51,7 +51,7 @@ impl Layer {
         if shape.lanes() > MAX_LANES || self.terms() > MAX_CELLS {
             return Err("a convolution is too large for the accelerator");
         }
-        if self.strip_step % 4 != 0 || (self.expand && shape.kernel != 1) {
+        if !self.strip_step.is_multiple_of(4) || (self.expand && shape.kernel != 1) {
             return Err("a strip or a kernel does not start where a cell can");
         }
         if self.last_rows == 0 || self.last_rows > self.grid.rows {
@@ -115,7 +115,8 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let lanes = layer.shape.lanes();
     workspace.need_offset(lanes);
     workspace.set_number(0, layer.zero);
-    let Workspace { words: program_words, sums_words, planes, sums: summed, cells, constants, offset, .. } = workspace;
+    let Workspace { words: program_words, sums_words, loads, planes, sums: summed, cells, constants, offset, .. } =
+        workspace;
     let program = convolution(program_words, layer.shape, layer.signs)?;
     let summing = match layer.signs {
         Signs::Split => None,
@@ -134,8 +135,8 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
     let x_zero = correction.zero(x_zero);
     let mut requantize = Requantize::new(scale[0], output);
-    let (mut loads, mut sums_loads) = ([0; LOADS], [0; LOADS]);
-    let loads = &loads_of(&program, &mut loads);
+    let [loads, sums_loads] = loads;
+    let loads = &loads_of(&program, loads);
     let (terms, kernel_bytes) = (layer.terms() as usize, layer.kernel_bytes());
     let call = program.advice().bytes();
     // With split signs nothing is shared by a group's channels: all groups are one.
@@ -159,7 +160,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 let slices = |sums| [ones, part(group), none, constants, sums, none];
                 backend.advise(summing, 1, |_| Operands::before_advice(summing, slices(none)), advice)?;
                 let operands = Operands::new(summing, slices(as_bytes(advice)))?;
-                backend.prove(summing, loads_of(summing, &mut sums_loads), &operands)?;
+                backend.prove(summing, loads_of(summing, sums_loads), &operands)?;
             }
             let summed = as_bytes(summed);
             let mut channel = group * span;
@@ -167,9 +168,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 let count = most.min((group + 1) * span - channel);
                 if layer.expand {
                     let weights = &w[channel * terms..][..count * terms];
-                    for (cell, weight) in cells.chunks_exact_mut(CELL / 4).zip(weights) {
-                        cell[0] = u32::from(*weight);
-                    }
+                    put(weights, cells);
                 }
                 let terms_of = |index: usize| {
                     if layer.expand {
@@ -236,6 +235,11 @@ impl<'p> Correction<'p> {
         }
     }
 
+    /// The biases, where the zero point is known.
+    pub fn known(&self) -> Option<&'p [i32]> {
+        self.sums.is_empty().then_some(self.bias)
+    }
+
     #[inline(always)]
     pub fn bias(&self, output: usize, zero: i32) -> i32 {
         let sum = if self.sums.is_empty() { 0 } else { self.sums[output] };
@@ -247,4 +251,19 @@ impl<'p> Correction<'p> {
 pub(crate) fn loads_of<'l>(program: &Program<'_>, to: &'l mut [u32; LOADS]) -> &'l [u32] {
     let length = program.loads(to);
     &to[..length]
+}
+
+/// Puts numbers into a cell each; the other bytes stay zero.
+fn put(numbers: &[u8], cells: &mut [u32]) {
+    const WORDS: usize = CELL / 4;
+    let (eight, rest) = numbers.as_chunks::<8>();
+    let (whole, cells) = cells.split_at_mut(8 * WORDS * eight.len());
+    for (numbers, cells) in eight.iter().zip(whole.as_chunks_mut::<{ 8 * WORDS }>().0) {
+        for (i, number) in numbers.iter().enumerate() {
+            cells[i * WORDS] = u32::from(*number);
+        }
+    }
+    for (number, cell) in rest.iter().zip(cells.chunks_exact_mut(WORDS)) {
+        cell[0] = u32::from(*number);
+    }
 }

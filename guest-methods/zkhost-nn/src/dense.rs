@@ -4,7 +4,7 @@ use crate::convolution::{loads_of, Correction};
 use crate::lanes::Lanes;
 use crate::memory::{as_f32, as_i32_mut, bytes, elements, product, words, Memory};
 use crate::plan::arguments;
-use crate::program::{parts, Operands, CELL, LOADS, MAX_CELLS};
+use crate::program::{parts, Operands, CELL, MAX_CELLS};
 use crate::requantize::{valid, Output, Requantize};
 use crate::tables::{self, SIZES};
 use crate::workspace::{bytes as as_bytes, Backend, Workspace};
@@ -61,18 +61,20 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
     workspace.need_offset(cells);
     workspace.set_row(zero as u8);
-    let Workspace { planes, cells: terms, constants, offset, channels, scales: scales_of, .. } = workspace;
+    let Workspace { loads, planes, cells: terms, constants, offset, channels, scales: scales_of, .. } = workspace;
     if size == 1 {
         scales_of.clear();
         scales_of.extend(scale.iter().map(|scale| Requantize::new(*scale, output)));
         channels.clear();
-        for column in 0..columns as usize {
-            let requantize = if scale.len() == 1 { &scales_of[0] } else { &scales_of[column] };
-            channels.push(requantize.channel(correction.bias(column, x_zero)));
+        match (correction.known(), &scales_of[..]) {
+            (Some(biases), [one]) => channels.extend(biases.iter().map(|bias| one.channel(*bias))),
+            (_, scales) => channels.extend((0..columns as usize).map(|column| {
+                let requantize = if scales.len() == 1 { &scales[0] } else { &scales[column] };
+                requantize.channel(correction.bias(column, x_zero))
+            })),
         }
     }
-    let mut loads = [0; LOADS];
-    let loads = loads_of(&program, &mut loads);
+    let loads = loads_of(&program, &mut loads[0]);
     let most = SIZES.iter().find(|size| size.0 == cells).map_or(0, |size| size.1);
     let call = program.advice().bytes();
     let together = (planes.len() * 4 / call).min(blocks as usize);
@@ -122,16 +124,22 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
 /// Puts inputs into a cell each. Returns their sum.
 fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
-    if step == 1 {
-        return each(x.iter(), cells);
-    }
-    each(x.iter().step_by(step.max(1)), cells)
-}
-
-#[inline(never)]
-fn each<'x>(inputs: impl Iterator<Item = &'x u8>, cells: &mut [u32]) -> u32 {
+    const WORDS: usize = CELL / 4;
+    let count = cells.len() / WORDS;
     let mut sum = 0;
-    for (cell, x) in cells.chunks_exact_mut(CELL / 4).zip(inputs) {
+    let (mut inputs, mut rest) = (x, cells);
+    if step == 1 {
+        let (eight, after) = x[..count].as_chunks::<8>();
+        let (whole, last) = rest.split_at_mut(8 * WORDS * eight.len());
+        for (inputs, cells) in eight.iter().zip(whole.as_chunks_mut::<{ 8 * WORDS }>().0) {
+            for (i, x) in inputs.iter().enumerate() {
+                cells[i * WORDS] = u32::from(*x);
+                sum += u32::from(*x);
+            }
+        }
+        (inputs, rest) = (after, last);
+    }
+    for (cell, x) in rest.chunks_exact_mut(WORDS).zip(inputs.iter().step_by(step)) {
         cell[0] = u32::from(*x);
         sum += u32::from(*x);
     }

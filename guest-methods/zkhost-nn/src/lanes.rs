@@ -78,12 +78,12 @@ impl Grid {
         let (mut columns, step, pool) = (self.columns as usize, self.column_step as usize, self.pool as usize);
         let (to_row, to_column) = (self.to_row as usize, self.to_column as usize);
         let mut rows = rows as usize;
-        if pool <= 2 && step == 1 && to_column == 1 {
-            if pool == 1 && columns == row_step && columns == to_row {
+        if to_column == 1 && (pool == 1 || (pool == 2 && step == 1)) {
+            if pool == 1 && step == 1 && columns == row_step && columns == to_row {
                 // Nothing lies between the rows.
                 (columns, rows) = (columns * rows, 1);
             }
-            let rows = Rows { first, rows, columns, row_step, to_row, pool: pool == 2 };
+            let rows = Rows { first, rows, columns, row_step, step, to_row, pool: pool == 2 };
             return requantize.rows(channel, lanes.planes, &rows, to);
         }
         for row in 0..rows {

@@ -117,6 +117,13 @@ enum Term {
     Cells(u32),
 }
 
+/// A place in a program that is being written.
+struct Mark {
+    len: usize,
+    positive: u64,
+    negative: u64,
+}
+
 /// Writes a program's words. Each method checks its rule; the first that is broken is what `finish` gives.
 pub struct Builder<'w> {
     words: &'w mut [u32],
@@ -143,6 +150,10 @@ impl<'w> Builder<'w> {
         }
     }
 
+    const fn mark(&self) -> Mark {
+        Mark { len: self.len, positive: self.positive, negative: self.negative }
+    }
+
     const fn refuse(&mut self, reason: &'static str) {
         if self.refused.is_none() {
             self.refused = Some(reason);
@@ -167,7 +178,7 @@ impl<'w> Builder<'w> {
             self.cells[operand as usize] = first + count;
         }
         let base = ((coefficient + 4) as u32) << 21 | (11 + operand as u32) << 16 | first;
-        let mut shift = SHIFT << 24 | base + count - 1;
+        let mut shift = SHIFT << 24 | (base + count - 1);
         let mut at = self.len;
         self.len += count as usize;
         while at + 1 < self.len {
@@ -215,6 +226,47 @@ impl<'w> Builder<'w> {
             self.refuse("a lane's sum can reach the field's prime");
         }
         self.term = Term::Unit;
+    }
+
+    /// Repeats what was written since `from`, so that it is there `times` times, each time with terms and polynomials so many
+    /// cells further on.
+    fn repeat(&mut self, from: &Mark, times: u32, terms: u32, polynomials: u32) {
+        let block = self.len - from.len;
+        let more = u64::from(times.saturating_sub(1));
+        let furthest = |first: u32, step: u32| u64::from(first) + more * u64::from(step);
+        let (terms_end, polynomials_end) = (
+            furthest(self.cells[Operand::Terms as usize], terms),
+            furthest(self.cells[Operand::Polynomials as usize], polynomials),
+        );
+        if terms_end.max(polynomials_end) > MAX_CELLS.into() {
+            return self.refuse("more cells than a base register reaches");
+        }
+        let end = self.len as u64 + more * block as u64;
+        if end > self.words.len().min(MAX_WORDS - 2) as u64 {
+            return self.refuse("a program is too long");
+        }
+        self.positive += more * (self.positive - from.positive);
+        self.negative += more * (self.negative - from.negative);
+        if self.positive >= PRIME || self.negative >= PRIME {
+            return self.refuse("a lane's sum can reach the field's prime");
+        }
+        self.cells[Operand::Terms as usize] = terms_end as u32;
+        self.cells[Operand::Polynomials as usize] = polynomials_end as u32;
+        let (before, after) = self.words[from.len..end as usize].split_at_mut(block);
+        let mut steps = [0; 32];
+        steps[11 + Operand::Terms as usize] = terms;
+        steps[11 + Operand::Polynomials as usize] = polynomials;
+        for copy in after.chunks_exact_mut(block) {
+            for (before, word) in before.iter_mut().zip(copy) {
+                *before += steps[(*before >> 16 & 31) as usize];
+                *word = *before;
+            }
+        }
+        // The first block was counted up on the way.
+        for word in before {
+            *word -= steps[(*word >> 16 & 31) as usize] * more as u32;
+        }
+        self.len = end as usize;
     }
 
     /// Adds or subtracts pairs of planes, each pair a + 256 b.
@@ -344,6 +396,7 @@ pub struct Operands<'m>(pub(crate) [&'m [u8]; OPERANDS]);
 
 impl<'m> Operands<'m> {
     /// In the order of `Operand`. Each must be as long as `program` reads it, and start at a multiple of 4.
+    #[inline(always)]
     pub fn new(program: &Program<'_>, slices: [&'m [u8]; OPERANDS]) -> Checked<Self> {
         Self::checked(program, slices, None)
     }
@@ -353,12 +406,13 @@ impl<'m> Operands<'m> {
         Self::checked(program, slices, Some(program.advice.operand as usize))
     }
 
+    #[inline(always)]
     fn checked(program: &Program<'_>, slices: [&'m [u8]; OPERANDS], without: Option<usize>) -> Checked<Self> {
         for (operand, (slice, cells)) in slices.iter().zip(program.cells).enumerate() {
             if slice.len() < cells as usize * CELL && without != Some(operand) {
                 return Err("an operand is shorter than its program reads it");
             }
-            if cells > 0 && slice.as_ptr() as usize % 4 != 0 && without != Some(operand) {
+            if cells > 0 && !(slice.as_ptr() as usize).is_multiple_of(4) && without != Some(operand) {
                 return Err("an operand does not start at a multiple of 4");
             }
         }
@@ -406,20 +460,15 @@ impl Shape {
 pub fn convolution<'w>(words: &'w mut [u32], shape: Shape, signs: Signs) -> Checked<Program<'w>> {
     let mut to = Builder::new(words);
     let lanes = shape.lanes();
-    for channel in 0..shape.channels.min(MAX_CELLS) {
-        let plane = channel * shape.pitch;
-        match signs {
-            Signs::Split => {
-                to.term(Operand::Terms, 2 * channel * shape.kernel, shape.kernel);
-                to.add(Operand::Polynomials, plane, shape.plane, 1);
-                to.term(Operand::Terms, (2 * channel + 1) * shape.kernel, shape.kernel);
-                to.add(Operand::Polynomials, plane, shape.plane, -1);
-            }
-            Signs::Sums(_) => {
-                to.term(Operand::Terms, channel * shape.kernel, shape.kernel);
-                to.add(Operand::Polynomials, plane, shape.plane, 1);
-            }
-        }
+    let start = to.mark();
+    to.term(Operand::Terms, 0, shape.kernel);
+    to.add(Operand::Polynomials, 0, shape.plane, 1);
+    if signs == Signs::Split {
+        to.term(Operand::Terms, shape.kernel, shape.kernel);
+        to.add(Operand::Polynomials, 0, shape.plane, -1);
+        to.repeat(&start, shape.channels, 2 * shape.kernel, shape.pitch);
+    } else {
+        to.repeat(&start, shape.channels, shape.kernel, shape.pitch);
     }
     if let Signs::Sums(pairs) = signs {
         for pair in 0..pairs.min(MAX_CELLS) {
@@ -437,10 +486,10 @@ pub fn convolution<'w>(words: &'w mut [u32], shape: Shape, signs: Signs) -> Chec
 /// The inputs' sums: sum over channels of the one kernel x plane, as pairs of planes.
 pub fn sums<'w>(words: &'w mut [u32], shape: Shape, pairs: u32) -> Checked<Program<'w>> {
     let mut to = Builder::new(words);
-    for channel in 0..shape.channels.min(MAX_CELLS) {
-        to.term(Operand::Terms, 0, shape.kernel);
-        to.add(Operand::Polynomials, channel * shape.pitch, shape.plane, 1);
-    }
+    let start = to.mark();
+    to.term(Operand::Terms, 0, shape.kernel);
+    to.add(Operand::Polynomials, 0, shape.plane, 1);
+    to.repeat(&start, shape.channels, 0, shape.pitch);
     to.pairs(Operand::Sums, if pairs < MAX_CELLS { pairs } else { MAX_CELLS }, shape.lanes());
     to.finish(Operand::Sums, 2 * pairs.min(MAX_CELLS), shape.lanes())
 }

@@ -138,6 +138,49 @@ fn programs_fit_one_instruction() {
     assert_eq!(refused, Err("a program and its operands are too large for one instruction"));
 }
 
+/// A block repeated is the block written again and again; what it reaches and adds up to is counted.
+#[test]
+fn a_repeated_block_is_written_again() {
+    for (times, kernel, plane, pitch) in [(1, 2, 3, 4), (2, 1, 1, 1), (7, 3, 5, 9), (40, 1, 10, 10)] {
+        let (mut one, mut other) = (words(), words());
+        let mut to = Builder::new(&mut one);
+        let mut again = Builder::new(&mut other);
+        let start = to.mark();
+        for time in 0..times {
+            for (half, sign) in [(0, 1), (1, -1)] {
+                again.term(Operand::Terms, (2 * time + half) * kernel, kernel);
+                again.add(Operand::Polynomials, time * pitch, plane, sign);
+                if time == 0 {
+                    to.term(Operand::Terms, half * kernel, kernel);
+                    to.add(Operand::Polynomials, 0, plane, sign);
+                }
+            }
+        }
+        to.repeat(&start, times, 2 * kernel, pitch);
+        assert_eq!(
+            (to.len, to.positive, to.negative, to.cells),
+            (again.len, again.positive, again.negative, again.cells)
+        );
+        assert_eq!(to.words[..to.len], again.words[..again.len]);
+    }
+    let repeated = |times, terms, planes| {
+        let mut words = words();
+        let mut to = Builder::new(&mut words);
+        let start = to.mark();
+        to.term(Operand::Terms, 0, 1);
+        to.add(Operand::Polynomials, 0, 1, 1);
+        to.repeat(&start, times, terms, planes);
+        to.finish(Operand::Planes, 3, 1).map(drop)
+    };
+    assert!(repeated(1900, 0, 1).is_ok());
+    assert_eq!(repeated(1936, 0, 1), Err("a lane's sum can reach the field's prime"));
+    assert_eq!(repeated(4097, 0, 1), Err("more cells than a base register reaches"));
+    assert_eq!(repeated(2, 4096, 1), Err("more cells than a base register reaches"));
+    assert_eq!(repeated(3, u32::MAX, 1), Err("more cells than a base register reaches"));
+    assert_eq!(repeated(8000, 0, 0), Err("a program is too long"));
+    assert_eq!(repeated(u32::MAX, 0, 0), Err("a program is too long"));
+}
+
 /// Only the words that are meant to be there: reads, EQZ on the zero cell right after an ADDTOTAL, RESET, nothing behind.
 #[test]
 fn words_are_of_the_list() {

@@ -5,6 +5,8 @@
 //! that number is near a half, and only there, the error and f32's own rounding could lead to another integer: then the
 //! floats are emulated.
 
+use core::mem::MaybeUninit;
+
 /// Accumulators come as lanes of the accelerator: 24-bit numbers with 2^23 added.
 pub const OFFSET: i32 = 1 << 23;
 
@@ -53,7 +55,8 @@ impl Output {
 
 /// Whether a scale is one that onnxruntime's rule is defined for: positive, normal and finite.
 pub fn valid(scale: f32) -> bool {
-    scale.is_normal() && scale > 0.0
+    // Positive, and an exponent that is neither of the two special ones: a comparison of floats costs 50 cycles.
+    (0x80_0000..0x7f80_0000).contains(&scale.to_bits())
 }
 
 impl Requantize {
@@ -134,16 +137,20 @@ impl Requantize {
     /// Requantises rows of neighbouring lanes of `planes`, three planes of bytes: the largest of 1 x 1 or 2 x 2 lanes each.
     pub fn rows(&self, channel: &Channel, planes: &[u8], rows: &Rows, to: &mut [u8]) {
         let plane = planes.len() / 3;
+        assert!(rows.step == 1 || !rows.pool);
         assert!(rows.lanes().is_some_and(|lanes| lanes <= plane) && rows.elements().is_some_and(|end| end <= to.len()));
-        let mut slow = [(0, 0); SLOW];
+        // Not filled in beforehand: 384 bytes for each channel.
+        let mut slow = [MaybeUninit::uninit(); SLOW];
         let count = if channel.fast {
             // SAFETY: the lanes that `rows` names lie within each plane, and what it writes within `to`.
             unsafe {
                 let low = planes.as_ptr().add(rows.first);
-                if rows.pool {
-                    largest(self, channel.fold, low, plane, rows, to.as_mut_ptr(), &mut slow)
-                } else {
-                    each(self, channel.fold, low, plane, rows, to.as_mut_ptr(), &mut slow)
+                let to = to.as_mut_ptr();
+                match (rows.pool, rows.step) {
+                    (true, _) => largest(self, channel.fold, low, plane, rows, to, &mut slow),
+                    (_, 1) => each::<1>(self, channel.fold, low, plane, rows, to, &mut slow),
+                    (_, 2) => each::<2>(self, channel.fold, low, plane, rows, to, &mut slow),
+                    _ => each::<0>(self, channel.fold, low, plane, rows, to, &mut slow),
                 }
             }
         } else {
@@ -155,8 +162,10 @@ impl Requantize {
             false => value(at),
         };
         if count < SLOW {
-            for (at, element) in &slow[..count] {
-                to[*element as usize] = self.slow(channel.bias, most(rows.first + *at as usize));
+            for noted in &slow[..count] {
+                // SAFETY: the first `count` are written.
+                let (at, element) = unsafe { noted.assume_init() };
+                to[element as usize] = self.slow(channel.bias, most(rows.first + at as usize));
             }
             return;
         }
@@ -164,7 +173,7 @@ impl Requantize {
         let pool = 1 + usize::from(rows.pool);
         for row in 0..rows.rows {
             for column in 0..rows.columns {
-                let at = rows.first + row * pool * rows.row_step + column * pool;
+                let at = rows.first + row * pool * rows.row_step + column * pool * rows.step;
                 to[row * rows.to_row + column] = self.apply(channel, most(at));
             }
         }
@@ -192,8 +201,9 @@ pub struct Rows {
     pub first: usize,
     pub rows: usize,
     pub columns: usize,
-    /// From a row of lanes to the next one.
+    /// From a row of lanes to the next one, and from a lane to the next one; 1 with a pool.
     pub row_step: usize,
+    pub step: usize,
     /// From a row that is written to the next one.
     pub to_row: usize,
     pub pool: bool,
@@ -204,7 +214,8 @@ impl Rows {
     fn lanes(&self) -> Option<usize> {
         let pool = 1 + usize::from(self.pool);
         let row = (self.rows * pool).checked_sub(1)?.checked_mul(self.row_step)?;
-        row.checked_add(self.first)?.checked_add(self.columns * pool)
+        let column = (self.columns * pool).checked_sub(1)?.checked_mul(self.step)?;
+        row.checked_add(self.first)?.checked_add(column)?.checked_add(1)
     }
 
     /// Elements up to the last that is written.
@@ -221,16 +232,40 @@ fn lane(low: u8, middle: u8, high: u8) -> u32 {
 
 /// Lanes of one call that floats decide, at most: lane and element.
 const SLOW: usize = 48;
-type Slow = [(u32, u32); SLOW];
+type Slow = [MaybeUninit<(u32, u32)>; SLOW];
+
+/// What is noted of a lane that floats decide: its place, and that of its output.
+struct Noted<'s> {
+    slow: &'s mut Slow,
+    count: usize,
+    low: *const u8,
+    to: *const u8,
+}
+
+impl Noted<'_> {
+    /// Notes one. Returns whether there is room for another.
+    ///
+    /// # Safety
+    /// The pointers must point into what the first ones did, not before them.
+    #[cold]
+    #[inline(never)]
+    unsafe fn note(&mut self, low: *const u8, to: *const u8) -> bool {
+        // SAFETY: by this function's contract.
+        let places = unsafe { (low.offset_from_unsigned(self.low), to.offset_from_unsigned(self.to)) };
+        self.slow[self.count].write((places.0 as u32, places.1 as u32));
+        self.count += 1;
+        self.count < SLOW
+    }
+}
 
 /// Requantises what it can, and notes the rest in `slow`. Returns how many it noted; where that is all of `slow`, it stopped.
-/// The loop calls nothing, so it stays in registers.
+/// `STEP` is from a lane to the next one; 0 is that of `rows`.
 ///
 /// # Safety
 /// The lanes of `rows`, from `low`, from `plane` and from twice `plane` behind it, must be readable, and the elements of
 /// `rows` from `to` writable.
 #[inline(never)]
-unsafe fn each(
+unsafe fn each<const STEP: usize>(
     requantize: &Requantize,
     fold: i32,
     low: *const u8,
@@ -240,42 +275,47 @@ unsafe fn each(
     slow: &mut Slow,
 ) -> usize {
     let fast = requantize.alone();
-    let mut count = 0;
+    let mut noted = Noted { slow, count: 0, low, to };
+    let step = if STEP == 0 { rows.step } else { STEP };
+    let columns = rows.columns;
+    let (mut low_row, mut to_row) = (low, to);
     // SAFETY: by this function's contract.
     unsafe {
-        for row in 0..rows.rows {
-            let (mut low, mut to) = (low.add(row * rows.row_step), to.add(row * rows.to_row));
+        for _ in 0..rows.rows {
+            let (mut low, mut to) = (low_row, to_row);
             let (mut middle, mut high) = (low.add(plane), low.add(2 * plane));
-            let end = to.add(rows.columns);
+            let end = to.add(columns);
             macro_rules! one {
-                ($at:literal) => {
-                    match fast(fold, lane(*low.add($at), *middle.add($at), *high.add($at))) {
+                ($at:expr) => {
+                    match fast(fold, lane(*low.add($at * step), *middle.add($at * step), *high.add($at * step))) {
                         Some(value) => *to.add($at) = value,
                         None => {
-                            let column = rows.columns - end.offset_from_unsigned(to) + $at;
-                            slow[count] = ((row * rows.row_step + column) as u32, (row * rows.to_row + column) as u32);
-                            count += 1;
-                            if count == SLOW {
-                                return count;
+                            if !noted.note(low.add($at * step), to.add($at)) {
+                                return SLOW;
                             }
                         }
                     }
                 };
             }
-            while end.offset_from_unsigned(to) >= 4 {
+            let four = to.add(columns & !3);
+            while to != four {
                 one!(0);
                 one!(1);
                 one!(2);
                 one!(3);
-                (low, middle, high, to) = (low.add(4), middle.add(4), high.add(4), to.add(4));
+                (low, middle, high) =
+                    (low.wrapping_add(4 * step), middle.wrapping_add(4 * step), high.wrapping_add(4 * step));
+                to = to.add(4);
             }
             while to != end {
                 one!(0);
-                (low, middle, high, to) = (low.add(1), middle.add(1), high.add(1), to.add(1));
+                (low, middle, high) = (low.wrapping_add(step), middle.wrapping_add(step), high.wrapping_add(step));
+                to = to.add(1);
             }
+            (low_row, to_row) = (low_row.wrapping_add(rows.row_step), to_row.wrapping_add(rows.to_row));
         }
     }
-    count
+    noted.count
 }
 
 /// The same for the largest of each 2 x 2 lanes.
@@ -293,35 +333,46 @@ unsafe fn largest(
     slow: &mut Slow,
 ) -> usize {
     let fast = requantize.alone();
-    let mut count = 0;
+    let mut noted = Noted { slow, count: 0, low, to };
+    let (columns, row_step) = (rows.columns, rows.row_step);
+    let (mut low_row, mut to_row) = (low, to);
     // SAFETY: by this function's contract.
     unsafe {
-        for row in 0..rows.rows {
-            let first = 2 * row * rows.row_step;
-            let (mut a, to) = (low.add(first), to.add(row * rows.to_row));
+        for _ in 0..rows.rows {
+            let (mut a, mut to) = (low_row, to_row);
             let (mut b, mut c) = (a.add(plane), a.add(2 * plane));
-            let (mut d, mut e, mut f) = (a.add(rows.row_step), b.add(rows.row_step), c.add(rows.row_step));
-            for column in 0..rows.columns {
-                let lane = |low: *const u8, middle: *const u8, high: *const u8, at: usize| {
-                    u32::from(*low.add(at)) | u32::from(*middle.add(at)) << 8 | u32::from(*high.add(at)) << 16
-                };
-                let most = lane(a, b, c, 0).max(lane(a, b, c, 1)).max(lane(d, e, f, 0).max(lane(d, e, f, 1)));
-                match fast(fold, most << 7) {
-                    Some(value) => *to.add(column) = value,
-                    None => {
-                        slow[count] = ((first + 2 * column) as u32, (row * rows.to_row + column) as u32);
-                        count += 1;
-                        if count == SLOW {
-                            return count;
+            let end = to.add(columns);
+            macro_rules! one {
+                ($at:literal) => {
+                    let lane = |low: *const u8, middle: *const u8, high: *const u8, at: usize| {
+                        u32::from(*low.add(at)) | u32::from(*middle.add(at)) << 8 | u32::from(*high.add(at)) << 16
+                    };
+                    let (d, e, f) = (a.add(row_step), b.add(row_step), c.add(row_step));
+                    let above = lane(a, b, c, 2 * $at).max(lane(a, b, c, 2 * $at + 1));
+                    let most = above.max(lane(d, e, f, 2 * $at)).max(lane(d, e, f, 2 * $at + 1));
+                    match fast(fold, most << 7) {
+                        Some(value) => *to.add($at) = value,
+                        None => {
+                            if !noted.note(a.add(2 * $at), to.add($at)) {
+                                return SLOW;
+                            }
                         }
                     }
-                }
-                (a, b, c) = (a.add(2), b.add(2), c.add(2));
-                (d, e, f) = (d.add(2), e.add(2), f.add(2));
+                };
             }
+            let two = to.add(columns & !1);
+            while to != two {
+                one!(0);
+                one!(1);
+                (a, b, c, to) = (a.wrapping_add(4), b.wrapping_add(4), c.wrapping_add(4), to.add(2));
+            }
+            if to != end {
+                one!(0);
+            }
+            (low_row, to_row) = (low_row.wrapping_add(2 * row_step), to_row.wrapping_add(rows.to_row));
         }
     }
-    count
+    noted.count
 }
 
 /// `value` clamped, then rounded half to even. A NaN becomes `low`.
@@ -387,7 +438,8 @@ mod tests {
                 let planes = [lane as u8, (lane >> 8) as u8, (lane >> 16) as u8].map(|byte| [byte; 70]).concat();
                 let mut many = [0; 70];
                 for (count, pool) in [(2, true), (5, false), (66, false)] {
-                    let rows = Rows { first: 1, rows: 1, columns: count, row_step: 3, to_row: 0, pool };
+                    let step = if pool { 1 } else { 1 + usize::from(count < 6) };
+                    let rows = Rows { first: 1, rows: 1, columns: count, row_step: 3, step, to_row: 0, pool };
                     requantize.rows(&channel, &planes, &rows, &mut many);
                     assert_eq!(many[..count], vec![got; count]);
                 }

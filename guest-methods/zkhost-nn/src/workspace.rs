@@ -3,7 +3,7 @@
 use alloc::{vec, vec::Vec};
 
 use crate::dense::MAX_COLUMNS;
-use crate::program::{constants, Operands, Program, CELL, MAX_CELLS, MAX_WORDS};
+use crate::program::{constants, Operands, Program, CELL, LOADS, MAX_CELLS, MAX_WORDS};
 use crate::requantize::{Channel, Requantize};
 use crate::Checked;
 
@@ -33,6 +33,8 @@ pub trait Backend {
 pub struct Workspace {
     pub words: Vec<u32>,
     pub sums_words: Vec<u32>,
+    /// What loads the operands of each of the two.
+    pub loads: [[u32; LOADS]; 2],
     pub planes: Vec<u32>,
     pub sums: Vec<u32>,
     /// One number a cell: only first bytes are ever written.
@@ -54,6 +56,7 @@ impl Workspace {
         Self {
             words: vec![0; MAX_WORDS],
             sums_words: vec![0; MAX_WORDS],
+            loads: [[0; LOADS]; 2],
             planes: vec![0; ADVICE_BYTES.max(3 * MAX_LANES as usize * CELL) / 4],
             sums: vec![0; 2 * (MAX_PAIRS * MAX_LANES) as usize * cell_words],
             cells: vec![0; MAX_CELLS as usize * cell_words],
