@@ -9,13 +9,14 @@ from typing import Any
 
 
 def exports(
-    package: str, modules: Mapping[str, str], *, packages: str = ""
+    package: str, modules: Mapping[str, str], *, packages: str = "", extra: str = ""
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """`__all__`, `__getattr__` and `__dir__` of a package.
 
     `modules` has for each module the public names that it defines, `packages` the names of subpackages that are imported
-    when they are used as attributes. Type checkers read the imports under TYPE_CHECKING instead, and so report names that
-    are not there.
+    when they are used as attributes. `extra` is what to install where a module needs another package that is not there:
+    then ConfigError says so. Type checkers read the imports under TYPE_CHECKING instead, and so report names that are
+    not there.
     """
     where = {name: module for module, names in modules.items() for name in names.split()}
     below = frozenset(packages.split())
@@ -25,7 +26,16 @@ def exports(
             return importlib.import_module(f"{package}.{name}")
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(where[name]), name)
+        try:
+            value = getattr(importlib.import_module(where[name]), name)
+        except ModuleNotFoundError as error:
+            if not extra or (error.name or "").startswith("zkhost"):
+                raise
+            from zkhost.errors import ConfigError
+
+            raise ConfigError(
+                f"{package} needs the package {error.name}", hint=f"pip install 'zkhost[{extra}]'"
+            ) from error
         setattr(sys.modules[package], name, value)
         return value
 

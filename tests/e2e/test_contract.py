@@ -17,7 +17,7 @@ import zkhost
 from zkhost import Contract
 from zkhost.codec import U32, U64
 from zkhost.contract.fingerprint import find_contracts
-from zkhost.contract.rust_of import text_of
+from zkhost.contract.to_rust.contract_module import contract_text_of
 from zkhost.errors import CancelledError, ContractDriftError, EncodeError, GuestNotFoundError, GuestPanicError
 from zkhost.project.builder import build_project
 from zkhost.project.contracts import load_contracts
@@ -92,7 +92,7 @@ def test_drift_is_found_before_anything_runs() -> None:
 
 def test_a_program_holds_its_own_contract_and_no_other() -> None:
     for name, declared in (("sum", CONTRACT.total), ("everything", CONTRACT.everything)):
-        assert find_contracts(guest(name, declared).program) == [text_of(declared)]
+        assert find_contracts(guest(name, declared).program) == [contract_text_of(declared)]
     with pytest.raises(ContractDriftError, match="the input is Everything here and Vec<u32> in the guest"):
         guest("sum", CONTRACT.everything)
 

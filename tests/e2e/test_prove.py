@@ -57,7 +57,7 @@ def test_on_r0vm_with_several_segments_and_progress(guests: Mapping[str, bytes])
 
 def relying_on(*claims: tuple[ImageID, bytes], code: int = 0) -> ExecutorEnvBuilder:
     """What the guest `compose` is given to verify these runs and end with that exit code."""
-    builder = ExecutorEnv.builder().write([code, len(claims)], tuple[U32, U32])
+    builder = ExecutorEnv.builder().write((code, len(claims)), tuple[U32, U32])
     for program, journal in claims:
         builder.write_slice(program).write_frame(journal)
     return builder

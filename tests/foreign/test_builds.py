@@ -236,6 +236,8 @@ def forked(fork: Path, table: str) -> dict[str, str]:
 @pytest.mark.parametrize("table", ["", '[patch.crates-io]\nfnv = {{ git = "{uri}" }}\n'], ids=["dependency", "patch"])
 def test_git_repositories_are_fetched_whatever_cargo_the_toolchain_has(table: str, fork: Path, tmp_path: Path) -> None:
     root = write(tmp_path / "project", forked(fork, table))
+    # The project's host is built by a toolchain that rustup does not have.
+    write(root, {"rust-toolchain.toml": '[toolchain]\nchannel = "1.70.0"\n'})
     built = build(root)
     assert b"the forked one" in built["forked"].elf.read_bytes()
     assert zkhost(root, "--check").exit_code == 0
@@ -324,6 +326,7 @@ def test_c_code_without_a_compiler_says_what_to_set(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # all of risc0-zkvm, twice, the first time
 @pytest.mark.parametrize("version", ["3.0.3", "3.0.6"])
 def test_the_guest_crate_builds_with_the_risc0_that_the_guest_pins(version: str, tmp_path: Path) -> None:
     dependency = (

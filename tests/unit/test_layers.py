@@ -43,13 +43,7 @@ FACADE = "zkhost"
 MAY_REPEAT = {"__init__"}
 """Basenames that may occur twice. Commands of `cli` may bear the name of what they call, too."""
 
-OFFENDERS: dict[str, str] = {
-    "zkhost.project.docker -> zkhost.project.builder": "project",
-    "zkhost.ml.check -> zkhost.ml.model": "ml",
-    "zkhost.ml.show -> zkhost.ml.model": "ml",
-    "zkhost.ml.model -> zkhost.ml": "ml",
-    "model": "contract",
-}
+OFFENDERS: dict[str, str] = {}
 """Known offences, each with its owner. Empty is the only good state."""
 
 

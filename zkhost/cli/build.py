@@ -74,6 +74,12 @@ def build(
     project = find_project(path)
     if project.guessed:
         click.echo(_guess(project), err=True)
+    for script in () if project.settings.guests else project.unread:
+        click.echo(
+            f"{_relative(script)} sets options of guests (GuestOptions), which are not read: set features and the like in "
+            "[tool.zkhost.guests.NAME] of pyproject.toml",
+            err=True,
+        )
     chosen = tuple(name for name in (features or "").replace(",", " ").split() if name)
     options = BuildOptions(guest, chosen, locked, force, check, docker, cargo_width())
     options = options_of_risc0(options, lambda line: click.echo(line, err=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,9 @@ from zkhost.cli._guest_io import cycles_line, dev_mode_banner
 from zkhost.cli._help import notes
 
 if TYPE_CHECKING:
-    from zkhost.ml import CheckReport, Model, QuantizeReport
+    from zkhost.ml.check import CheckReport
+    from zkhost.ml.model import Model
+    from zkhost.ml.quantizer import QuantizeReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,6 +37,11 @@ def ml() -> None:
 
     Options that choose shapes, outputs and what the journal shows are part of the image ID: give the same to verify.
     """
+    from zkhost.errors import ConfigError
+
+    missing = [package for package in ("numpy", "onnx") if find_spec(package) is None]
+    if missing:
+        raise ConfigError(f"zkhost ml needs the package {missing[0]}", hint="pip install 'zkhost[ml]'")
 
 
 def _dims(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
@@ -88,7 +96,7 @@ def _load(
     *, file: Path, dims: dict[str, int], tensors: tuple[str, ...], shown: Any, output: Any, k: int,
     threshold: float | None, salt: bytes | None, no_accelerate: bool,
 ) -> Model:  # fmt: skip
-    from zkhost.ml import load
+    from zkhost.ml.model import load
 
     return load(
         file, dims=dims, outputs=tensors or None, input=shown, output=output, k=k, threshold=threshold, salt=salt,
@@ -235,7 +243,7 @@ def quantize(
     as_json: bool,
 ) -> None:
     """Quantise a float model to int8 with onnxruntime's quantiser; show both accuracies."""
-    from zkhost.ml import quantize as run
+    from zkhost.ml.quantizer import quantize as run
 
     truth = None if labels is None else _arrays(labels)
     report = run(file, _arrays(samples), out, labels=truth, form=form, per_channel=not per_tensor, calibrate=calibrate)

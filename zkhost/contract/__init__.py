@@ -8,14 +8,20 @@ from zkhost._lazy import exports
 
 if TYPE_CHECKING:
     from zkhost.contract.fingerprint import check_contract as check_contract
-    from zkhost.contract.python_source import PythonSource as PythonSource
-    from zkhost.contract.rust_types import read_rust as read_rust
+    from zkhost.contract.from_rust.check.wire_check import Verdict as Verdict
+    from zkhost.contract.from_rust.check.wire_check import check_types as check_types
+    from zkhost.contract.from_rust.python_module import PythonModule as PythonModule
+    from zkhost.contract.from_rust.python_module import python_module as python_module
+    from zkhost.contract.from_rust.rust_import import Imported as Imported
+    from zkhost.contract.from_rust.rust_import import Note as Note
+    from zkhost.contract.from_rust.rust_import import import_rust as import_rust
 else:
     __all__, __getattr__, __dir__ = exports(
         __name__,
         {
             "zkhost.contract.fingerprint": "check_contract",
-            "zkhost.contract.python_source": "PythonSource",
-            "zkhost.contract.rust_types": "read_rust",
+            "zkhost.contract.from_rust.check.wire_check": "Verdict check_types",
+            "zkhost.contract.from_rust.python_module": "PythonModule python_module",
+            "zkhost.contract.from_rust.rust_import": "Imported Note import_rust",
         },
     )

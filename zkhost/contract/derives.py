@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zkhost.contract.model import Item, Module, Named, RustType, Struct, field_types, walk
+from zkhost.contract.item_model import Item, Module, Named, RustType, Struct, field_types, walk
 
 _ORDERED = frozenset({"BTreeMap", "BTreeSet"})
 _HASHED = frozenset({"HashMap", "HashSet"})

@@ -23,7 +23,19 @@ from __future__ import annotations
 import hashlib
 import re
 
-from zkhost.contract.model import Array, Fields, Guest, Item, Module, Named, RustType, Struct, Tuple, field_types, walk
+from zkhost.contract.item_model import (
+    Array,
+    Fields,
+    Guest,
+    Item,
+    Module,
+    Named,
+    RustType,
+    Struct,
+    Tuple,
+    field_types,
+    walk,
+)
 from zkhost.errors import ContractDriftError
 
 _HEADER = re.compile(rb"zkhost-contract/1 sha256=([0-9a-f]{64}) bytes=([0-9]{1,7})\n")

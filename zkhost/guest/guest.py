@@ -58,9 +58,9 @@ class Guest(Generic[I, J]):
         self.name = name
         if contract is not None and check:
             from zkhost.contract.fingerprint import check_contract
-            from zkhost.contract.rust_of import text_of
+            from zkhost.contract.to_rust.contract_module import contract_text_of
 
-            check_contract(program, text_of(contract), name)
+            check_contract(program, contract_text_of(contract), name)
 
     @cached_property
     def image_id(self) -> ImageID:

@@ -21,8 +21,11 @@ J_co = TypeVar("J_co", covariant=True)
 class ProvedProgram(Protocol[J_co]):
     """The guest of a run or a proof, as zkhost.Guest is."""
 
-    program: bytes
     name: str
+
+    @property
+    def program(self) -> bytes:
+        """The program binary."""
 
     @property
     def image_id(self) -> ImageID:

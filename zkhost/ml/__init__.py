@@ -13,8 +13,9 @@ Needs the extra `ml`: pip install 'zkhost[ml]'. Names are imported when they are
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zkhost._lazy import exports
 
 if TYPE_CHECKING:
     from zkhost.ml.check import CheckReport as CheckReport
@@ -25,55 +26,21 @@ if TYPE_CHECKING:
     from zkhost.ml.model import Model as Model
     from zkhost.ml.model import load as load
     from zkhost.ml.model import verify as verify
-    from zkhost.ml.quantize import QuantizeReport as QuantizeReport
-    from zkhost.ml.quantize import quantize as quantize
+    from zkhost.ml.quantizer import QuantizeReport as QuantizeReport
+    from zkhost.ml.quantizer import quantize as quantize
+    from zkhost.ml.read.onnx_file import Port as Port
     from zkhost.ml.show import Layer as Layer
 
-_WHERE = {
-    "CheckReport": "zkhost.ml.check",
-    "Difference": "zkhost.ml.check",
-    "Inference": "zkhost.ml.journal",
-    "Layer": "zkhost.ml.show",
-    "Model": "zkhost.ml.model",
-    "ModelProof": "zkhost.ml.inference",
-    "ModelRun": "zkhost.ml.inference",
-    "QuantizeReport": "zkhost.ml.quantize",
-    "load": "zkhost.ml.model",
-    "quantize": "zkhost.ml.quantize",
-    "verify": "zkhost.ml.model",
-}
-
-__all__ = [
-    "CheckReport",
-    "Difference",
-    "Inference",
-    "Layer",
-    "Model",
-    "ModelProof",
-    "ModelRun",
-    "QuantizeReport",
-    "load",
-    "quantize",
-    "verify",
-]
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        module = _WHERE[name]
-    except KeyError:
-        raise AttributeError(f"module 'zkhost.ml' has no attribute {name!r}") from None
-    try:
-        value = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name not in ("numpy", "onnx", "google"):
-            raise
-        from zkhost.errors import ConfigError
-
-        raise ConfigError(f"zkhost.ml needs the package {error.name}", hint="pip install 'zkhost[ml]'") from error
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+__all__, __getattr__, __dir__ = exports(
+    __name__,
+    {
+        "zkhost.ml.check": "CheckReport Difference",
+        "zkhost.ml.inference": "ModelProof ModelRun",
+        "zkhost.ml.journal": "Inference",
+        "zkhost.ml.model": "Model load verify",
+        "zkhost.ml.quantizer": "QuantizeReport quantize",
+        "zkhost.ml.read.onnx_file": "Port",
+        "zkhost.ml.show": "Layer",
+    },
+    extra="ml",
+)

@@ -16,7 +16,7 @@ from zkhost.ml.tensors import batch_of, graph_inputs, named
 
 if TYPE_CHECKING:
     from zkhost.ml.graph import Array
-    from zkhost.ml.model import Model
+    from zkhost.ml.lower.lowering import Lowered
 
 FLOATS = (ops.MatMulF, ops.ConvF, ops.SumF, ops.AveragePool)
 """Operations whose last bits onnxruntime does not promise."""
@@ -71,21 +71,21 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def check(model: Model, samples: Any) -> CheckReport:
-    """Compare the reference interpreter with onnxruntime (CPU provider, one thread, all optimisations).
+def check(model: Lowered, source: Any, samples: Any) -> CheckReport:
+    """Compare the reference interpreter with onnxruntime (CPU provider, one thread, all optimisations), which runs
+    `source`: the file, bytes or ModelProto that the model was lowered from.
 
     Raises ConfigError where onnxruntime is not installed, and ModelInputError for a sample that is no input.
     """
-    whole = model.whole
-    runtime = _Runtime(model.model)
+    runtime = _Runtime(source)
     values = differing = count = 0
     largest, first = 0.0, None
     for place, sample in enumerate(batch_of(model.inputs, samples)):
         arrays = named(model.inputs, sample)
-        ours = run(whole.graph, graph_inputs(whole.graph, arrays), every=True)
-        theirs = runtime.run(arrays, [name for _, name in whole.results])
+        ours = run(model.graph, graph_inputs(model.graph, arrays), every=True)
+        theirs = runtime.run(arrays, [name for _, name in model.results])
         count += 1
-        for (tensor, name), port in zip(whole.results, whole.outputs, strict=True):
+        for (tensor, name), port in zip(model.results, model.outputs, strict=True):
             mine = ours[tensor].reshape(theirs[name].shape).astype(port.dtype)
             wrong = _differs(mine, theirs[name])
             values += wrong.size
@@ -93,8 +93,8 @@ def check(model: Model, samples: Any) -> CheckReport:
                 differing += int(wrong.sum())
                 gap = np.abs(mine.astype(np.float64) - theirs[name].astype(np.float64))
                 largest = max(largest, float(gap[wrong].max()))
-                first = first or _first(model, place, ours, arrays)
-    floats = tuple(dict.fromkeys(op.node for op in whole.graph if isinstance(op, FLOATS)))
+                first = first or _first(model, source, place, ours, arrays)
+    floats = tuple(dict.fromkeys(op.node for op in model.graph if isinstance(op, FLOATS)))
     return CheckReport(count, values, differing, largest, first, floats, runtime.version)
 
 
@@ -102,16 +102,18 @@ def _differs(ours: Array, theirs: Array) -> Any:
     return (ours != theirs) & ~(np.isnan(ours) & np.isnan(theirs))
 
 
-def _first(model: Model, sample: int, ours: Mapping[str, Array], arrays: Mapping[str, Array]) -> Difference | None:
+def _first(
+    model: Lowered, source: Any, sample: int, ours: Mapping[str, Array], arrays: Mapping[str, Array]
+) -> Difference | None:
     """Run again with the tensors between shown, and find where the two part."""
-    proto, whole = _proto(model.model), model.whole
-    results = {name for _, name in whole.results}
+    proto = _proto(source)
+    results = {name for _, name in model.results}
     names = [
-        n for op in whole.graph for t in op.writes() for n in whole.places.get(t, ()) if n in _visible(proto) | results
+        n for op in model.graph for t in op.writes() for n in model.places.get(t, ()) if n in _visible(proto) | results
     ]
-    theirs = _Runtime(model.model, names).run(arrays, list(dict.fromkeys([*names, *results])))
-    places = {**{tensor: (name,) for tensor, name in whole.results}, **whole.places}
-    for op in whole.graph:
+    theirs = _Runtime(source, names).run(arrays, list(dict.fromkeys([*names, *results])))
+    places = {**{tensor: (name,) for tensor, name in model.results}, **model.places}
+    for op in model.graph:
         for tensor in op.writes():
             for name in places.get(tensor, ()):
                 if name not in theirs or theirs[name].size != ours[tensor].size:

@@ -162,6 +162,11 @@ class Model(Guest[Any, Inference]):
         """What the journal shows of the input."""
         return self.options.input
 
+    @property
+    def output_mode(self) -> OutputMode:
+        """What it shows of the outputs."""
+        return self.options.output
+
     @cached_property
     def compiled(self) -> Compiled:
         """The plan: the model's canonical bytes, and what each layer costs."""
@@ -249,20 +254,20 @@ class Model(Guest[Any, Inference]):
         """Compare with onnxruntime on samples: an array with the samples on its first axis, or a sequence of inputs."""
         from zkhost.ml.check import check
 
-        return check(self, samples)
+        return check(self.whole, self.model, samples)
 
     # -- within -------------------------------------------------------------------------------------------------------
 
     def _prepared(self, inputs: Any) -> Computed:
         """The outputs, and all that the guest reads."""
-        from zkhost.ml import _native
+        from zkhost.ml._native import compute
 
         data = to_bytes(self.graph, graph_inputs(self.graph, named(self.inputs, inputs)))
         salt = None
         if self.input_mode == "hashed":
             salt = self.options.input_salt or secrets.token_bytes(SALT_BYTES)
             self._salts[input_digest(salt, data)] = salt
-        return _native.compute(self.compiled.plan, data, salt=salt)
+        return compute(self.compiled.plan, data, salt=salt)
 
     def _outputs(self, data: bytes) -> dict[str, Array]:
         return from_bytes(self.graph, self.graph.outputs, self.outputs, data)
@@ -272,13 +277,13 @@ class Model(Guest[Any, Inference]):
         proved costs no proving. Raises ModelMismatchError where the guest computed something else than was computed here.
         """
         from zkhost.environment.executor_env import ExecutorEnv
-        from zkhost.ml import _native
+        from zkhost.ml._native import preflight
 
         if isinstance(input, ExecutorEnv):
             return self._limited(input, segment_limit_po2)
         done = self._prepared(input)
         limit = segment_limit_po2
-        found = _native.preflight(self.program, done.stdin, segment_limit_po2=limit, cancel=cancel)
+        found = preflight(self.program, done.stdin, segment_limit_po2=limit, cancel=cancel)
         if found.journal != done.journal:
             raise ModelMismatchError(
                 f"the guest of {self.name} computed something else than the native library",

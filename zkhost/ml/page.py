@@ -5,17 +5,13 @@ from __future__ import annotations
 import html
 from importlib.resources import files
 from math import log1p
-from typing import TYPE_CHECKING
 
-from zkhost.ml.show import Layer, html_table, layers
-
-if TYPE_CHECKING:
-    from zkhost.ml.model import Model
+from zkhost.ml.show import Described, Layer, html_table, layers
 
 WIDTH, STEP, BOX, HEIGHT = 940, 46, 400, 30
 
 
-def render_page(model: Model) -> str:
+def render_page(model: Described) -> str:
     """The page. It has no script, and its content policy allows none: names in a model cannot run as code."""
     template = (files("zkhost.ml") / "page.html").read_text("utf-8")
     parts = {
@@ -28,7 +24,7 @@ def render_page(model: Model) -> str:
     return template
 
 
-def _graph(model: Model) -> str:
+def _graph(model: Described) -> str:
     """Boxes from top to bottom in the order of execution, shaded by cycles; a curve for each tensor that skips a layer."""
     found = layers(model)
     most = max((layer.cycles for layer in found), default=1) or 1
@@ -51,7 +47,7 @@ def _box(layer: Layer, row: int, most: int) -> str:
     )
 
 
-def _edges(model: Model, found: list[Layer]) -> str:
+def _edges(model: Described, found: list[Layer]) -> str:
     row = {name: place for place, layer in enumerate(found) for name in layer.tensors}
     edges = {(row[name], row[op.y]) for op in model.graph for name in op.reads() if name in row}
     parts = []

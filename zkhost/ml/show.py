@@ -5,12 +5,36 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from zkhost.ml.model import Model
+    from zkhost.image_id import ImageID
+    from zkhost.ml.compile import Compiled
+    from zkhost.ml.graph import Graph
+    from zkhost.ml.read.onnx_file import Port
 
 BAR = 20
+
+
+class Described(Protocol):
+    """What is shown of a model."""
+
+    name: str
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def inputs(self) -> tuple[Port, ...]: ...
+    @property
+    def outputs(self) -> tuple[Port, ...]: ...
+    @property
+    def input_mode(self) -> str: ...
+    @property
+    def output_mode(self) -> str: ...
+    @property
+    def compiled(self) -> Compiled: ...
+    @property
+    def image_id(self) -> ImageID: ...
 
 
 @dataclass(frozen=True)
@@ -30,7 +54,7 @@ class Layer:
     share: float
 
 
-def layers(model: Model) -> list[Layer]:
+def layers(model: Described) -> list[Layer]:
     """The nodes in order; operations that one node became, or that one kernel does at once, are one layer."""
     graph, costs = model.graph, model.compiled.layers
     total = sum(cost.cycles for cost in costs) or 1
@@ -52,7 +76,7 @@ def layers(model: Model) -> list[Layer]:
     return found
 
 
-def summary(model: Model) -> list[tuple[str, str]]:
+def summary(model: Described) -> list[tuple[str, str]]:
     """The model's figures."""
     compiled = model.compiled
     macs = sum(cost.macs for cost in compiled.layers)
@@ -61,7 +85,7 @@ def summary(model: Model) -> list[tuple[str, str]]:
         ("inputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.inputs) + f" ({model.input_mode})"),
         (
             "outputs",
-            ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.options.output})",
+            ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.output_mode})",
         ),
         ("multiply-adds", f"{macs:,}"),
         ("constants", f"{weights:,} bytes"),
@@ -70,7 +94,7 @@ def summary(model: Model) -> list[tuple[str, str]]:
     ]
 
 
-def text(model: Model) -> str:
+def text(model: Described) -> str:
     """What `print(model)` shows."""
     rows = [("layer", "output", "multiply-adds", "cycles", "share", "")]
     for layer in layers(model):
@@ -98,7 +122,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def html_table(model: Model) -> str:
+def html_table(model: Described) -> str:
     """The same for a notebook or a page."""
     head = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in summary(model)

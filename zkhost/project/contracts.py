@@ -13,8 +13,8 @@ from typing import Any
 
 from zkhost.contract.declare import Contract
 from zkhost.contract.fingerprint import check_contract
-from zkhost.contract.rust_module import module_source
-from zkhost.contract.rust_of import rust_of, text_of
+from zkhost.contract.to_rust.contract_module import contract_module, contract_text_of
+from zkhost.contract.to_rust.module_printer import module_source
 from zkhost.errors import ContractError
 from zkhost.project.crate import add_guest_crate
 from zkhost.project.discover import GuestPackage, find_project
@@ -105,7 +105,7 @@ def built_contract(root: Path, guest: str, program: bytes) -> Contract[Any, Any]
     declared = _declared(root / CONTRACT_FILE)
     for name, contract in (declared[1] if declared else {}).items():
         if name == "" or _spelt(name, (guest,)) == guest:
-            check_contract(program, text_of(contract), guest)
+            check_contract(program, contract_text_of(contract), guest)
             return contract
     return None
 
@@ -127,7 +127,7 @@ def _codegen(
     doc = inspect.cleandoc(module.__doc__ or "")
     for package, names in _assign(file, contracts).items():
         chosen = {guest: contracts[name] for name, guest in names}
-        source = module_source(rust_of(chosen, doc), file.name)
+        source = module_source(contract_module(chosen, doc), file.name)
         path = package.folder / "src" / RUST_FILE
         changed = not path.is_file() or path.read_text(encoding="utf-8") != source
         added: tuple[str, ...] = ()

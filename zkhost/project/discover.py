@@ -51,13 +51,15 @@ class GuestPackage:
 class GuestProject:
     """A project: its folder, its guest packages, and the folder of the methods module.
 
-    `guessed`: nothing names the packages, they were taken for guests by their dependencies.
+    `guessed`: nothing names the packages, they were taken for guests by their dependencies. `unread`: build scripts of
+    methods crates that set options of guests in Rust, which is not read.
     """
 
     root: Path
     packages: tuple[GuestPackage, ...]
     methods: Path
     guessed: bool = False
+    unread: tuple[Path, ...] = ()
 
     @property
     def lock(self) -> Path:
@@ -133,7 +135,9 @@ def _by_layout(folder: Path, settings: ProjectSettings) -> GuestProject | None:
         )
         crate = methods[0].folder if len(methods) == 1 else folder / "methods"
         root = folder.parent if crate == folder and folder.name == "methods" else folder
-        return GuestProject(root, tuple(dict.fromkeys(packages)), crate)
+        scripts = (each.folder / "build.rs" for each in methods)
+        unread = tuple(script for script in scripts if _sets_options(script))
+        return GuestProject(root, tuple(dict.fromkeys(packages)), crate, unread=unread)
     for inner in ("methods/guest", "guest"):
         package = _package(read_manifest(folder / inner))
         if package is not None:
@@ -153,6 +157,15 @@ def _methods_crates(folder: Path, manifest: Manifest) -> list[Manifest]:
     members = [read_manifest(each) for each in manifest.members()]
     beside = [] if manifest.methods else [read_manifest(folder / "methods")]
     return list({crate.folder: crate for crate in (manifest, *beside, *members) if crate.methods}.values())
+
+
+def _sets_options(script: Path) -> bool:
+    """Whether a build script passes options of its own to risc0-build."""
+    try:
+        text = script.read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    return "embed_methods_with_options" in text or "GuestOptions" in text
 
 
 def _guests_of(workspace: Manifest) -> Iterator[GuestPackage]:

@@ -9,8 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::{At, Error, Result};
+use crate::metadata::Project;
 use crate::places::Places;
+use crate::real_paths::{self, RealPaths};
 use crate::toolchain::{Toolchain, Versions};
+use crate::unused_patch::WithoutUnusedPatch;
 use crate::{Host, TARGET};
 
 /// Where user programs start in the zkVM's memory (risc0_zkvm_platform::memory::TEXT_START).
@@ -187,6 +190,21 @@ pub(crate) fn run(command: Command, what: &str, host: &mut dyn Host) -> Result<V
         });
     }
     Ok(output)
+}
+
+/// As `run`, for a project's crates: with the real paths in what is shown, and without what is of no use to the user.
+pub(crate) fn compile(
+    command: Command,
+    what: &str,
+    project: &Project,
+    host: &mut dyn Host,
+) -> Result<Vec<u8>> {
+    let mut shown = WithoutUnusedPatch::new(host);
+    let mut paths = RealPaths::new(&mut shown, &project.local);
+    let ended = run(command, what, &mut paths);
+    paths.finish()?;
+    shown.finish()?;
+    ended.map_err(|error| real_paths::in_error(error, &project.local))
 }
 
 /// The same command under the guard.

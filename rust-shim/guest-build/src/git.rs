@@ -44,7 +44,33 @@ pub(crate) fn fetch(
         .args(cargo::patch_args(patches))
         .args(locked.then_some("--locked"))
         .current_dir(folder);
+    if pins_toolchain(folder) {
+        // rustup would look for the toolchain that the project names for its host, which may not be here: any cargo
+        // fetches. It is run elsewhere, with the configuration that it would have found here.
+        command.current_dir(&places.cargo_home);
+        for file in configurations(folder) {
+            command.arg("--config").arg(file);
+        }
+    }
     cargo::run(command, "cargo fetch", host).map(drop)
+}
+
+fn pins_toolchain(folder: &Path) -> bool {
+    let names = ["rust-toolchain.toml", "rust-toolchain"];
+    folder
+        .ancestors()
+        .any(|above| names.iter().any(|name| above.join(name).is_file()))
+}
+
+/// The configuration files that cargo reads in a folder, those that take precedence last.
+fn configurations(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = folder
+        .ancestors()
+        .map(|above| above.join(".cargo/config.toml"))
+        .filter(|file| file.is_file())
+        .collect();
+    files.reverse();
+    files
 }
 
 fn is_debians(places: &Places, cargo: &Path) -> bool {

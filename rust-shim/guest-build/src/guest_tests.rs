@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{At, Error, Result};
 use crate::places::Places;
-use crate::real_paths::{self, RealPaths};
 use crate::shared::Shared;
 use crate::toolchain::Toolchain;
 use crate::{c_compiler, cargo, make_program, make_target, metadata, wrapper, Guest, Host, TARGET};
@@ -128,10 +127,7 @@ pub fn build_tests(
             .env("CARGO_TERM_COLOR", "always");
     }
     wrapper::apply(&mut command, places, &toolchain, &project, &target)?;
-    let mut paths = RealPaths::new(host, &project.local);
-    let output = cargo::run(command, "cargo test --no-run", &mut paths)
-        .map_err(|error| real_paths::in_error(error, &project.local))?;
-    paths.finish()?;
+    let output = cargo::compile(command, "cargo test --no-run", &project, host)?;
     shared.publish(&target, &project.local, host)?;
     Ok(TestReport {
         package: project.package.name.clone(),

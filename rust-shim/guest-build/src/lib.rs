@@ -20,6 +20,7 @@ mod shared;
 mod survey;
 mod sysroot;
 mod toolchain;
+mod unused_patch;
 mod wrapper;
 
 use std::collections::BTreeMap;
@@ -42,7 +43,6 @@ pub use toolchain::{Origin, Toolchain, Versions};
 use error::At;
 use fresh::Record;
 use metadata::Project;
-use real_paths::RealPaths;
 use shared::Shared;
 
 /// The triple of RISC Zero's guests.
@@ -216,10 +216,7 @@ fn run_cargo(
     for name in &names {
         discard_damaged(name, &folder);
     }
-    let mut paths = RealPaths::new(host, &project.local);
-    cargo::run(command, "cargo build", &mut paths)
-        .map_err(|error| real_paths::in_error(error, &project.local))?;
-    paths.finish()?;
+    cargo::compile(command, "cargo build", project, host)?;
     shared.publish(target, &project.local, host)?;
 
     let guests = names

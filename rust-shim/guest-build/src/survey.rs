@@ -62,7 +62,8 @@ impl Survey {
 
     /// The crates in the folder `crates` that something here takes from a registry: name and place.
     ///
-    /// Only those: cargo writes a patch that it had no use for into Cargo.lock.
+    /// Only those: cargo writes a patch that it had no use for into Cargo.lock. And not those that Cargo.lock pins to a
+    /// registry's copy, which is then what plain cargo builds with.
     pub fn patches(
         &self,
         places: &Places,
@@ -77,10 +78,13 @@ impl Survey {
             .get("patch")
             .and_then(|patch| patch.get("crates-io"))
             .and_then(toml::Value::as_table);
+        let pinned = pinned_to_registry(
+            &fs::read_to_string(self.workspace.join("Cargo.lock")).unwrap_or_default(),
+        );
         let wanted = self.registry_dependencies(places, toolchain, host)?;
         Ok(wanted
             .into_iter()
-            .filter(|name| own.is_none_or(|own| !own.contains_key(name)))
+            .filter(|name| own.is_none_or(|own| !own.contains_key(name)) && !pinned.contains(name))
             .map(|name| (crates.join(&name), name))
             .filter(|(folder, _)| folder.join("Cargo.toml").is_file())
             .map(|(folder, name)| (name, folder))
@@ -149,5 +153,31 @@ impl Survey {
             .filter_map(|dependency| dependency.source.as_deref())
             .any(|source| source.starts_with("git+"));
         patched || named || read("Cargo.lock").contains("source = \"git+")
+    }
+}
+
+/// The crates to which a lock file gives a source.
+fn pinned_to_registry(lock: &str) -> BTreeSet<String> {
+    let table: toml::Table = lock.parse().unwrap_or_default();
+    let packages = table.get("package").and_then(toml::Value::as_array);
+    packages
+        .into_iter()
+        .flatten()
+        .filter(|package| package.get("source").is_some())
+        .filter_map(|package| package.get("name")?.as_str().map(str::to_owned))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_pins_the_crates_that_it_gives_a_source() {
+        let lock = "version = 4\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n\
+                    source = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
+                    [[package]]\nname = \"zkhost-guest\"\nversion = \"0.1.0\"\n";
+        assert_eq!(pinned_to_registry(lock), BTreeSet::from(["a".to_owned()]));
+        assert!(pinned_to_registry("").is_empty());
     }
 }

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from hypothesis import strategies as st
 
-from zkhost.contract.model import Array, Enum, Field, Fields, Item, Module, Named, RustType, Struct, Tuple, Variant
+from zkhost.contract.item_model import (
+    Array,
+    Enum,
+    Field,
+    Fields,
+    Item,
+    Module,
+    Named,
+    RustType,
+    Struct,
+    Tuple,
+    Variant,
+    field_types,
+    walk,
+)
 
 KEYS = "bool char u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 String".split()
 PRIMITIVES = "bool char u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64 String".split()
@@ -21,7 +38,7 @@ def rust_types(names: tuple[tuple[str, int], ...] = (), params: tuple[str, ...] 
     simple = st.sampled_from([*PRIMITIVES, *params]).map(Named)
 
     def larger(inner: st.SearchStrategy[RustType]) -> st.SearchStrategy[RustType]:
-        users = [st.tuples(*[inner] * count).map(lambda args, name=name: Named(name, args)) for name, count in names]
+        users = [st.tuples(*[inner] * count).map(partial(Named, name)) for name, count in names]
         return st.one_of(
             inner.map(lambda t: Named("Vec", (t,))),
             inner.map(lambda t: Named("Option", (t,))),
@@ -48,6 +65,16 @@ def fields(types: st.SearchStrategy[RustType]) -> st.SearchStrategy[Fields]:
     )
 
 
+def used(item: Item) -> tuple[str, ...]:
+    """The parameters that a field has: Rust allows no others."""
+    names = {t.name for f in field_types(item) for t in walk(f) if isinstance(t, Named)}
+    return tuple(param for param in item.params if param in names)
+
+
+def numbered(number: int, name: str) -> str:
+    return f"{name}{number}"
+
+
 @st.composite
 def modules(draw: st.DrawFn) -> Module:
     """A module of up to six items, each of which may use those before it."""
@@ -58,13 +85,15 @@ def modules(draw: st.DrawFn) -> Module:
         held = fields(rust_types(known, params))
         name, doc = f"Item{number}", draw(docs)
         if draw(st.booleans()):
-            items.append(Struct(name, draw(held), params, doc))
+            struct = Struct(name, draw(held), params, doc)
+            params = used(struct)
+            items.append(replace(struct, params=params))
         else:
-            own_names = variant_names.map(lambda chosen, number=number: f"{chosen}{number}")
+            own_names = variant_names.map(partial(numbered, number))
             variants = st.lists(st.builds(Variant, own_names, held, docs), min_size=1, max_size=5)
             chosen = draw(variants.filter(lambda vs: len({v.name for v in vs}) == len(vs)))
-            if all(v.fields.kind == "unit" for v in chosen):
-                params = ()  # Rust allows no parameter that nothing uses
-            items.append(Enum(name, tuple(chosen), params, doc))
+            enum = Enum(name, tuple(chosen), params, doc)
+            params = used(enum)
+            items.append(replace(enum, params=params))
         known = (*known, (name, len(params)))
     return Module(tuple(items))

@@ -17,8 +17,8 @@ from zkhost import Contract
 from zkhost.cli._guest_io import read_program
 from zkhost.codec import F64, U8, U16, U32, U64, Len, Tagged
 from zkhost.contract.fingerprint import check_contract, compare, contract_text, embedded, find_contracts
-from zkhost.contract.rust_module import module_source
-from zkhost.contract.rust_of import rust_of, text_of
+from zkhost.contract.to_rust.contract_module import contract_module, contract_text_of
+from zkhost.contract.to_rust.module_printer import module_source
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ContractDriftError, ContractError, SchemaError
 from zkhost.guest.guest import Guest
@@ -41,7 +41,7 @@ class Output:
 
 
 def text(input: Any, journal: Any = Output, format: str = "standard") -> str:
-    return text_of(Contract(input, journal, format=format))
+    return contract_text_of(Contract(input, journal, format=format))
 
 
 def changed(**fields: Any) -> str:
@@ -66,7 +66,7 @@ def test_the_generated_module_is_the_one_on_record() -> None:
         (lambda: changed(a=U64, other=U64), "field Input.b is not in the guest's"),
         (lambda: text(Input, format="packed"), "the format is standard here and packed in the guest"),
         (lambda: text(Output), "the input is Input here and Output in the guest"),
-        (lambda: text_of(Contract(Input)), "the journal is not in the guest's"),
+        (lambda: contract_text_of(Contract(Input)), "the journal is not in the guest's"),
     ],
 )
 def test_drift_names_what_differs(guest: Callable[[], str], difference: str) -> None:
@@ -89,9 +89,11 @@ def test_a_contract_has_one_text_whatever_else_the_project_declares() -> None:
         first: Output
         other: Input
 
-    contracts = {"one": Contract(Input, Output), "two": Contract(Second, Output)}
-    module = rust_of(contracts)
-    assert [contract_text(module, guest) for guest in module.guests] == [text_of(c) for c in contracts.values()]
+    contracts: dict[str, Contract[Any, Any]] = {"one": Contract(Input, Output), "two": Contract(Second, Output)}
+    module = contract_module(contracts)
+    assert [contract_text(module, guest) for guest in module.guests] == [
+        contract_text_of(c) for c in contracts.values()
+    ]
 
 
 def test_a_program_without_contract_is_refused() -> None:
@@ -159,7 +161,7 @@ class Clash:
 )
 def test_what_has_no_rust_twin_is_refused(bad: Any, message: str) -> None:
     with pytest.raises(SchemaError, match=message):
-        rust_of({"guest": Contract(bad, Output)})
+        contract_module({"guest": Contract(bad, Output)})
 
 
 def test_contracts_say_what_is_wrong_with_them() -> None:
@@ -175,7 +177,7 @@ def test_floats_are_not_eq_and_long_arrays_are_big_ones() -> None:
         value: F64
         signature: Annotated[bytes, Len(64)]
 
-    source = module_source(rust_of({"guest": Contract(Reading)}))
+    source = module_source(contract_module({"guest": Contract(Reading)}))
     assert "#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]\npub struct Reading {" in source
     assert "pub signature: BigArray<u8, 64>," in source
 
@@ -240,7 +242,9 @@ def test_what_is_wrong_with_a_project_is_said(project: Path, tmp_path: Path) -> 
 
 
 def test_unsigned_words_stay_what_they_are() -> None:
-    assert text_of(Contract(tuple[U8, U16], list[U32])) == "format standard\ninput (u8, u16)\njournal Vec<u32>\n"
+    assert (
+        contract_text_of(Contract(tuple[U8, U16], list[U32])) == "format standard\ninput (u8, u16)\njournal Vec<u32>\n"
+    )
 
 
 def test_a_check_says_that_the_rust_side_is_stale(project: Path) -> None:
@@ -262,7 +266,7 @@ def test_a_contract_file_with_types_alone_is_no_contract(project: Path) -> None:
 def test_a_built_guest_is_checked_against_its_projects_contract(project: Path) -> None:
     _, contracts = load_contracts(project / "contract.py")
     [contract] = contracts.values()
-    built_contract(project, "my-guest", embedded(text_of(contract)).encode())
+    built_contract(project, "my-guest", embedded(contract_text_of(contract)).encode())
     with pytest.raises(ContractDriftError):
         built_contract(project, "my-guest", embedded(text(Output)).encode())
     built_contract(project, "another", b"which the contract does not speak of")

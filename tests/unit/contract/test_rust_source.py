@@ -8,8 +8,8 @@ from difflib import unified_diff
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from zkhost.contract.model import Array, Enum, Field, Fields, Item, Module, Named, RustType, Struct, Tuple, Variant
-from zkhost.contract.rust_source import item_source
+from zkhost.contract.item_model import Array, Enum, Field, Fields, Item, Module, Named, RustType, Struct, Tuple, Variant
+from zkhost.contract.to_rust.item_printer import item_source
 
 from .strategies import modules
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zkhost.ml import _native
-from zkhost.ml.compile import convolutions, cost, plain, rows
-from zkhost.ml.compile.plan import Plan
+from zkhost.ml.compile import convolutions, cost, rows, scalar
+from zkhost.ml.compile.plan_bytes import Plan
 from zkhost.ml.compile.target import Target
 from zkhost.ml.graph import Graph
 from zkhost.ml.ops import Conv, MatMul
@@ -68,7 +68,7 @@ def compile_graph(
         elif accelerate and isinstance(op, MatMul):
             finish = rows.matmul(target, op)
         if finish is None:
-            plain.write(target, op)
+            scalar.write(target, op)
         else:
             done.update(fused.y for fused in finish.ops)
         kind = f"{type(op).__name__}{' on the accelerator' if finish else ''}"

@@ -7,7 +7,7 @@ from math import prod
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
-from zkhost.ml.compile.plan import Argument, Code
+from zkhost.ml.compile.plan_bytes import Argument, Code
 from zkhost.ml.graph import Graph
 
 START = 4_000

@@ -8,7 +8,7 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
-from zkhost.ml.compile.plan import At
+from zkhost.ml.compile.plan_bytes import At
 from zkhost.ml.compile.target import Target, added
 from zkhost.ml.graph import Array
 

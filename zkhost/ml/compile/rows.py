@@ -9,7 +9,7 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
-from zkhost.ml.compile.plan import At, Code
+from zkhost.ml.compile.plan_bytes import At, Code
 from zkhost.ml.compile.proved import Finish, correction, finish_of, fits_lanes, signed_weights
 from zkhost.ml.compile.target import Target, added
 from zkhost.ml.graph import Array

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zkhost.ml.compile.plan import At, Code, Plan
+from zkhost.ml.compile.plan_bytes import At, Code, Plan
 from zkhost.ml.graph import Array, DType, Graph
 from zkhost.ml.ops import Op
 

@@ -10,7 +10,7 @@ from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import tables
 from zkhost.ml.lower.context import Lowering, dequantised, row_major
-from zkhost.ml.lower.target import Target
+from zkhost.ml.lower.output_scale import Target
 from zkhost.ml.lower.values import Const, Curve, Quant, Sums
 from zkhost.ml.lower.window import Pool
 from zkhost.ml.read.node import Node

@@ -14,7 +14,7 @@ from zkhost.ml.lower import integers, tables
 from zkhost.ml.lower.context import Lowering, along, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.integers import F32
-from zkhost.ml.lower.target import Target
+from zkhost.ml.lower.output_scale import Target
 from zkhost.ml.lower.values import Const, Curve, Lazy, Quant, Sums, Value
 from zkhost.ml.lower.window import pool_of
 from zkhost.ml.read.node import Node

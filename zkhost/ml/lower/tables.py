@@ -16,7 +16,7 @@ from zkhost.ml import ops
 from zkhost.ml.graph import LIMITS, NUMPY, DType, Tensor
 from zkhost.ml.lower.context import Lowering
 from zkhost.ml.lower.fold import fold
-from zkhost.ml.lower.target import Target
+from zkhost.ml.lower.output_scale import Target
 from zkhost.ml.lower.values import Curve
 from zkhost.ml.read.node import Node
 
