@@ -20,6 +20,7 @@ from zkhost.ml.graph import Graph
 from zkhost.ml.page import render_page
 from zkhost.ml.reference import run
 from zkhost.ml.tensors import graph_inputs, named
+from zkhost.receipt.receipt import DevModeWarning
 
 from .build import dq, model, node, q
 from .test_digits import INT8, MODELS
@@ -316,7 +317,8 @@ def test_graphs_that_are_built_by_hand_run() -> None:
 def test_dev_mode_proves_nothing_and_says_so(rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found = ml.load(CNN, output="argmax")
     monkeypatch.setenv("RISC0_DEV_MODE", "1")
-    proof = found.prove(rows[0])
+    with pytest.warns(DevModeWarning):
+        proof = found.prove(rows[0])
     assert not proof.verified
     assert "UNVERIFIED" in repr(proof)
     monkeypatch.delenv("RISC0_DEV_MODE")

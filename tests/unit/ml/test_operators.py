@@ -9,6 +9,9 @@ import numpy as np
 import onnx
 import pytest
 
+from zkhost.ml.lower.lowering import lower
+from zkhost.ml.read.onnx_file import read_onnx
+
 from .build import dq, model, node, onnxruntime_run, ours, q
 
 Shape = Sequence[int]
@@ -239,3 +242,17 @@ def test_dynamic_quantisation(draw: Draw) -> None:
     found = model(nodes, {"x": ("float32", (1, 40))}, {"y": ("float32", None)}, constants)
     for _ in range(20):
         assert_equal(found, {"x": draw.rng.normal(size=(1, 40)).astype(np.float32)})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_average_pools_are_integer_sums_where_no_tie_is_near(dtype: str) -> None:
+    """Scales whose ratio is far from simple: the pool is a depthwise convolution, with the same values on all inputs."""
+    lowered_as: set[str] = set()
+    for seed in range(30):
+        draw = Draw(seed)
+        found, inputs = between(
+            draw, "AveragePool", dtype, [(1, 3, 32, 32)], {}, 17, kernel_shape=[2, 2], strides=[2, 2]
+        )
+        assert_equal(found, inputs)
+        lowered_as.update(type(op).__name__ for op in lower(read_onnx(found)).graph)
+    assert {"Conv", "AveragePoolQ"} <= lowered_as
