@@ -37,6 +37,7 @@ from zkhost.codec import (
     Codec,
     Digest,
     HashMap,
+    HashSet,
     IntArray,
     SerdeBytes,
     Some,
@@ -163,6 +164,7 @@ STAND_INS: list[tuple[Any, Any, list[Any]]] = [
     (list[U32], [1, 2, 3], [(1, 2, 3), Row([1, 2, 3]), array.array("I", [1, 2, 3]), np.array([1, 2, 3], np.uint32),
                             np.array([1, 9, 2, 9, 3], np.uint32)[::2], np.array([3, 2, 1], np.uint32)[::-1],
                             [Number(1), np.int8(2), 3]]),
+    (Array[U32, 2], [1, 2], [np.array([1, 2], np.uint32), array.array("I", [1, 2])]),
     (list[U8], [1, 2], [b"\1\2", bytearray(b"\1\2"), array.array("B", [1, 2])]),
     (list[I8], [-1, 2], [array.array("b", [-1, 2])]),
     (list[I16], [-1, 2], [array.array("h", [-1, 2])]),
@@ -256,6 +258,34 @@ def test_deep_values_need_no_recursion_of_pythons(format: str) -> None:
     finally:
         threading.stack_size(size)
     assert outcome == [True]
+
+
+#: Words that only lax decoding takes, and what it makes of them; what none takes has no value.
+LAX: list[tuple[Any, str, list[int], Any]] = [
+    (str, "standard", [1, 0x0161], "a"),
+    (SerdeBytes, "packed", [1, 0x0161], b"a"),
+    (tuple[U8, U8], "packed", [0xFF_0201], (1, 2)),
+    (HashSet[U32], "standard", [2, 1, 1], {1}),
+    (set[U32], "standard", [2, 2, 1], {1, 2}),
+    (HashMap[U32, U8], "standard", [2, 1, 5, 1, 6], {1: 6}),
+    (list[bool], "standard", [100, 2, *[1] * 99], None),
+    (list[bool], "packed", [100, 2, *[1] * 24], None),
+    (tuple[U8, U32], "packed", [0x0101, 5], None),
+]
+
+
+@pytest.mark.parametrize(("kind", "format", "words", "value"), LAX, ids=str)
+def test_what_only_lax_decoding_takes(kind: Any, format: str, words: list[int], value: Any) -> None:
+    _, decode, decode_from = native(kind, format)
+    data = array.array("I", words).tobytes()
+    with pytest.raises(Refused):
+        decode(data)
+    if value is None:
+        with pytest.raises(Refused):
+            decode(data, strict=False)
+    else:
+        assert decode(data, strict=False) == value
+        assert decode_from(data, 0, False) == (value, len(words))
 
 
 @FORMATS
