@@ -256,3 +256,26 @@ def test_average_pools_are_integer_sums_where_no_tie_is_near(dtype: str) -> None
         assert_equal(found, inputs)
         lowered_as.update(type(op).__name__ for op in lower(read_onnx(found)).graph)
     assert {"Conv", "AveragePoolQ"} <= lowered_as
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_weight_that_is_quantised_and_transposed_in_the_graph(per_channel: bool, draw: Draw) -> None:
+    """As quantisation-aware training exports: float weight, QuantizeLinear, DequantizeLinear, Transpose, MatMul."""
+    count = 30 if per_channel else 1
+    scale: Any = draw.rng.uniform(0.01, 0.03, count).astype(np.float32)
+    zero: Any = np.zeros(count, np.int8)
+    constants = {**draw.params("x", "uint8"), **draw.params("y", "uint8"), "y_s": np.float32(0.05)}
+    constants |= {"w": draw.rng.normal(size=(30, 40)).astype(np.float32)}
+    constants |= {"w_s": scale if per_channel else scale[0], "w_z": zero if per_channel else zero[0]}
+    axis: dict[str, Any] = {"axis": 0} if per_channel else {}
+    nodes = [
+        dq("x", "xf"),
+        node("QuantizeLinear", ["w", "w_s", "w_z"], ["wq"], name="qw", **axis),
+        node("DequantizeLinear", ["wq", "w_s", "w_z"], ["wf"], name="dw", **axis),
+        node("Transpose", ["wf"], ["wt"], name="t", perm=[1, 0]),
+        node("MatMul", ["xf", "wt"], ["f"], name="mm"),
+        q("f", "y"),
+    ]
+    found = model(nodes, {"x": ("uint8", (5, 40))}, {"y": ("uint8", None)}, constants)
+    assert_equal(found, {"x": draw.data("uint8", (5, 40))})
+    assert {type(op).__name__ for op in lower(read_onnx(found)).graph} == {"MatMul", "Requantize"}
