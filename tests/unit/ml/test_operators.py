@@ -279,3 +279,23 @@ def test_a_weight_that_is_quantised_and_transposed_in_the_graph(per_channel: boo
     found = model(nodes, {"x": ("uint8", (5, 40))}, {"y": ("uint8", None)}, constants)
     assert_equal(found, {"x": draw.data("uint8", (5, 40))})
     assert {type(op).__name__ for op in lower(read_onnx(found)).graph} == {"MatMul", "Requantize"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "strides"),
+    [
+        ((1, 5, 28, 28), [2, 2], [2, 2]),
+        ((1, 5, 28, 28), [2, 2], [1, 1]),
+        ((1, 16, 10, 10), [2, 2], [2, 2]),
+        ((1, 5, 9, 9), [2, 3], [2, 2]),
+        ((1, 5, 30, 30), [3, 3], [3, 3]),
+        ((1, 5, 16, 16), [4, 4], [4, 4]),
+        ((1, 9, 7, 7), [7, 7], [1, 1]),
+        ((1, 5, 40), [3], [2]),
+    ],
+)
+def test_average_pools_in_float(shape: Shape, kernel: list[int], strides: list[int], draw: Draw) -> None:
+    """Their last bits depend on the order of onnxruntime's sums, which these have."""
+    made = node("AveragePool", ["x"], ["y"], name="op", kernel_shape=kernel, strides=strides)
+    found = model([made], {"x": ("float32", shape)}, {"y": ("float32", None)})
+    assert_equal(found, {"x": draw.rng.normal(size=shape).astype(np.float32)})
