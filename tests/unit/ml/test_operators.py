@@ -299,3 +299,12 @@ def test_average_pools_in_float(shape: Shape, kernel: list[int], strides: list[i
     made = node("AveragePool", ["x"], ["y"], name="op", kernel_shape=kernel, strides=strides)
     found = model([made], {"x": ("float32", shape)}, {"y": ("float32", None)})
     assert_equal(found, {"x": draw.rng.normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize(
+    "op", ["HardSigmoid", "HardSwish", "LeakyRelu", "Relu", "Reciprocal", "Sqrt", "Abs", "Neg", "Round"]
+)
+def test_functions_that_are_exact_in_float(op: str, draw: Draw) -> None:
+    found = model([node(op, ["x"], ["y"], name="op")], {"x": ("float32", (5003,))}, {"y": ("float32", None)})
+    values = 4 * draw.rng.normal(size=5003).astype(np.float32)
+    assert_equal(found, {"x": np.abs(values) if op == "Sqrt" else values})
