@@ -221,6 +221,15 @@ ITEMS_REFUSED = {
         "read as a byte string",
     ),
     "rust that cannot be read": ("#[derive(Serialize, Deserialize)] struct X { a: u8 b: }", "not Rust"),
+    "serde_as under cfg": (
+        "#[serde_with::serde_as] #[derive(Serialize, Deserialize)] struct X {"
+        ' #[cfg_attr(feature = "f", serde_as(as = "serde_with::Bytes"))] a: Vec<u8> }',
+        "depends on",
+    ),
+    "a derive by another macro": (
+        "#[derive_where::derive_where(Serialize, Deserialize)] #[derive(Serialize)] struct X { a: u8 }",
+        "derive_where] is not known",
+    ),
     "what a macro declares": (
         "macro_rules! m { ($n:ident) => { #[derive(Serialize)] struct $n; } } m!(X);",
         "types that a macro declares",
@@ -249,6 +258,11 @@ def test_a_declaration_that_serde_writes_in_a_way_of_its_own_is_refused(tmp_path
 ITEMS_GIVEN = {
     "rkyv beside serde": (
         "#[derive(rkyv::Serialize, Serialize, Deserialize)] #[rkyv(x)] struct X { a: u8 }",
+        ["struct", "X", [["a", ["u8"]]]],
+    ),
+    "attributes of other macros": (
+        "#[pyo3::pyclass] #[typeshare::typeshare] #[derive_where::derive_where(Clone; T)] #[wasm_bindgen(inspectable)]"
+        '#[derive(Serialize, Deserialize, thiserror::Error, clap::Parser)] #[error("no")] #[command(x)] struct X { #[arg(long)] a: u8 }',
         ["struct", "X", [["a", ["u8"]]]],
     ),
     "serde_as": (

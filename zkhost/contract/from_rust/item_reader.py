@@ -155,7 +155,7 @@ class ItemReader:
             and "u8" in text_of(node)
         ):
             raise RefusalError(node, "a borrowed Cow<[u8]> is written as a list and read as a byte string")
-        if ways := attributes.arguments("serde_as"):
+        if ways := serde_metas(attributes, self._features, self._traits.conditions, "serde_as"):
             found = self._adapted(ways, node, scope, macros)
         if "skip_serializing_none" in macros and self._traits.ser and _is_option(node, scope, self._types):
             raise RefusalError(node, "#[skip_serializing_none] leaves the field out where it is None")

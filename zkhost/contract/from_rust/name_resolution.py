@@ -58,18 +58,18 @@ class Names:
     def __init__(self, load: Callable[[Path], Crate | None], canonical: Callable[[Foreign], Foreign]) -> None:
         self._load = load
         self._canonical = canonical
+        self._known: dict[tuple[int, str, bool], Target | None] = {}
+        self._asked: set[tuple[int, str, bool]] = set()
 
     def path(self, module: Module, segments: Sequence[str], *, constant: bool = False) -> Target | None:
         """The meaning of a path written in a module; None where nothing of this name is seen.
 
         `constant`: it names a constant, not a type or module.
         """
-        found = self._path(module, tuple(segments), frozenset(), constant)
+        found = self._path(module, tuple(segments), constant)
         return self._canonical(found) if isinstance(found, Foreign) else found
 
-    def _path(
-        self, module: Module, segments: tuple[str, ...], seen: frozenset[object], constant: bool = False
-    ) -> Target | None:
+    def _path(self, module: Module, segments: tuple[str, ...], constant: bool = False) -> Target | None:
         first, rest = segments[0], segments[1:]
         alone = constant and not rest
         here: Target | None
@@ -84,47 +84,56 @@ class Names:
                 return None
             here, rest = self._crate(module, rest[0]), rest[1:]
         else:
-            here = self._lookup(module, first, seen, alone)
+            here = self._lookup(module, first, alone)
             if here is None and not alone:
                 here = self._crate_named(module, first, bool(rest)) or _builtin(first, rest)
         for place, segment in enumerate(rest, 1):
-            here = self._member(here, segment, seen, constant and place == len(rest))
+            here = self._member(here, segment, constant and place == len(rest))
         return here
 
-    def _member(
-        self, here: Target | None, segment: str, seen: frozenset[object], constant: bool = False
-    ) -> Target | None:
+    def _member(self, here: Target | None, segment: str, constant: bool = False) -> Target | None:
         match here:
             case Module():
                 if segment in ("super", "self"):
                     return here.parent if segment == "super" else here
-                return self._lookup(here, segment, seen, constant)
+                return self._lookup(here, segment, constant)
             case Foreign(path):
                 return self._canonical(Foreign((*path, segment)))
             case Ambiguous():
                 return here
         return None
 
-    def _lookup(self, module: Module, name: str, seen: frozenset[object], constant: bool = False) -> Target | None:
+    def _lookup(self, module: Module, name: str, constant: bool = False) -> Target | None:
         """A name in a module: declared there, imported, or from a glob."""
         key = (id(module), name, constant)
-        if key in seen:
+        if key in self._known:
+            return self._known[key]
+        if key in self._asked:  # globs that lead in a circle, or here a second time: nothing new comes of it
             return None
-        seen |= {key}
+        outermost = not self._asked
+        self._asked.add(key)
+        found = self._search(module, name, constant)
+        if found is not None or outermost:
+            self._known[key] = found
+        if outermost:
+            self._asked.clear()
+        return found
+
+    def _search(self, module: Module, name: str, constant: bool) -> Target | None:
         names = module.constants if constant else module.definitions
         declared = [d for d in names.get(name, []) if d.present() is not False]
         declared = [d for d in declared if d.present()] or declared
         if declared:
             return _only(name, [d.child or d for d in declared])
         explicit = [use for use in module.uses if use.name == name]
-        targets = [t for use in explicit if (t := self._used(module, use, seen, constant)) is not None]
+        targets = [t for use in explicit if (t := self._used(module, use, constant)) is not None]
         if targets:
             return _only(name, targets)
         found = []
         for use in module.uses:
             if use.name == "*":
-                source = self._path(module, use.path, seen)
-                target = None if isinstance(source, Foreign) else self._member(source, name, seen, constant)
+                source = self._path(module, use.path)
+                target = None if isinstance(source, Foreign) else self._member(source, name, constant)
                 if (
                     isinstance(source, Foreign)
                     and (known := self._canonical(Foreign((*source.path, name)))).path[0] == ""
@@ -133,9 +142,9 @@ class Names:
                 found += [] if target is None else [target]
         return _only(name, found) if found else None
 
-    def _used(self, module: Module, use: Use, seen: frozenset[object], constant: bool) -> Target | None:
+    def _used(self, module: Module, use: Use, constant: bool) -> Target | None:
         """What a `use` brings in: a path of one segment may be a crate."""
-        target = self._path(module, use.path, seen, constant)
+        target = self._path(module, use.path, constant)
         alone = target is None and len(use.path) == 1 and not constant
         return self._crate(module, use.path[0]) if alone else target
 

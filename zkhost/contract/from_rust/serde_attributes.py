@@ -20,22 +20,26 @@ _HARMLESS_ITEM = frozenset(
     accesskit arbitrary archive arg as_ref as_mut asn1 autometrics backtrace bincode borsh br brw builder bw bytemuck
     clap codec cfg_eval command component constructor cw_serde data debug deku delegate deref deref_mut derivative
     diesel display drive educe enum_kind error eq evm from getset graphql group into is_variant educe
-    into_iterator io just knuffel min_serde mul musli n nserde num_enum ord packed_field partial_eq pin_project
-    pretty proptest prost pyo3 quick_xml rename_all rkyv rlp scale scale_info schema schemars scylla setters sea_orm
+    into_iterator into_params io just knuffel min_serde mul musli n nserde num_enum ord packed_field partial_eq pin_project
+    pretty proptest prost pyclass pyo3 quick_xml rename_all rkyv rlp scale scale_info schema schemars scylla setters sea_orm
     snafu speedy sqlx source ssz strum strum_discriminants structopt tabled template testresult token_proxy transitive
-    tree_hash ts tsify try_from unwrap utoipa validate value_enum variant_count visitor walk xml zeroize zerocopy
+    tree_hash ts tsify try_from typeshare unwrap utoipa validate value_enum variant_count visitor walk xml zeroize zerocopy
     wasm_bindgen""".split()
 )
 """Attributes of the language, and those that derives read and that cannot change the declaration itself."""
 
 
-def serde_metas(attributes: Attributes, features: Features, derived_if: tuple[Meta, ...] = ()) -> list[Meta]:
-    """The serde arguments that hold. Raises RefusalError for one that may hold, and would change the wire."""
+def serde_metas(
+    attributes: Attributes, features: Features, derived_if: tuple[Meta, ...] = (), path: str = "serde"
+) -> list[Meta]:
+    """The arguments of `#[serde(...)]`, or of another attribute, that hold. Raises RefusalError for one that may hold,
+    and would change the wire.
+    """
     found = []
-    for meta in attributes.arguments("serde"):
+    for meta in attributes.arguments(path):
         state = all_hold([c for c in meta.conditions if c not in derived_if], features)
         if state is None and meta.path not in HARMLESS:
-            raise RefusalError(meta.line, f"#[serde({meta})] depends on {', '.join(map(str, meta.conditions))}")
+            raise RefusalError(meta.line, f"#[{path}({meta})] depends on {', '.join(map(str, meta.conditions))}")
         if state is not False:
             found.append(meta)
     return found
@@ -49,7 +53,12 @@ def refuse_unknown(attributes: Attributes, features: Features, known: Iterable[s
         tool = path.split("::")[0] in ("clippy", "rustfmt", "rustdoc", "cfg_eval", "diagnostic", "rust_analyzer")
         if path in _HARMLESS_ITEM or path in known or tool or all_hold(meta.conditions, features) is False:
             continue
-        if path.split("::")[-1] in ("cw_serde",):
+        if (
+            path.split("::")[-1] in ("cw_serde", "typeshare", "pyclass", "wasm_bindgen")
+            or path == "stability::unstable"
+        ):
+            continue
+        if path.split("::")[-1] == "derive_where" and "erialize" not in str(meta):
             continue
         raise RefusalError(meta.line, f"#[{path}] is not known: it may change what serde sees")
 
