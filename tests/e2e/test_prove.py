@@ -70,7 +70,7 @@ def test_composition(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
     info = LocalProver().prove(relying_on(claim, claim).add_assumption(proof.receipt).build(), program)
     info.receipt.verify(compute_image_id(program))
     assert info.receipt.journal.bytes == journal * 2
-    assert info.receipt.assumption_kinds == ["composite"] * 2
+    assert info.receipt.assumption_kinds == (ReceiptKind.COMPOSITE,) * 2
     assert Receipt.from_bytes(info.receipt.to_bytes("borsh"), "borsh") == info.receipt
 
 
@@ -87,7 +87,7 @@ def test_a_conditional_proof_of_a_failing_run(proof: ProveInfo, guests: Mapping[
     claim = info.receipt.claim
     assert claim is not None
     assert claim.exit_code == ExitCode.halted(1)
-    assert info.receipt.assumption_kinds == ["composite"]
+    assert info.receipt.assumption_kinds == (ReceiptKind.COMPOSITE,)
     with pytest.raises(errors.VerificationError):
         info.receipt.verify(compute_image_id(program))
 
@@ -150,9 +150,13 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
     token = CancelToken()
     cancelled_at: list[float] = []
 
+    def stop() -> None:
+        cancelled_at.append(time.monotonic())
+        token.cancel()
+
     def on_progress(now: Progress) -> None:
         if now.phase == "prove":
-            threading.Timer(1, lambda: (cancelled_at.append(time.monotonic()), token.cancel())).start()
+            threading.Timer(1, stop).start()
 
     with pytest.raises(errors.CancelledError):
         prover.prove(factors_env(), guests["factors"], on_progress=on_progress, cancel=token)
