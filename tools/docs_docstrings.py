@@ -17,7 +17,7 @@ _EXAMPLE = re.compile(r"^>>> .*(?:\n(?!\s*$).*)*", re.MULTILINE)
 _ERROR = re.compile(rf"(?<![\w.`\[])({'|'.join(_ERRORS)})(s?)\b(?![`\](])")
 
 
-class Docstrings(Extension):
+class Docstrings(Extension):  # type: ignore[misc, unused-ignore]  # griffe may be missing
     """Changes each docstring once it was read."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:

@@ -44,7 +44,7 @@ class Recorder(InProcessWorker):
     def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
         print(f"begin {job.index}", flush=True)
         start = time.monotonic()
-        receipt = self.worker.prove_job(job, path, cancel)
+        receipt: bytes = self.worker.prove_job(job, path, cancel)
         self.record[job.digest] = receipt, time.monotonic() - start
         return receipt
 

@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import msgpack
@@ -132,10 +133,10 @@ def other_types() -> list[tuple[str, dict[str, Run], int, int]]:
         made, data = codec(type(value)), plain(value)
         words, raw = made.encode(value), msgpack.packb(data)
         rows += [
-            (f"{name}, encode", {"msgpack": lambda data=data: msgpack.packb(data),
-                                 "zkhost": lambda made=made, value=value: made.encode(value)}, inner, 100),
-            (f"{name}, decode", {"msgpack": lambda raw=raw: msgpack.unpackb(raw),
-                                 "zkhost": lambda made=made, words=words: made.decode(words)}, inner, 100),
+            (f"{name}, encode", {"msgpack": partial(msgpack.packb, data),
+                                 "zkhost": partial(made.encode, value)}, inner, 100),
+            (f"{name}, decode", {"msgpack": partial(msgpack.unpackb, raw),
+                                 "zkhost": partial(made.decode, words)}, inner, 100),
         ]  # fmt: skip
     return rows
 
@@ -191,7 +192,7 @@ def cases(big: int) -> list[tuple[str, dict[str, Run], int, int]]:
     data = fields(record)
     raw = msgpack.packb(data)
     standard, packed, thin = codec(Record), codec(Record, "packed"), codec(SerdeRecord)
-    words = [c.encode(v) for c, v in ((standard, record), (packed, record), (thin, serde))]
+    words = [standard.encode(record), packed.encode(record), thin.encode(serde)]
     encoders, decoders = others(record)
     encode: dict[str, Run] = {
         "msgpack": lambda: msgpack.packb(data),
@@ -253,7 +254,7 @@ def main() -> None:
     options.add_argument("--records", type=int, default=100_000)
     options.add_argument("--json", action="store_true")
     args = options.parse_args()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"case": case, "who": who, "ns": round(ns), "ratio": round(ratio, 2)}
         for case, runs, inner, rounds in cases(args.records)
         for who, (ns, ratio) in compare(runs, inner, rounds).items()
@@ -266,7 +267,7 @@ def main() -> None:
     )
     print("| case | who | time | ratio | |\n|---|---|---:|---:|---:|")
     for row in rows:
-        ns = int(row["ns"])
+        ns = row["ns"]
         rate = f"{(1 << 20) / ns * 1e3:,.0f} MB/s" if row["case"] == "1 MiB of bytes" else ""
         shown = f"{ns:,} ns" if ns < 100_000 else f"{ns / 1e6:,.2f} ms"
         print(f"| {row['case']} | {row['who']} | {shown} | {row['ratio']:.2f} | {rate} |")

@@ -81,7 +81,8 @@ def run(client: Client, args: argparse.Namespace, tries: int = 4) -> dict[str, A
         proof = Spread(store, farm, lambda operation, receipt: None, starve_s=300.0)
         work = proof.run(executing(args.segments, args.seconds, args.bytes), CancelToken())
         start = time.monotonic()
-        asyncio.run_coroutine_threadsafe(work, client.loop.asyncio_loop).result()
+        loop: Any = client.loop  # on asyncio, which its type does not say
+        asyncio.run_coroutine_threadsafe(work, loop.asyncio_loop).result()
         elapsed = time.monotonic() - start
         assert store.missing() == []
     return {"elapsed_s": elapsed, "stats": vars(farm.stats), "memory": memory.report()}

@@ -143,7 +143,7 @@ def main() -> None:
     if options.child:
         print(json.dumps(asyncio.run(child(options.child, options.sessions))))
         return
-    found = {
+    found: dict[str, Any] = {
         "overhead": [overhead(prove_s, runs) for prove_s, runs in ((0.05, 20), (1.0, 5), (4.0, 3))],
         "memory": memory(options.sessions),
     }

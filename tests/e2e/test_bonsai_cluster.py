@@ -145,6 +145,7 @@ class TestWhatR0vmLacks:
     def test_snark_stage(self, prover: BonsaiProver) -> None:
         with pytest.raises(RemoteUnavailableError, match="snark/create") as caught:
             prover.prove(factors(), FACTORS_ELF, ProverOpts.groth16())
+        assert caught.value.session_id is not None
         assert prover.session(caught.value.session_id).status().status == "SUCCEEDED"
 
 

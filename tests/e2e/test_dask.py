@@ -83,7 +83,8 @@ def spread(client: Client, store: SegmentStore, count: int, cancel: CancelToken)
     farm = Farm(DaskPool(client, asleep), tries=20)
     proof = Spread(store, farm, lambda operation, receipt: None, succinct=True, starve_s=300.0)
     work = proof.run(executing(count), cancel)
-    asyncio.run_coroutine_threadsafe(work, client.loop.asyncio_loop).result()
+    loop: Any = client.loop  # on asyncio, which its type does not say
+    asyncio.run_coroutine_threadsafe(work, loop.asyncio_loop).result()
     return proof
 
 

@@ -142,9 +142,13 @@ def test_cancelling_gives_control_back_and_leaves_nothing(
     token = CancelToken()
     cancelled_at: list[float] = []
 
+    def stop() -> None:
+        cancelled_at.append(time.monotonic())
+        token.cancel()
+
     def on_progress(now: Progress) -> None:
         if now.phase == "prove":
-            threading.Timer(1, lambda: (cancelled_at.append(time.monotonic()), token.cancel())).start()
+            threading.Timer(1, stop).start()
 
     with pytest.raises(errors.CancelledError):
         prover.prove(factors_env(), guests["factors"], on_progress=on_progress, cancel=token)

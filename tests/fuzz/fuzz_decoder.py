@@ -8,10 +8,10 @@ exactly the words it came from.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from zkhost import codec as c
-from zkhost.codec import I8, U8, U16, U32, U64, U128, Array, Some
+from zkhost.codec import I8, U8, U16, U32, U64, U128, Some
 from zkhost.codec.reference import decode_value
 from zkhost.errors import DecodeError
 
@@ -48,7 +48,7 @@ class Block:
 
 TYPES: list[Any] = [
     Block, list[Op], tuple[U8, bytes, U8, bytes, bool], dict[str, U16], set[tuple[U8, str]], Some[U8 | None] | None,
-    list[bool], list[I8], Array[U8, 7], tuple[U8, str, U8, U128, U8, c.SerdeBytes, c.Char], list[tuple[U8, U64 | None]],
+    list[bool], list[I8], Annotated[bytes, c.Len(7)], tuple[U8, str, U8, U128, U8, c.SerdeBytes, c.Char], list[tuple[U8, U64 | None]],
     list[U32], c.HashMap[bytes, list[U8]], c.F64,
 ]  # fmt: skip
 CODECS = [c.codec(t, f) for t in TYPES for f in ("standard", "packed")]

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import atheris
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 with atheris.instrument_imports(include=["zkhost.codec"]):
-    from fuzz_decoder import run
+    from tests.fuzz.fuzz_decoder import run
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.annotations import of
 from zkhost import codec as c
 from zkhost.codec import schema as s
 from zkhost.testing.strategies import strategy
@@ -34,7 +35,8 @@ def struct_class(kind: str, parts: list[Any], base: type | None = None, **option
     """A new dataclass with these field types; `kind` as in a schema."""
     fields = [(f"f{i}", part) for i, part in enumerate(parts)]
     cls = dataclasses.make_dataclass(f"S{next(_count)}", fields, bases=(base,) if base else (), **options)
-    return {"newtype": c.newtype, "tuple": c.tuple_struct}.get(kind, lambda x: x)(cls)
+    decorators = {"newtype": c.newtype, "tuple": c.tuple_struct}
+    return decorators[kind](cls) if kind in decorators else cls
 
 
 @st.composite
@@ -85,17 +87,17 @@ def _option(item: Any) -> Any:
 
 
 def _nest(parts: Any) -> Any:
-    keys = st.one_of(st.sampled_from(KEYS), st.lists(st.sampled_from(KEYS), max_size=3).map(lambda k: tuple[tuple(k)]))
+    keys = st.one_of(st.sampled_from(KEYS), st.lists(st.sampled_from(KEYS), max_size=3).map(lambda ks: of(tuple, *ks)))
     return st.one_of(
-        parts.map(lambda t: list[t]),
-        parts.map(lambda t: tuple[t, ...]),
+        parts.map(lambda t: of(list, t)),
+        parts.map(lambda t: of(tuple, t, ...)),
         parts.map(_option),
-        st.tuples(parts, st.integers(0, 5)).map(lambda a: c.Array[a[0], a[1]]),
-        st.lists(parts, max_size=5).map(lambda ts: tuple[tuple(ts)]),
-        st.tuples(keys, parts).map(lambda kv: dict[kv[0], kv[1]]),
-        st.tuples(keys, parts).map(lambda kv: c.HashMap[kv[0], kv[1]]),
-        keys.map(lambda k: set[k]),
-        keys.map(lambda k: frozenset[k]),
+        st.tuples(parts, st.integers(0, 5)).map(lambda a: of(c.Array, *a)),
+        st.lists(parts, max_size=5).map(lambda ts: of(tuple, *ts)),
+        st.tuples(keys, parts).map(lambda kv: of(dict, *kv)),
+        st.tuples(keys, parts).map(lambda kv: of(c.HashMap, *kv)),
+        keys.map(lambda k: of(set, k)),
+        keys.map(lambda k: of(frozenset, k)),
         structs(parts),
         enums(parts),
         recursive(parts),

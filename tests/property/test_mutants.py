@@ -123,10 +123,11 @@ def compiled(source: Path, target: Path) -> Path:
     options = ["--edition=2021", "-Copt-level=1", "-Awarnings"]
     crate, library = target / "libnative_codec.rlib", target / "lib_native.so"
     alone = Path(__file__).with_name("native_alone.rs")
-    for command in (
+    commands: list[list[str | Path]] = [
         ["--crate-type=rlib", "--crate-name=native_codec", source / "lib.rs", "-o", crate],
         ["--crate-type=cdylib", f"--extern=native_codec={crate}", alone, "-o", library],
-    ):
+    ]
+    for command in commands:
         run = subprocess.run(["rustc", *options, *command], capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
     return library

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.annotations import of
 from zkhost import codec as c
 from zkhost.codec.native import native_functions
 from zkhost.codec.reference import decode_value, encode_value
@@ -41,7 +42,7 @@ def made(annotation: Any, packed: bool) -> tuple[Any, Any, Any, Any]:
 @given(typed_values(), st.integers(0, 255))
 def test_both_ways(packed: bool, case: Any, byte: int) -> None:
     annotation, inner = case
-    for kind, value in ((annotation, inner), (tuple[c.U8, annotation], (byte, inner))):
+    for kind, value in ((annotation, inner), (of(tuple, c.U8, annotation), (byte, inner))):
         node, encode, decode, decode_from = made(kind, packed)
         words = encode_value(node, value, packed)
         assert encode(value) == words
@@ -59,14 +60,14 @@ def test_both_ways(packed: bool, case: Any, byte: int) -> None:
 @given(typed_values(), st.integers(0, 1 << 32))
 def test_damaged_words(packed: bool, case: Any, seed: int) -> None:
     annotation, inner = case
-    node, _, decode, decode_from = made(tuple[c.U8, annotation], packed)
+    node, _, decode, decode_from = made(of(tuple, c.U8, annotation), packed)
     whole, rng = encode_value(node, (7, inner), packed), random.Random(seed)
     for _ in range(DAMAGED):
         words = corrupt(whole, rng)
         words += bytes(rng.choice([0, 0, 0, 1, 4]))
         for strict in (True, False):
             try:
-                expected = decode_value(node, words, 0, packed, strict)
+                expected: tuple[Any, int | None] = decode_value(node, words, 0, packed, strict)
             except DecodeError:
                 expected = None, None
             check_words(words, strict, expected, decode, decode_from)
@@ -102,7 +103,7 @@ def test_values_of_another_type(packed: bool, wanted: Any, given_type: Any, data
 @given(typed_values(), st.integers(0, 1 << 32))
 def test_odd_values(packed: bool, case: Any, seed: int) -> None:
     annotation, inner = case
-    node, encode, _, _ = made(tuple[c.U8, annotation], packed)
+    node, encode, _, _ = made(of(tuple, c.U8, annotation), packed)
     rng = random.Random(seed)
     for _ in range(DAMAGED):
         check(node, encode, spoil((7, inner), rng), packed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from zkhost import codec as c
@@ -67,7 +68,7 @@ def reference(annotation: Any) -> Oracle:
     node = c.schema_of(annotation)
 
     def verdicts(_: list[Any], streams: list[bytes], packed: bool) -> list[Verdict]:
-        return [_verdict(annotation, lambda s=s: decode_value(node, s, 0, packed, False), s) for s in streams]
+        return [_verdict(annotation, partial(decode_value, node, s, 0, packed, False), s) for s in streams]
 
     return verdicts
 
@@ -82,7 +83,7 @@ def decoder(annotation: Any) -> Oracle:
             value, end = made.decode_from(stream, strict=False)
             return value, end * 4
 
-        return [_verdict(annotation, lambda s=s: run(s), s) for s in streams]
+        return [_verdict(annotation, partial(run, s), s) for s in streams]
 
     return verdicts
 

@@ -88,11 +88,11 @@ def absolute(module: str, node: ast.ImportFrom) -> str:
     return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def targets(module: str, node: ast.AST) -> Iterator[str]:
+def targets(module: str, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
     """The modules of ours that a statement imports; `from zkhost import x` and a package's name count as its __init__."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if alias.name in modules())
-    elif isinstance(node, ast.ImportFrom):
+    else:
         base = absolute(module, node)
         for alias in node.names:
             if f"{base}.{alias.name}" in modules():
@@ -107,6 +107,7 @@ def imports() -> list[Import]:
         Import(module, target, node.lineno)
         for module in modules()
         for node in ast.walk(tree(module))
+        if isinstance(node, ast.Import | ast.ImportFrom)
         for target in targets(module, node)
         if target != module
     }

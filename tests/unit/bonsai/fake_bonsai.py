@@ -17,6 +17,7 @@ import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from zkhost.provers.bonsai.remote_settings import ApiKey, Settings
 from zkhost.provers.bonsai.retry import RetryPolicy
@@ -40,8 +41,8 @@ class Seen:
 class Session:
     """A session: what was asked, and the statuses still to be shown; the last one stays."""
 
-    request: dict[str, object]
-    script: list[dict[str, object]]
+    request: dict[str, Any]
+    script: list[dict[str, Any]]
     receipt: bytes
     journal: bytes | None = None
     logs: str | None = None
@@ -59,7 +60,7 @@ class FakeBonsai:
         self.receipts: dict[str, bytes] = {}
         self.sessions: dict[str, Session] = {}
         self.snarks: dict[str, Session] = {}
-        self.script: list[dict[str, object]] = [{"status": "RUNNING", "state": "Setup"}]
+        self.script: list[dict[str, Any]] = [{"status": "RUNNING", "state": "Setup"}]
         self.stats: dict[str, int] | None = {"segments": 1, "cycles": 4242, "total_cycles": 32768}
         self.receipt = b"receipt"
         self.snark_receipt = b"snark"

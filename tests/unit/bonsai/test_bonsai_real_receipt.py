@@ -13,6 +13,7 @@ from tests.unit.bonsai.fake_bonsai import FakeBonsai
 from zkhost.cli.main import cli
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, JournalMismatchError, ReceiptError, RemoteAnswerError
+from zkhost.image_id import ImageID
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
 from zkhost.provers import BonsaiProver, Settings
 from zkhost.provers.local import LocalProver
@@ -87,7 +88,7 @@ def test_verify_session_on_the_command_line(
     monkeypatch.setenv("BONSAI_API_KEY", "any")
     session_id = prover.submit(ENV, FACTORS_ELF).id
 
-    def verify(image_id: tuple[int, ...]) -> Result:
+    def verify(image_id: ImageID) -> Result:
         asked = ["--session", session_id, "--image-id", str(image_id), "--json"]
         return CliRunner().invoke(cli, ["verify", *asked])
 

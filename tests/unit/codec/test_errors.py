@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.annotations import of
 from zkhost import codec as c
 from zkhost.codec import I8, I16, U8, U16, U32, U64, U128, Array, Codec, Some, codec
 from zkhost.errors import DecodeError, EncodeError
@@ -88,8 +89,8 @@ NOT_VALUES: list[tuple[Any, Any, str]] = [
     (bytes, 5, ""),
     (bytes, [1, 2], ""),
     (bytes, np.zeros(3, dtype=np.uint32), ""),
-    (Array[U8, 4], b"abc", ""),
-    (Array[U8, 4], b"abcde", ""),
+    (of(Array, U8, 4), b"abc", ""),
+    (of(Array, U8, 4), b"abcde", ""),
     (c.SerdeBytes, "abc", ""),
     (list[U8], [1, 256], "[1]"),
     (list[U8], 3, ""),
@@ -109,10 +110,10 @@ NOT_VALUES: list[tuple[Any, Any, str]] = [
     (list[str], "ab", ""),
     (list[U32], iter([1]), ""),
     (tuple[U32, ...], 5, ""),
-    (Array[U32, 2], [1], ""),
-    (Array[U32, 2], [1, 2, 3], ""),
-    (Array[str, 1], [], ""),
-    (Array[U32, 2], "ab", ""),
+    (of(Array, U32, 2), [1], ""),
+    (of(Array, U32, 2), [1, 2, 3], ""),
+    (of(Array, str, 1), [], ""),
+    (of(Array, U32, 2), "ab", ""),
     (Annotated[c.IntArray, U32], array("i", [1]), ""),
     (NDArray[np.uint32], np.zeros(2, dtype=np.int32), ""),
     (NDArray[np.uint32], np.zeros(2, dtype=">u4"), ""),
@@ -134,15 +135,15 @@ NOT_VALUES: list[tuple[Any, Any, str]] = [
     (Level, 7, ""),
     (Shape, Shape(), ""),
     (Shape, 5, ""),
-    (Shape, Box(1, 2, 3), ".label"),
+    (Shape, Box(1, 2, 3), ".label"),  # type: ignore[arg-type]
     (Shape, Dot(300), ".at"),
     (Wrapped, 5, ""),
     (Wrapped, Wrapped(300), ".value"),
-    (Node, Node(1, [Node(2, [Node(3, 4)])]), ".children[0].children[0].children"),
+    (Node, Node(1, [Node(2, [Node(3, 4)])]), ".children[0].children[0].children"),  # type: ignore[arg-type]
     (Order, Order(1, [Line(1, {}), Line(-1, {})]), ".lines[1].price"),
-    (Order, Order(1, [Impostor(1, {})]), ".lines[0]"),
+    (Order, Order(1, [Impostor(1, {})]), ".lines[0]"),  # type: ignore[list-item]
     (Order, Order(1, [Line(1, {"x": 256})]), ".lines[0].tags['x']"),
-    (Order, Order(1, [], 5), ".note"),
+    (Order, Order(1, [], 5), ".note"),  # type: ignore[arg-type]
     (Order, {"id": 1}, ""),
 ]
 
@@ -163,7 +164,7 @@ NOT_WORDS: list[tuple[Any, list[int], str, int, str]] = [
     (U8, [256], "", 0, "u8"),
     (U16, [65536], "", 0, "u16"),
     (I8, [128], "", 0, "i8"),
-    (Array[U8, 2], [1, 256], "[1]", 1, "u8"),
+    (of(Array, U8, 2), [1, 256], "[1]", 1, "u8"),
     (bytes, [300, *[1] * 299, 256], "[299]", 300, "u8"),
     (I8, [0xFFFF_FF7F], "", 0, "i8"),
     (I16, [32768], "", 0, "i16"),

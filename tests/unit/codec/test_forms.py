@@ -6,7 +6,7 @@ import enum
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, NewType
+from typing import Annotated, Any, NewType
 
 import pytest
 
@@ -151,7 +151,7 @@ NOT_JSON: list[tuple[Any, Any, str, str]] = [
     (bytes, [1, 2], "", "hexadecimal"),
     (None, 0, "", "null"),
     (list[U8], {"a": 1}, "", "a list"),
-    (c.Array[U32, 2], [1], "", "a list of 2"),
+    (Annotated[list[U32], c.Len(2)], [1], "", "a list of 2"),
     (tuple[U8, str], [1], "", "a list of 2"),
     (tuple[U8, str], [1, 2], "[1]", "a text"),
     (set[U8], [1, 1], "[1]", "once"),

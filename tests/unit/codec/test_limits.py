@@ -6,11 +6,11 @@ import dataclasses
 import sys
 import time
 import tracemalloc
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
-from zkhost.codec import U8, U32, Array, Some, codec
+from zkhost.codec import U8, U32, Codec, Len, Some, codec
 from zkhost.codec.reference import encode_value
 from zkhost.codec.refusals import NESTING_LIMIT, ZERO_SIZED_LIMIT
 from zkhost.errors import DecodeError, EncodeError
@@ -29,7 +29,7 @@ COLLECTIONS = [
     list[tuple[U8, U8]],
     list[None],
     list[Unit],
-    list[Array[U32, 0]],
+    list[Annotated[list[U32], Len(0)]],
     tuple[U32, ...],
     dict[U32, U32],
     dict[None, None],
@@ -128,7 +128,7 @@ def test_a_type_that_unfolds_exponentially(format: str) -> None:
 def test_wide_structs(format: str) -> None:
     cls = dataclasses.make_dataclass("Wide", [(f"f{i}", U8 if i % 3 else U32) for i in range(600)])
     value = cls(*[i % 256 for i in range(600)])
-    made = codec(cls, format)
+    made: Codec[Any] = codec(cls, format)
     assert made.decode(made.encode(value)) == value
 
 
@@ -158,7 +158,7 @@ def test_long_lists_in_long_lists(count: int, format: str) -> None:
     """With something before and after them, they are what the reference makes of them."""
     texts = [f"text {i}" for i in range(count)]
     pairs = [(i % 256, [] if i % 300 else texts) for i in range(count)]
-    wanted: Any = tuple[U8, list[tuple[U8, list[str]]], U8, Array[None, 5000], list[str], str]
+    wanted: Any = tuple[U8, list[tuple[U8, list[str]]], U8, Annotated[list[None], Len(5000)], list[str], str]
     made, value = codec(wanted, format), (1, pairs, 2, [None] * 5000, texts, "end")
     words = made.encode(value)
     assert words == encode_value(made.schema, value, format == "packed")

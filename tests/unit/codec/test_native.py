@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.annotations import of
 from zkhost.codec import (
     F32,
     F64,
@@ -39,6 +40,7 @@ from zkhost.codec import (
     HashMap,
     HashSet,
     IntArray,
+    Len,
     SerdeBytes,
     Some,
     codec,
@@ -61,7 +63,7 @@ class Color(enum.Enum):
 
 @dataclass
 class Order:
-    key: Array[U8, 32]  # type: ignore[valid-type]
+    key: Annotated[bytes, Len(32)]
     id: U64
     flag: bool
     note: str
@@ -164,7 +166,7 @@ STAND_INS: list[tuple[Any, Any, list[Any]]] = [
     (list[U32], [1, 2, 3], [(1, 2, 3), Row([1, 2, 3]), array.array("I", [1, 2, 3]), np.array([1, 2, 3], np.uint32),
                             np.array([1, 9, 2, 9, 3], np.uint32)[::2], np.array([3, 2, 1], np.uint32)[::-1],
                             [Number(1), np.int8(2), 3]]),
-    (Array[U32, 2], [1, 2], [np.array([1, 2], np.uint32), array.array("I", [1, 2])]),
+    (Annotated[list[U32], Len(2)], [1, 2], [np.array([1, 2], np.uint32), array.array("I", [1, 2])]),
     (list[U8], [1, 2], [b"\1\2", bytearray(b"\1\2"), array.array("B", [1, 2])]),
     (list[I8], [-1, 2], [array.array("b", [-1, 2])]),
     (list[I16], [-1, 2], [array.array("h", [-1, 2])]),
@@ -209,12 +211,12 @@ def test_runs_of_numbers(item: Any, count: int, format: str) -> None:
     """Those at which the way of reading changes, with something before and after; then one number that is wrong."""
     node = codec(item).schema
     edges = [False, True] if item is bool else [0.5, -2.0] if item in (F32, F64) else [node.low, node.high, 1]  # type: ignore[attr-defined]
-    for kind in (list[item], tuple[item, ...], Array[item, count]):  # type: ignore[valid-type]
+    for kind in (of(list, item), of(tuple, item, ...), of(Array, item, count)):
         items = [edges[i % len(edges)] for i in range(count)]
-        value = (1, tuple(items) if kind == tuple[item, ...] else items, 2)
-        if kind == Array[U8, count]:  # type: ignore[valid-type]
+        value: tuple[int, Any, int] = (1, tuple(items) if kind == of(tuple, item, ...) else items, 2)
+        if kind == of(Array, U8, count):
             value = (1, bytes(i % 256 for i in range(count)), 2)
-        whole = tuple[U8, kind, U8]  # type: ignore[valid-type]
+        whole = of(tuple, U8, kind, U8)
         encode, decode, _ = native(whole, format)
         reference = Reference(codec(whole).schema, format == "packed")
         words = encode(value)
@@ -327,16 +329,16 @@ def test_keys_in_rusts_order() -> None:
                   b"\0\0\1" + bytes(29)]),
     ]  # fmt: skip
     for kind, ascending in rows:
-        encode, decode, _ = native(dict[kind, U8])
+        encode, decode, _ = native(of(dict, kind, U8))
         words = encode(dict.fromkeys(reversed(ascending), 7))
         assert list(decode(words)) == ascending
-        encode_any, _, _ = native(HashMap[kind, U8])
+        encode_any, _, _ = native(of(HashMap, kind, U8))
         assert words == encode_any(dict.fromkeys(ascending, 7))
         with pytest.raises(Refused):
             decode(encode_any(dict.fromkeys(reversed(ascending), 7)))
         assert set(decode(encode_any(dict.fromkeys(reversed(ascending), 7)), strict=False)) == set(ascending)
-        _, decode_set, _ = native(set[kind])
-        assert decode_set(native(set[kind])[0](set(ascending))) == set(ascending)
+        _, decode_set, _ = native(of(set, kind))
+        assert decode_set(native(of(set, kind))[0](set(ascending))) == set(ascending)
 
 
 def test_a_dict_that_changes_while_it_is_encoded() -> None:
@@ -417,7 +419,7 @@ def test_a_newtype_is_no_level_of_its_own() -> None:
 @FORMATS
 def test_a_buffer_that_fills_up_inside_a_word(format: str) -> None:
     values = [(i % 256, bytes([i % 251]) * 33) for i in range(20_000)]
-    made: Codec[Any] = codec(list[tuple[U8, Array[U8, 33]]], format)
+    made: Codec[Any] = codec(list[tuple[U8, Annotated[bytes, Len(33)]]], format)
     words = made.encode(values)
     assert words == Reference(made.schema, format == "packed").encode(values)
     assert made.decode(words) == values
@@ -484,12 +486,12 @@ def test_errors_are_those_of_the_reference(format: str) -> None:
 def test_refusals(format: str) -> None:
     """Whatever the reference refuses, alone or inside a tuple, is left to it."""
     for kind, value, _ in NOT_VALUES:
-        for inner, wrapped in ((kind, value), (tuple[kind], (value,))):
+        for inner, wrapped in ((kind, value), (of(tuple, kind), (value,))):
             with pytest.raises(Refused):
                 native(inner, format)[0](wrapped)
     refused = 0
     for kind, words_of in [(kind, words) for kind, words, *_ in (*NOT_WORDS, *PACKED_NOT_WORDS)]:
-        for inner in (kind, tuple[kind]):
+        for inner in (kind, of(tuple, kind)):
             _, decode, _ = native(inner, format)
             data = array.array("I", words_of).tobytes()
             try:

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.annotations import of
 from zkhost import codec as c
 from zkhost.codec import U8, U32, U64, Array, Len, Some, Tagged, schema_of
 from zkhost.codec import schema as s
@@ -49,7 +50,7 @@ class Endless:
 
 @dataclass
 class EndlessByTuple:
-    inside: tuple[U8, Array[EndlessByTuple, 1]]
+    inside: tuple[U8, Annotated[list[EndlessByTuple], Len(1)]]
 
 
 @dataclass
@@ -118,9 +119,9 @@ REFUSED: list[tuple[Any, str, str]] = [
     (Endless, "Endless", "None"),
     (EndlessByTuple, "EndlessByTuple", "None"),
     (Lost, "Lost.x", "namespace"),
-    (list["Nope"], "Nope", "namespace"),
+    (of(list, "Nope"), "Nope", "namespace"),
     (NoInit, "NoInit.x", "property"),
-    (WithInitVar, "WithInitVar.seed", "InitVar"),  # type: ignore[name-defined]
+    (WithInitVar, "WithInitVar.seed", "InitVar"),
     (Growing[U8], "Growing", "same arguments"),
     (T, "T", "arguments"),
     (Growing, "Growing", r"Growing\["),
@@ -132,12 +133,12 @@ REFUSED: list[tuple[Any, str, str]] = [
     (Union[str, bytes], "union", "Tagged"),
     (Box | Wrapped, "union", "Tagged"),
     (Annotated[str | bytes, Tagged("E")], "E", "dataclass"),
-    (Annotated[Maybe[U8] | None, 1] | None, "option", "Some"),
+    (Annotated[of(Maybe, U8) | None, 1] | None, "option", "Some"),
     (Permissions, "Flag", "U32"),
     (Barren, "Barren", "variants"),
     (Careless, "NotADataclass", "@dataclass"),
-    (Array[U8, -1], "length", "Len"),
-    (Array[U8, 1.5], "length", "Len"),
+    (of(Array, U8, -1), "length", "Len"),
+    (of(Array, U8, 1.5), "length", "Len"),
     (Annotated[str, Len(3)], "Len", "list"),
     (Annotated[U8, Len(3)], "Len", "list"),
     (Annotated[c.SerdeBytes, Len(3)], "SerdeBytes", "Len"),
@@ -203,7 +204,7 @@ def test_descriptors() -> None:
          ["Box", "struct", [["w", ["u8"]], ["h", ["u8"]], ["label", ["str"]]]]],
     ]  # fmt: skip
     same = dataclasses.make_dataclass("Node", [("x", U8)])
-    assert [part[1] for part in c.describe(tuple[Node, same])[1]] == ["Node", "Node_2"]
+    assert [part[1] for part in c.describe(of(tuple, Node, same))[1]] == ["Node", "Node_2"]
 
 
 def test_namespace_resolves_local_names() -> None:
@@ -211,7 +212,7 @@ def test_namespace_resolves_local_names() -> None:
     class Inner:
         x: U8
 
-    made = c.codec(list["Inner"], namespace={"Inner": Inner})  # type: ignore[name-defined]
+    made: c.Codec[Any] = c.codec(of(list, "Inner"), namespace={"Inner": Inner})
     assert made.encode_words([Inner(1)]) == [1, 1]
     assert repr(c.codec(Node)) == "Codec(Node, standard)"
     assert c.codec(Node) is c.codec(Node, "standard")

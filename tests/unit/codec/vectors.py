@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, NamedTuple, NewType, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.annotations import of
 from zkhost import codec as c
 from zkhost.codec import I8, I16, I32, I64, I128, U8, U16, U32, U64, U128, Array, Some
 
@@ -213,8 +214,8 @@ VECTORS = [
     Vector("Vec<u8>", bytes, b"\x01\x02\x03\x04\x05", [5, 1, 2, 3, 4, 5], [5, 0x0403_0201, 5]),
     Vector("Vec<u8> empty", bytes, b"", [0]),
     Vector("Vec<u8> as list", list[U8], [1, 255], [2, 1, 255], [2, 0xFF01]),
-    Vector("[u8; 5]", Array[U8, 5], b"\x01\x02\x03\x04\x05", [1, 2, 3, 4, 5], [0x0403_0201, 5]),
-    Vector("[u8; 0]", Array[U8, 0], b"", []),
+    Vector("[u8; 5]", of(Array, U8, 5), b"\x01\x02\x03\x04\x05", [1, 2, 3, 4, 5], [0x0403_0201, 5]),
+    Vector("[u8; 0]", of(Array, U8, 0), b"", []),
     Vector("serde bytes", c.SerdeBytes, b"\x01\x02\x03\x04\x05", [5, 0x0403_0201, 5]),
     Vector("digest", c.Digest, bytes(range(32)), [0x0302_0100 + 0x0404_0404 * i for i in range(8)]),
     Vector("byte, digest, byte", tuple[U8, c.Digest, U8], (1, b"\xff" * 32, 2), [1, *[M] * 8, 2]),
@@ -237,8 +238,8 @@ VECTORS = [
     Vector("Vec<()>", list[None], [None, None], [2]),
     Vector("Vec as tuple", tuple[U32, ...], (1, 2), [2, 1, 2]),
     Vector("[u16; 2]", Annotated[list[U16], c.Len(2)], [3, 4], [3, 4]),
-    Vector("[u32; 3]", Array[U32, 3], [3, 4, 5], [3, 4, 5]),
-    Vector("[bool; 3]", Array[bool, 3], [True, False, True], [1, 0, 1], [0x0001_0001]),
+    Vector("[u32; 3]", of(Array, U32, 3), [3, 4, 5], [3, 4, 5]),
+    Vector("[bool; 3]", of(Array, bool, 3), [True, False, True], [1, 0, 1], [0x0001_0001]),
     Vector("array.array", Annotated[c.IntArray, U32], array("I", [1, 2]), [2, 1, 2]),
     Vector("array.array u8", Annotated[c.IntArray, U8], array("B", [1, 2]), [2, 1, 2], [2, 0x0201]),
     Vector("array.array f64", Annotated[c.FloatArray, c.F64], array("d", [-2.0]), [1, 0, 0xC000_0000]),
@@ -284,8 +285,8 @@ VECTORS = [
     Vector("enum tuple", Shape, Pair(1, 2), [2, 1, 2]),
     Vector("enum struct", Shape, Box(1, 2, "a"), [3, 1, 2, 1, 0x61], [3, 0x0201, 1, 0x61]),
     Vector("enums in a row", tuple[U8, Shape, U8], (9, Dot(1), 2), [9, 1, 1, 2], [9, 1, 0x0201]),
-    Vector("tagged union", Maybe[U8], Yes(5), [0, 5]),
-    Vector("tagged union, unit", Maybe[U8], No(), [1]),
+    Vector("tagged union", of(Maybe, U8), Yes(5), [0, 5]),
+    Vector("tagged union, unit", of(Maybe, U8), No(), [1]),
     Vector("recursive", Node, Node(1, [Node(2, []), Node(3, [])]), [1, 2, 2, 0, 3, 0]),
     Vector("recursive option", Chain, Chain(1, Chain(2, None)), [1, 1, 2, 0]),
     Vector("BTreeMap in order", dict[str, U32], {"foo": 1, "bar": 2}, [2, 3, 0x0072_6162, 2, 3, 0x006F_6F66, 1]),

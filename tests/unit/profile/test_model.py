@@ -9,13 +9,22 @@ import pytest
 
 from tests.unit.profile.samples import sample_profile, write_pprof
 from zkhost.errors import ProfileError
-from zkhost.profile import Cycles, build_profile, load_profile, profile_from_plain, profile_to_plain, read_pprof
+from zkhost.profile import (
+    Cycles,
+    FunctionCost,
+    Profile,
+    build_profile,
+    load_profile,
+    profile_from_plain,
+    profile_to_plain,
+    read_pprof,
+)
 from zkhost.profile.compare import compare_profiles
 from zkhost.profile.pprof import Frame, Sample
 from zkhost.profile.symbol_names import crate_of, tidy
 
 
-def _by_name(profile):
+def _by_name(profile: Profile) -> dict[str, FunctionCost]:
     return {row.name: row for row in profile.functions()}
 
 
@@ -95,7 +104,7 @@ def test_saved_and_loaded_profiles_are_equal(tmp_path: Path) -> None:
         ({"functions": []}, "damaged"),
     ],
 )
-def test_a_damaged_save_is_refused_by_name(tmp_path: Path, change: dict, says: str) -> None:
+def test_a_damaged_save_is_refused_by_name(tmp_path: Path, change: dict[str, object], says: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(json.dumps(profile_to_plain(sample_profile()) | change))
     with pytest.raises(ProfileError, match=says) as caught:

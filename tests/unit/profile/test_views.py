@@ -16,9 +16,10 @@ from zkhost.profile.terminal import render_profile
 
 
 def _printed(profile: Profile, base: Profile | None = None, top: int = 20) -> str:
-    console = Console(file=io.StringIO(), width=120, color_system=None)
+    text = io.StringIO()
+    console = Console(file=text, width=120, color_system=None)
     console.print(render_profile(profile, base, top=top))
-    return console.file.getvalue()
+    return text.getvalue()
 
 
 def test_the_terminal_shows_figures_functions_path_and_segments() -> None:

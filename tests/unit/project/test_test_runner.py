@@ -10,7 +10,7 @@ import pytest
 from zkhost.errors import BuildError, GuestFaultError, GuestPanicError, SessionLimitError
 from zkhost.project import test_runner
 from zkhost.project.test_runner import Outcome, TestProgram, TestResult, TestRunner
-from zkhost.session import ExitCode, Journal, SegmentInfo, SessionInfo
+from zkhost.session import ExitCode, ExitKind, Journal, SegmentInfo, SessionInfo
 
 _END = "\ntest result: ok. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 4 filtered out\n"
 
@@ -45,7 +45,7 @@ class _Harness:
             write(b"running 1 test\ntest tests::adds ... ok\n" + _end(passed=1))
         code = 3 if name == "tests::exits" else 0
         return SessionInfo(
-            ExitCode("Halted", code), Journal(b""), 5_000, 32_768, 0, 0, (SegmentInfo(0, 15, 5_000, 0),), 0.1
+            ExitCode(ExitKind.HALTED, code), Journal(b""), 5_000, 32_768, 0, 0, (SegmentInfo(0, 15, 5_000, 0),), 0.1
         )
 
 
@@ -96,6 +96,7 @@ def test_ignored_tests_run_when_asked_for(runner: TestRunner) -> None:
 
 
 def test_a_program_that_does_not_start_says_what_to_write(runner: TestRunner) -> None:
+    assert isinstance(runner._prover, _Harness)
     runner._prover.starts = False
     with pytest.raises(BuildError, match="do not start") as caught:
         runner.names()

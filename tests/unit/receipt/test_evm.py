@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-import eth_abi
+import eth_abi.abi
 import pytest
 from Crypto.Hash import keccak
 
@@ -89,7 +89,7 @@ def test_the_calldata_is_what_abi_encoders_write() -> None:
     digest = Journal(JOURNAL).digest
     assert digest == hashlib.sha256(JOURNAL).digest()
     assert keccak_256(VERIFY_FUNCTION.encode())[:4] == VERIFY_SELECTOR
-    arguments = eth_abi.encode(["bytes", "bytes32", "bytes32"], [SEAL, bytes.fromhex(IMAGE_ID), digest])
+    arguments = eth_abi.abi.encode(["bytes", "bytes32", "bytes32"], [SEAL, bytes.fromhex(IMAGE_ID), digest])
     assert verify_calldata(SEAL, IMAGE_ID, digest) == VERIFY_SELECTOR + arguments
 
 
@@ -128,7 +128,7 @@ def inclusion(journal: bytes, siblings: list[bytes], *, root_seal: bytes | None 
     state = bytes(SET_BUILDER_V0_9) + bytes([0x80]) + bytes(31) + node
     if root_seal is None:
         root_seal = fake(str(SET_BUILDER_V0_9), state).evm_seal(allow_fake=True)
-    encoded = eth_abi.encode(["(bytes32[],bytes)"], [(siblings, root_seal)])
+    encoded = eth_abi.abi.encode(["(bytes32[],bytes)"], [(siblings, root_seal)])
     return SetInclusionReceipt(bytes.fromhex("242f9d5b") + encoded, Journal(journal))
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from zkhost import _shim, errors
 from zkhost._cancel import CancelToken
+from zkhost._native import ffi, lib
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 
@@ -43,10 +44,10 @@ def test_a_frame_with_missing_fields_is_an_error() -> None:
 
 
 def _raw_call(op: bytes, frame: bytes) -> tuple[int, bytes]:
-    reply, size = _shim.ffi.new("uint8_t **"), _shim.ffi.new("uintptr_t *")
-    status = _shim.lib.zkhost_call(op, _shim.ffi.from_buffer(frame), len(frame), _shim.ffi.NULL, 0, reply, size)
-    answer = bytes(_shim.ffi.buffer(reply[0], size[0]))
-    _shim.lib.zkhost_free(reply[0], size[0])
+    reply, size = ffi.new("uint8_t **"), ffi.new("uintptr_t *")
+    status = lib.zkhost_call(op, ffi.from_buffer(frame), len(frame), ffi.NULL, 0, reply, size)
+    answer = bytes(ffi.buffer(reply[0], size[0]))
+    lib.zkhost_free(reply[0], size[0])
     return status, answer
 
 

@@ -66,7 +66,7 @@ Shape = Annotated[Circle | Square, c.Tagged("Shape")]
         (Tree, lambda v: any(child.children for child in v.children)),
         (Colour, lambda v: v is Colour.GREEN),
         (Shape, lambda v: isinstance(v, Square) and v.side == 255),
-        (c.Array[c.U16, 5], lambda v: len(set(v)) > 1),
+        (Annotated[list[c.U16], c.Len(5)], lambda v: len(set(v)) > 1),
     ],
     ids=str,
 )
