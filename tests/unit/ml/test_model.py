@@ -14,12 +14,13 @@ import pytest
 from onnx import numpy_helper
 
 from zkhost import ml
-from zkhost.errors import ConfigError, DecodeError, ModelInputError
+from zkhost.errors import ConfigError, DecodeError, FakeReceiptError, ModelInputError
 from zkhost.ml import ops
 from zkhost.ml.graph import Graph
 from zkhost.ml.page import render_page
 from zkhost.ml.reference import run
 from zkhost.ml.tensors import graph_inputs, named
+from zkhost.receipt.receipt import DevModeWarning
 
 from .build import dq, model, node, q
 from .test_digits import INT8, MODELS
@@ -307,3 +308,21 @@ def test_graphs_that_are_built_by_hand_run() -> None:
         {"two": np.array([2], np.float32)}, (ops.Binary("double (Mul)", "y", "mul", "x", "two"),),
     )  # fmt: skip
     assert run(graph, {"x": np.array([1, 3], np.float32)})["y"].tolist() == [2, 6]
+
+
+# -- dev mode ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_dev_mode_proves_nothing_and_says_so(rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ml.load(CNN, output="argmax")
+    monkeypatch.setenv("RISC0_DEV_MODE", "1")
+    with pytest.warns(DevModeWarning):
+        proof = found.prove(rows[0])
+    assert not proof.verified
+    assert "UNVERIFIED" in repr(proof)
+    monkeypatch.delenv("RISC0_DEV_MODE")
+    with pytest.raises(FakeReceiptError):
+        proof.verify()
+    with pytest.raises(FakeReceiptError):
+        ml.verify(proof.receipt, CNN, output="argmax")

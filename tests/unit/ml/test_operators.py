@@ -9,6 +9,9 @@ import numpy as np
 import onnx
 import pytest
 
+from zkhost.ml.lower.lowering import lower
+from zkhost.ml.read.onnx_file import read_onnx
+
 from .build import dq, model, node, onnxruntime_run, ours, q
 
 Shape = Sequence[int]
@@ -239,3 +242,69 @@ def test_dynamic_quantisation(draw: Draw) -> None:
     found = model(nodes, {"x": ("float32", (1, 40))}, {"y": ("float32", None)}, constants)
     for _ in range(20):
         assert_equal(found, {"x": draw.rng.normal(size=(1, 40)).astype(np.float32)})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_average_pools_are_integer_sums_where_no_tie_is_near(dtype: str) -> None:
+    """Scales whose ratio is far from simple: the pool is a depthwise convolution, with the same values on all inputs."""
+    lowered_as: set[str] = set()
+    for seed in range(30):
+        draw = Draw(seed)
+        found, inputs = between(
+            draw, "AveragePool", dtype, [(1, 3, 32, 32)], {}, 17, kernel_shape=[2, 2], strides=[2, 2]
+        )
+        assert_equal(found, inputs)
+        lowered_as.update(type(op).__name__ for op in lower(read_onnx(found)).graph)
+    assert {"Conv", "AveragePoolQ"} <= lowered_as
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_weight_that_is_quantised_and_transposed_in_the_graph(per_channel: bool, draw: Draw) -> None:
+    """As quantisation-aware training exports: float weight, QuantizeLinear, DequantizeLinear, Transpose, MatMul."""
+    count = 30 if per_channel else 1
+    scale: Any = draw.rng.uniform(0.01, 0.03, count).astype(np.float32)
+    zero: Any = np.zeros(count, np.int8)
+    constants = {**draw.params("x", "uint8"), **draw.params("y", "uint8"), "y_s": np.float32(0.05)}
+    constants |= {"w": draw.rng.normal(size=(30, 40)).astype(np.float32)}
+    constants |= {"w_s": scale if per_channel else scale[0], "w_z": zero if per_channel else zero[0]}
+    axis: dict[str, Any] = {"axis": 0} if per_channel else {}
+    nodes = [
+        dq("x", "xf"),
+        node("QuantizeLinear", ["w", "w_s", "w_z"], ["wq"], name="qw", **axis),
+        node("DequantizeLinear", ["wq", "w_s", "w_z"], ["wf"], name="dw", **axis),
+        node("Transpose", ["wf"], ["wt"], name="t", perm=[1, 0]),
+        node("MatMul", ["xf", "wt"], ["f"], name="mm"),
+        q("f", "y"),
+    ]
+    found = model(nodes, {"x": ("uint8", (5, 40))}, {"y": ("uint8", None)}, constants)
+    assert_equal(found, {"x": draw.data("uint8", (5, 40))})
+    assert {type(op).__name__ for op in lower(read_onnx(found)).graph} == {"MatMul", "Requantize"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "strides"),
+    [
+        ((1, 5, 28, 28), [2, 2], [2, 2]),
+        ((1, 5, 28, 28), [2, 2], [1, 1]),
+        ((1, 16, 10, 10), [2, 2], [2, 2]),
+        ((1, 5, 9, 9), [2, 3], [2, 2]),
+        ((1, 5, 30, 30), [3, 3], [3, 3]),
+        ((1, 5, 16, 16), [4, 4], [4, 4]),
+        ((1, 9, 7, 7), [7, 7], [1, 1]),
+        ((1, 5, 40), [3], [2]),
+    ],
+)
+def test_average_pools_in_float(shape: Shape, kernel: list[int], strides: list[int], draw: Draw) -> None:
+    """Their last bits depend on the order of onnxruntime's sums, which these have."""
+    made = node("AveragePool", ["x"], ["y"], name="op", kernel_shape=kernel, strides=strides)
+    found = model([made], {"x": ("float32", shape)}, {"y": ("float32", None)})
+    assert_equal(found, {"x": draw.rng.normal(size=shape).astype(np.float32)})
+
+
+@pytest.mark.parametrize(
+    "op", ["HardSigmoid", "HardSwish", "LeakyRelu", "Relu", "Reciprocal", "Sqrt", "Abs", "Neg", "Round"]
+)
+def test_functions_that_are_exact_in_float(op: str, draw: Draw) -> None:
+    found = model([node(op, ["x"], ["y"], name="op")], {"x": ("float32", (5003,))}, {"y": ("float32", None)})
+    values = 4 * draw.rng.normal(size=5003).astype(np.float32)
+    assert_equal(found, {"x": np.abs(values) if op == "Sqrt" else values})

@@ -14,7 +14,7 @@ from zkhost.ml.graph import Graph
 MAX_FLOAT_CYCLES = 50_000_000
 """About an hour on two cores."""
 
-_PER_MAC = 150
+_PER_MAC = 290
 _PER_ELEMENT = {
     ops.Quantize: 350,
     ops.DynamicQuantize: 450,

@@ -87,6 +87,8 @@ def _unary(low: Lowering, node: Node, args: Args) -> list[Value]:
         return [curve]
     if node.op == "Reciprocal":
         return [floats.binary(low, node, "div", Const(np.asarray(1, F32)), f32(low, node, x))]
+    if node.op in ("HardSigmoid", "HardSwish"):
+        return [_hard(low, node, f32(low, node, x))]
     if node.op not in ("Relu", "Clip", "LeakyRelu", *STEPS):
         raise _need_table(node)
     value = f32(low, node, x)
@@ -103,6 +105,16 @@ def _unary(low: Lowering, node: Node, args: Args) -> list[Value]:
     y = low.tensor(node, "f32", value.shape)
     low.emit(ops.Unary(node.label, y.name, STEPS[node.op], value.name))
     return [y]
+
+
+def _hard(low: Lowering, node: Node, x: Tensor | Const) -> Tensor:
+    """min(max(alpha * x + beta, 0), 1), each step rounded, as onnxruntime does; times x for HardSwish."""
+    swish = node.op == "HardSwish"
+    alpha = F32(1) / F32(6) if swish else F32(node.get_float("alpha", 0.2))
+    beta = F32(0.5 if swish else node.get_float("beta", 0.5))
+    scaled = floats.binary(low, node, "mul", x, Const(np.asarray(alpha)))
+    y = floats.clip(low, node, floats.binary(low, node, "add", scaled, Const(np.asarray(beta))), 0.0, 1.0)
+    return floats.binary(low, node, "mul", x, y) if swish else y
 
 
 def _limits(node: Node, args: Args) -> tuple[Any, Any]:

@@ -10,11 +10,11 @@ import numpy as np
 from zkhost.errors import ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.graph import DType, Graph, Tensor
-from zkhost.ml.lower import choices, elementwise, moves, pools, products  # noqa: F401  they register their handlers
+from zkhost.ml.lower import choices, convolutions, elementwise, matrices, moves, pools  # noqa: F401  they register their handlers
 from zkhost.ml.lower.context import HANDLERS, Lowering
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import FUNCTIONS, fold
-from zkhost.ml.lower.values import Const, Value
+from zkhost.ml.lower.values import Const, Quant, Value
 from zkhost.ml.read.node import Node
 from zkhost.ml.read.onnx_file import MAX_ELEMENTS, Port, Source
 
@@ -165,9 +165,27 @@ def _fold(node: Node, args: Sequence[Value | None]) -> list[Value] | None:
         found = fold(
             node, [None if arg is None else arg.array for arg in args if arg is None or isinstance(arg, Const)]
         )
+    elif isinstance(args[0], Quant) and isinstance(args[0].q, Const):
+        return _fold_quantised(node, args[0], args[0].q, args[1:])
     else:
         return None
     return None if found is None else [Const(array) for array in found]
+
+
+MOVES = frozenset("Flatten Gather Identity Reshape Slice Squeeze Transpose Unsqueeze".split())
+
+
+def _fold_quantised(node: Node, value: Quant, q: Const, rest: Sequence[Value | None]) -> list[Value] | None:
+    """A move of quantised constants, such as the Transpose of a weight after its DequantizeLinear."""
+    arrays = [arg.array for arg in rest if isinstance(arg, Const)]
+    if node.operator not in MOVES or len(arrays) != len(rest) or not (value.per_tensor or node.operator == "Transpose"):
+        return None
+    (moved,) = fold(node, [q.array, *arrays]) or (None,)
+    if moved is None:
+        return None
+    order = node.get_ints("perm", list(range(q.array.ndim))[::-1])
+    axis = 0 if value.per_tensor else order.index(value.axis)
+    return [Quant(Const(moved), value.scale, value.zero, axis)]
 
 
 def _unknown(node: Node) -> UnsupportedModelError:

@@ -1,4 +1,4 @@
-"""Sums of products: Conv, Gemm and MatMul in their QDQ, QOperator and dynamic forms, and in f32."""
+"""Gemm and MatMul in their QDQ, QOperator and dynamic forms, and in f32."""
 
 from __future__ import annotations
 
@@ -13,152 +13,13 @@ from zkhost.ml.lower import bounds, floats
 from zkhost.ml.lower.context import Lowering, along, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.moves import reshape, transpose
+from zkhost.ml.lower.operands import activation_of, bias_of, integer_weights_of, integers_of, weights_of
 from zkhost.ml.lower.scales import quant, target_of, to_integers
 from zkhost.ml.lower.values import Const, Quant, Sums, Value
-from zkhost.ml.lower.window import window_of
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]
 F32 = np.float32
-CONV = "auto_pad dilations group kernel_shape pads strides"
-
-
-# -- convolutions -----------------------------------------------------------------------------------------------------
-
-
-def conv_sums(low: Lowering, node: Node, x: Tensor, x_zero: ops.Zero, w: Any, w_zero: Any, bias: Any) -> Tensor:
-    """The s32 sums of a convolution with constant weights."""
-    groups = node.get_int("group", 1)
-    _check_conv(node, x.shape, w.shape, groups)
-    window = window_of(node, x.shape[2:], w.shape[2:])
-    centred = w.astype(np.int64) - along(np.asarray(w_zero), 0, w.ndim).astype(np.int64)
-    bounds.check_constant(node, bounds.reach(x.dtype, x_zero), centred.reshape(len(w), -1), bias)
-    y = low.tensor(node, "s32", (x.shape[0], len(w), *window.out(x.shape[2:])))
-    zeros = tuple(int(z) for z in np.asarray(w_zero).reshape(-1))
-    names = low.constant(w), None if bias is None else low.constant(bias)
-    low.emit(ops.Conv(node.label, y.name, x.name, *names, x_zero, zeros, window, groups))
-    return y
-
-
-def _check_conv(node: Node, x: tuple[int, ...], w: tuple[int, ...], groups: int) -> None:
-    if len(x) != len(w) or groups < 1 or x[1] != w[1] * groups or w[0] % groups:
-        raise node.invalid(
-            f"an input of {list(x)}, weights of {list(w)}, {groups} groups", "(N, C, ...) and (M, C/groups, ...)"
-        )
-
-
-def _weights(node: Node, value: Value | None, axis: int) -> tuple[Any, Any, Any]:
-    """Constant weights: q, scale, zero; scales for each index of `axis` or one."""
-    if not isinstance(value, Quant) or not isinstance(value.q, Const) or value.q.array.dtype not in (np.int8, np.uint8):
-        raise node.unsupported(
-            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
-        )
-    if not value.per_tensor and value.axis != axis % len(value.shape):
-        raise node.unsupported(
-            f"weight scales on axis {value.axis}", f"axis {axis}, the output channels", "quantise per output channel"
-        )
-    return value.q.array, value.scale, value.zero
-
-
-def _bias(node: Node, value: Value | None, outputs: int, scale: Any) -> Any:
-    """A constant bias in units of the sums; a float one is rounded to them, as onnxruntime does."""
-    if value is None:
-        return None
-    if isinstance(value, Quant) and isinstance(value.q, Const):
-        array = value.q.array.astype(np.int64) - value.zero.astype(np.int64)
-    elif isinstance(value, Const) and value.array.dtype == F32:
-        array = np.rint(value.array / scale.astype(F32)).astype(np.float64)
-    elif isinstance(value, Const) and value.array.dtype == np.int32:
-        array = value.array
-    else:
-        raise node.unsupported("a bias that is computed", "a constant bias", "export with constant biases")
-    if array.size not in (1, outputs) or np.abs(array).max(initial=0) > bounds.LIMIT:
-        raise node.invalid(
-            f"a bias of {list(array.shape)} up to {np.abs(array).max(initial=0)}", f"{outputs} entries within int32"
-        )
-    return np.broadcast_to(array.reshape(-1), (outputs,)).astype(np.int32)
-
-
-def _quantised(node: Node, value: Value | None) -> tuple[Tensor, int, Any]:
-    """An 8-bit activation: q, zero, scale."""
-    if (
-        not isinstance(value, Quant)
-        or not isinstance(value.q, Tensor)
-        or not value.per_tensor
-        or value.q.dtype == "s32"
-    ):
-        raise node.unsupported(
-            "an input that is not an 8-bit tensor with one scale", "uint8 or int8", "quantise activations per tensor"
-        )
-    return value.q, int(value.zero.reshape(-1)[0]), value.scale
-
-
-def _fused(low: Lowering, node: Node, x: Value | None, w: Value | None, bias: Value | None) -> Sums:
-    q, zero, scale = _quantised(node, x)
-    weights, w_scale, w_zero = _weights(node, w, 0)
-    scales = (scale * w_scale).astype(F32)
-    sums = conv_sums(low, node, q, zero, weights, w_zero, _bias(node, bias, len(weights), scales))
-    return Sums(sums, scales, 1)
-
-
-@handles("Conv", attributes=CONV)
-def _conv(low: Lowering, node: Node, args: Args) -> list[Value]:
-    x, w, bias = (*args, None)[:3]
-    if isinstance(x, Quant) and isinstance(w, Quant):
-        return [_fused(low, node, x, w, bias)]
-    left, right = f32(low, node, x), f32(low, node, w)
-    if not isinstance(left, Tensor) or not isinstance(right, Const):
-        raise node.unsupported("weights that are computed", "constant weights", "export with constant weights")
-    groups = node.get_int("group", 1)
-    _check_conv(node, left.shape, right.shape, groups)
-    window = window_of(node, left.shape[2:], right.shape[2:])
-    offset = None if bias is None else f32(low, node, bias)
-    if offset is not None and offset.shape != right.shape[:1]:
-        raise node.invalid(f"a bias of {list(offset.shape)}", f"[{right.shape[0]}]")
-    y = low.tensor(node, "f32", (left.shape[0], right.shape[0], *window.out(left.shape[2:])))
-    names = low.name(right), None if offset is None else low.name(offset)
-    low.emit(ops.ConvF(node.label, y.name, left.name, *names, window, groups))
-    return [y]
-
-
-@handles("QLinearConv", attributes=CONV)
-def _qlinear_conv(low: Lowering, node: Node, args: Args) -> list[Value]:
-    x, sx, zx, w, sw, zw, sy, zy, bias = (*args, None)[:9]
-    sums = _fused(low, node, quant(node, x, sx, zx), quant(node, w, sw, zw), bias)
-    return [to_integers(low, node, sums, target_of(node, sy, zy))]
-
-
-@handles("ConvInteger", attributes=CONV)
-def _conv_integer(low: Lowering, node: Node, args: Args) -> list[Value]:
-    x, w, zx, zw = (*args, None, None)[:4]
-    tensor, zero = _activation(node, x, zx)
-    weights, zeros = _integer_weights(node, w, zw, 0)
-    return [conv_sums(low, node, tensor, zero, weights, zeros, None)]
-
-
-def _activation(node: Node, x: Value | None, zero: Value | None) -> tuple[Tensor, ops.Zero]:
-    if not isinstance(x, Tensor) or x.dtype not in ("u8", "s8"):
-        raise node.unsupported("an input that is not 8 bits", "uint8 or int8", "quantise activations")
-    if isinstance(zero, Tensor) and zero.size == 1 and zero.dtype == "u8":
-        return x, zero.name
-    if zero is None or (isinstance(zero, Const) and zero.array.size == 1):
-        return x, 0 if zero is None else int(zero.array.reshape(())[()])
-    raise node.unsupported("a zero point for each row", "one zero point", "quantise activations per tensor")
-
-
-def _integer_weights(node: Node, w: Value | None, zero: Value | None, axis: int) -> tuple[Any, Any]:
-    if not isinstance(w, Const) or w.array.dtype not in (np.int8, np.uint8):
-        raise node.unsupported(
-            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
-        )
-    if zero is None:
-        return w.array, np.zeros(1, w.array.dtype)
-    if not isinstance(zero, Const) or zero.array.size not in (1, w.array.shape[axis]):
-        raise node.unsupported("a weight zero point that is computed", "a constant", "quantise the weights")
-    return w.array, zero.array.reshape(-1)
-
-
-# -- matrices ---------------------------------------------------------------------------------------------------------
 
 
 def _product(
@@ -210,14 +71,14 @@ def _matrices(
 
 def _fused_product(low: Lowering, node: Node, a: Value | None, w: Value | None, bias: Value | None) -> Sums:
     """MatMul of two Quants."""
-    q, zero, scale = _quantised(node, _left(low, node, a))
+    q, zero, scale = activation_of(node, _left(low, node, a))
     if isinstance(w, Quant) and isinstance(w.q, Const):
-        weights, w_scale, w_zero = _weights(node, w, -1)
+        weights, w_scale, w_zero = weights_of(node, w, -1)
         scales = (scale * w_scale).astype(F32)
-        offset = _bias(node, bias, weights.shape[-1], scales)
+        offset = bias_of(node, bias, weights.shape[-1], scales)
         sums = _product(low, node, q, zero, Const(weights), w_zero, offset)
         return Sums(sums, scales, len(sums.shape) - 1)
-    right, w_zero, w_scale = _quantised(node, w)
+    right, w_zero, w_scale = activation_of(node, w)
     if bias is not None:
         raise node.unsupported("a bias beside two activations", "no bias", "add it with Add")
     return Sums(_product(low, node, q, zero, right, [w_zero], None), (scale * w_scale).astype(F32), 0)
@@ -315,11 +176,11 @@ def _qgemm(low: Lowering, node: Node, args: Args) -> list[Value]:
 @handles("MatMulInteger")
 def _matmul_integer(low: Lowering, node: Node, args: Args) -> list[Value]:
     a, w, za, zw = (*args, None, None)[:4]
-    tensor, zero = _activation(node, a, za)
+    tensor, zero = integers_of(node, a, za)
     if isinstance(w, Tensor):
-        right, w_zero = _activation(node, w, zw)
+        right, w_zero = integers_of(node, w, zw)
         if isinstance(w_zero, str):
             raise node.unsupported("a right side quantised dynamically", "a constant zero point", "quantise statically")
         return [_product(low, node, tensor, zero, right, [w_zero], None)]
-    weights, zeros = _integer_weights(node, w, zw, -1)
+    weights, zeros = integer_weights_of(node, w, zw, -1)
     return [_product(low, node, tensor, zero, Const(weights), zeros, None)]

@@ -1,0 +1,87 @@
+"""Convolutions in their QDQ, QOperator and dynamic forms, and in f32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zkhost.ml import ops
+from zkhost.ml.graph import Tensor
+from zkhost.ml.lower import bounds
+from zkhost.ml.lower.context import Lowering, along, handles
+from zkhost.ml.lower.floats import f32
+from zkhost.ml.lower.operands import activation_of, bias_of, integer_weights_of, integers_of, weights_of
+from zkhost.ml.lower.scales import quant, target_of, to_integers
+from zkhost.ml.lower.values import Const, Quant, Sums, Value
+from zkhost.ml.lower.window import window_of
+from zkhost.ml.read.node import Node
+
+Args = Sequence[Value | None]
+F32 = np.float32
+CONV = "auto_pad dilations group kernel_shape pads strides"
+
+
+def conv_sums(low: Lowering, node: Node, x: Tensor, x_zero: ops.Zero, w: Any, w_zero: Any, bias: Any) -> Tensor:
+    """The s32 sums of a convolution with constant weights."""
+    groups = node.get_int("group", 1)
+    _check_conv(node, x.shape, w.shape, groups)
+    window = window_of(node, x.shape[2:], w.shape[2:])
+    centred = w.astype(np.int64) - along(np.asarray(w_zero), 0, w.ndim).astype(np.int64)
+    bounds.check_constant(node, bounds.reach(x.dtype, x_zero), centred.reshape(len(w), -1), bias)
+    y = low.tensor(node, "s32", (x.shape[0], len(w), *window.out(x.shape[2:])))
+    zeros = tuple(int(z) for z in np.asarray(w_zero).reshape(-1))
+    names = low.constant(w), None if bias is None else low.constant(bias)
+    low.emit(ops.Conv(node.label, y.name, x.name, *names, x_zero, zeros, window, groups))
+    return y
+
+
+def _check_conv(node: Node, x: tuple[int, ...], w: tuple[int, ...], groups: int) -> None:
+    if len(x) != len(w) or groups < 1 or x[1] != w[1] * groups or w[0] % groups:
+        raise node.invalid(
+            f"an input of {list(x)}, weights of {list(w)}, {groups} groups", "(N, C, ...) and (M, C/groups, ...)"
+        )
+
+
+def _fused(low: Lowering, node: Node, x: Value | None, w: Value | None, bias: Value | None) -> Sums:
+    q, zero, scale = activation_of(node, x)
+    weights, w_scale, w_zero = weights_of(node, w, 0)
+    scales = (scale * w_scale).astype(F32)
+    sums = conv_sums(low, node, q, zero, weights, w_zero, bias_of(node, bias, len(weights), scales))
+    return Sums(sums, scales, 1)
+
+
+@handles("Conv", attributes=CONV)
+def _conv(low: Lowering, node: Node, args: Args) -> list[Value]:
+    x, w, bias = (*args, None)[:3]
+    if isinstance(x, Quant) and isinstance(w, Quant):
+        return [_fused(low, node, x, w, bias)]
+    left, right = f32(low, node, x), f32(low, node, w)
+    if not isinstance(left, Tensor) or not isinstance(right, Const):
+        raise node.unsupported("weights that are computed", "constant weights", "export with constant weights")
+    groups = node.get_int("group", 1)
+    _check_conv(node, left.shape, right.shape, groups)
+    window = window_of(node, left.shape[2:], right.shape[2:])
+    offset = None if bias is None else f32(low, node, bias)
+    if offset is not None and offset.shape != right.shape[:1]:
+        raise node.invalid(f"a bias of {list(offset.shape)}", f"[{right.shape[0]}]")
+    y = low.tensor(node, "f32", (left.shape[0], right.shape[0], *window.out(left.shape[2:])))
+    names = low.name(right), None if offset is None else low.name(offset)
+    low.emit(ops.ConvF(node.label, y.name, left.name, *names, window, groups))
+    return [y]
+
+
+@handles("QLinearConv", attributes=CONV)
+def _qlinear_conv(low: Lowering, node: Node, args: Args) -> list[Value]:
+    x, sx, zx, w, sw, zw, sy, zy, bias = (*args, None)[:9]
+    sums = _fused(low, node, quant(node, x, sx, zx), quant(node, w, sw, zw), bias)
+    return [to_integers(low, node, sums, target_of(node, sy, zy))]
+
+
+@handles("ConvInteger", attributes=CONV)
+def _conv_integer(low: Lowering, node: Node, args: Args) -> list[Value]:
+    x, w, zx, zw = (*args, None, None)[:4]
+    tensor, zero = integers_of(node, x, zx)
+    weights, zeros = integer_weights_of(node, w, zw, 0)
+    return [conv_sums(low, node, tensor, zero, weights, zeros, None)]

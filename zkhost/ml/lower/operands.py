@@ -1,0 +1,85 @@
+"""Operands of products, checked: quantised activations, constant weights, biases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zkhost.ml import ops
+from zkhost.ml.graph import Tensor
+from zkhost.ml.lower import bounds
+from zkhost.ml.lower.values import Const, Quant, Value
+from zkhost.ml.read.node import Node
+
+Args = Sequence[Value | None]
+F32 = np.float32
+
+
+def weights_of(node: Node, value: Value | None, axis: int) -> tuple[Any, Any, Any]:
+    """Constant weights: q, scale, zero; scales for each index of `axis` or one."""
+    if not isinstance(value, Quant) or not isinstance(value.q, Const) or value.q.array.dtype not in (np.int8, np.uint8):
+        raise node.unsupported(
+            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
+        )
+    if not value.per_tensor and value.axis != axis % len(value.shape):
+        raise node.unsupported(
+            f"weight scales on axis {value.axis}", f"axis {axis}, the output channels", "quantise per output channel"
+        )
+    return value.q.array, value.scale, value.zero
+
+
+def bias_of(node: Node, value: Value | None, outputs: int, scale: Any) -> Any:
+    """A constant bias in units of the sums; a float one is rounded to them, as onnxruntime does."""
+    if value is None:
+        return None
+    if isinstance(value, Quant) and isinstance(value.q, Const):
+        array = value.q.array.astype(np.int64) - value.zero.astype(np.int64)
+    elif isinstance(value, Const) and value.array.dtype == F32:
+        array = np.rint(value.array / scale.astype(F32)).astype(np.float64)
+    elif isinstance(value, Const) and value.array.dtype == np.int32:
+        array = value.array
+    else:
+        raise node.unsupported("a bias that is computed", "a constant bias", "export with constant biases")
+    if array.size not in (1, outputs) or np.abs(array).max(initial=0) > bounds.LIMIT:
+        raise node.invalid(
+            f"a bias of {list(array.shape)} up to {np.abs(array).max(initial=0)}", f"{outputs} entries within int32"
+        )
+    return np.broadcast_to(array.reshape(-1), (outputs,)).astype(np.int32)
+
+
+def activation_of(node: Node, value: Value | None) -> tuple[Tensor, int, Any]:
+    """An 8-bit activation: q, zero, scale."""
+    if (
+        not isinstance(value, Quant)
+        or not isinstance(value.q, Tensor)
+        or not value.per_tensor
+        or value.q.dtype == "s32"
+    ):
+        raise node.unsupported(
+            "an input that is not an 8-bit tensor with one scale", "uint8 or int8", "quantise activations per tensor"
+        )
+    return value.q, int(value.zero.reshape(-1)[0]), value.scale
+
+
+def integers_of(node: Node, x: Value | None, zero: Value | None) -> tuple[Tensor, ops.Zero]:
+    if not isinstance(x, Tensor) or x.dtype not in ("u8", "s8"):
+        raise node.unsupported("an input that is not 8 bits", "uint8 or int8", "quantise activations")
+    if isinstance(zero, Tensor) and zero.size == 1 and zero.dtype == "u8":
+        return x, zero.name
+    if zero is None or (isinstance(zero, Const) and zero.array.size == 1):
+        return x, 0 if zero is None else int(zero.array.reshape(())[()])
+    raise node.unsupported("a zero point for each row", "one zero point", "quantise activations per tensor")
+
+
+def integer_weights_of(node: Node, w: Value | None, zero: Value | None, axis: int) -> tuple[Any, Any]:
+    if not isinstance(w, Const) or w.array.dtype not in (np.int8, np.uint8):
+        raise node.unsupported(
+            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
+        )
+    if zero is None:
+        return w.array, np.zeros(1, w.array.dtype)
+    if not isinstance(zero, Const) or zero.array.size not in (1, w.array.shape[axis]):
+        raise node.unsupported("a weight zero point that is computed", "a constant", "quantise the weights")
+    return w.array, zero.array.reshape(-1)
