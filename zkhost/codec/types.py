@@ -114,7 +114,10 @@ class Some(Generic[T_co]):
 
 
 class Array:
-    """`Array[T, n]` is short for `Annotated[list[T], Len(n)]`, and `Array[U8, n]` for `Annotated[bytes, Len(n)]`."""
+    """`Array[T, n]` is short for `Annotated[list[T], Len(n)]`, and `Array[U8, n]` for `Annotated[bytes, Len(n)]`.
+
+    Type checkers refuse it as the type of a field: where one reads the code, write the long form.
+    """
 
     def __class_getitem__(cls, args: tuple[Any, int]) -> Any:
         item, length = args
