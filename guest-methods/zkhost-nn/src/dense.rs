@@ -20,6 +20,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let [x, step, row_step, x_kind, x_zero, rows, inputs, w, w_sums, zero, cells, blocks, columns, bias, y, to_row, to_column, scale, scales, zero_out, low, high, kind] =
         arguments(args)?;
     if to_column == 0
+        || step == 0
         || inputs == 0
         || inputs > MAX_CELLS
         || rows == 0
@@ -32,8 +33,8 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     }
     let program = tables::program(inputs, cells)?;
     let width = cells * CELL as u32;
-    if product(&[blocks, width])? < columns.into() {
-        return Err("fewer weights than columns");
+    if blocks != columns.div_ceil(width) {
+        return Err("weights for another number of columns");
     }
     let (size, adds) = match kind {
         1 => (1, false),

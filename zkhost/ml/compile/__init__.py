@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zkhost.ml import _native
-from zkhost.ml.compile import cost, proved, scalar
+from zkhost.ml.compile import convolutions, cost, rows, scalar
 from zkhost.ml.compile.plan_bytes import Plan
 from zkhost.ml.compile.target import Target
 from zkhost.ml.graph import Graph
@@ -64,9 +64,9 @@ def compile_graph(
             continue
         start, finish = len(plan.operations), None
         if accelerate and isinstance(op, Conv):
-            finish = proved.convolution(target, op)
+            finish = convolutions.convolution(target, op)
         elif accelerate and isinstance(op, MatMul):
-            finish = proved.dense(target, op)
+            finish = rows.matmul(target, op)
         if finish is None:
             scalar.write(target, op)
         else:

@@ -18,10 +18,10 @@ MAX_COLUMNS = 4096
 
 # User cycles, counted: a call beside its program's words; asking the host for advice; a byte of advice; a word of a program
 # built; a kernel's weight, or an input, put into a cell; an operation begun.
-CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 420, 260, 0.1, 5, 5, 2500
+CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 330, 260, 0.1, 6, 4, 2000
 # A lane requantised; a row of them begun; a lane that goes into a pool, and what comes out; a sum; a dense layer's channel
 # prepared, and its lane.
-LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 24, 30, 13, 14, 20, 90, 35
+LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 21, 40, 11, 14, 25, 25, 34
 
 
 def cells(count: int) -> int:
