@@ -83,11 +83,11 @@ def run(work: Callable[[], T], cancel: CancelToken, *, name: str = "work") -> T:
 async def arun(work: Callable[[CancelToken], T], cancel: CancelToken | None = None) -> T:
     """The result of `work(token)`, run in a daemon thread while the event loop goes on.
 
-    Cancelling the task cancels the token, which is `cancel` where given.
+    Cancelling the task, or using `cancel`, cancels the token.
     """
     import asyncio
 
-    token, loop = cancel or CancelToken(), asyncio.get_running_loop()
+    token, loop = CancelToken(), asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def settle(end: _End[T]) -> None:
@@ -106,12 +106,13 @@ async def arun(work: Callable[[CancelToken], T], cancel: CancelToken | None = No
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, end)
 
-    threading.Thread(target=body, name="zkhost-work", daemon=True).start()
-    try:
-        return await done
-    except asyncio.CancelledError:
-        token.cancel()
-        raise
+    with (cancel or CancelToken()).calling(token.cancel):
+        threading.Thread(target=body, name="zkhost-work", daemon=True).start()
+        try:
+            return await done
+        except asyncio.CancelledError:
+            token.cancel()
+            raise
 
 
 def run_async(

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from zkhost._cancel import CancelToken
 from zkhost.cli.main import cli
 from zkhost.errors import CancelledError, CargoError, DriftError, GuestNotFoundError, ZkhostError
+from zkhost.image_id import ImageID
 from zkhost.project.builder import BuildOptions, BuiltGuest, build_project
 from zkhost.project.discover import find_project
 
@@ -177,9 +178,9 @@ def test_what_has_changed_does(project: Path, change: str, monkeypatch: pytest.M
     assert build(project)[0].fresh, "and then it is up to date again"
 
 
-def build_id(project: Path) -> str:
+def build_id(project: Path) -> ImageID:
     table = (project / "zkhost.lock").read_text().split("image_id = ")[1]
-    return str(json.loads(table.strip()))
+    return ImageID(json.loads(table.strip()))
 
 
 def test_check_holds_for_what_is_on_record_and_names_what_drifted(project: Path) -> None:

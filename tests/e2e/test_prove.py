@@ -16,7 +16,6 @@ import pytest
 from zkhost import _shim, errors
 from zkhost._cancel import CancelToken
 from zkhost.codec import U32, U64
-from zkhost.environment.assumption import Assumption
 from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
 from zkhost.image_id import ImageID, compute_image_id
 from zkhost.provers.ipc import IpcProver
@@ -70,26 +69,19 @@ def test_composition(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
     info = LocalProver().prove(relying_on(claim, claim).add_assumption(proof.receipt).build(), program)
     info.receipt.verify(compute_image_id(program))
     assert info.receipt.journal.bytes == journal * 2
-    assert info.receipt.assumption_kinds == ["composite"] * 2
+    assert info.receipt.assumption_kinds == (ReceiptKind.COMPOSITE,) * 2
     assert Receipt.from_bytes(info.receipt.to_bytes("borsh"), "borsh") == info.receipt
 
 
-def test_a_conditional_proof_of_a_failing_run(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
-    """With a receipt and a bare claim in another order than they are used, and an exit code."""
-    program, journal = guests["compose"], proof.receipt.journal.bytes
-    proved = compute_image_id(guests["factors"]), journal
-    other = compute_image_id(guests["echo"]), b"never proved"
-    executed = LocalProver().execute(ExecutorEnv.builder().write_slice(other[1]).build(), guests["echo"])
-    assert executed.claim is not None
-    bare = Assumption(executed.claim)
-    env = relying_on(other, proved, code=1).add_assumption(proof.receipt).add_assumption(bare).build()
-    info = LocalProver().prove(env, program, ProverOpts(prove_guest_errors=True))
-    claim = info.receipt.claim
-    assert claim is not None
-    assert claim.exit_code == ExitCode.halted(1)
-    assert info.receipt.assumption_kinds == ["composite"]
-    with pytest.raises(errors.VerificationError):
-        info.receipt.verify(compute_image_id(program))
+def test_a_failing_run_that_relies_on_another_is_proved_if_asked(proof: ProveInfo, guests: Mapping[str, bytes]) -> None:
+    claim = compute_image_id(guests["factors"]), proof.receipt.journal.bytes
+    env = relying_on(claim, code=1).add_assumption(proof.receipt).build()
+    info = LocalProver().prove(env, guests["compose"], ProverOpts(prove_guest_errors=True))
+    proved = info.receipt.verify_integrity()
+    assert proved is not None
+    assert (proved.exit_code, proved.assumptions) == (ExitCode.halted(1), ())
+    with pytest.raises(errors.UnsuccessfulExitError):
+        info.receipt.verify(compute_image_id(guests["compose"]))
 
 
 def test_a_failing_guest_is_proved_only_if_asked(guests: Mapping[str, bytes]) -> None:

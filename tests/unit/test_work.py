@@ -290,6 +290,31 @@ def test_cancelling_a_task_cancels_the_token_of_its_thread() -> None:
     assert seen == [True]
 
 
+def test_the_callers_token_cancels_the_work_and_is_not_used_by_it() -> None:
+    """Two tasks share a token: cancelling one of them leaves the other alone, using the token ends both."""
+    token = CancelToken()
+
+    def work(own: CancelToken) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            own.check()
+            time.sleep(0.001)
+
+    async def main() -> None:
+        first, second = (asyncio.create_task(_work.arun(work, token)) for _ in range(2))
+        await asyncio.sleep(0.02)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert not token.cancelled
+        assert not second.done()
+        token.cancel()
+        with pytest.raises(CancelledError):
+            await second
+
+    asyncio.run(main())
+
+
 def test_making_a_token_loads_nothing() -> None:
     program = "import sys, zkhost; zkhost.CancelToken().cancel(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

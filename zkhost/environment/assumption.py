@@ -9,7 +9,7 @@ from zkhost.errors import ConfigError
 
 @dataclass(frozen=True)
 class Assumption:
-    """A claim that a guest may assume without proof (`env::verify`): the receipt is then conditional on it."""
+    """A claim that a guest may assume without proof (`env::verify`). It suffices to execute; to prove takes the receipt."""
 
     claim: bytes
     """The digest of the assumed receipt's claim, 32 bytes."""

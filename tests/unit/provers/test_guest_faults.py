@@ -10,12 +10,12 @@ import pytest
 from zkhost.codec import U32
 from zkhost.environment.assumption import Assumption
 from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
-from zkhost.errors import FaultReason, GuestFaultError
+from zkhost.errors import FaultReason, GuestFaultError, MissingAssumptionError
 from zkhost.image_id import ImageID, compute_image_id
 from zkhost.provers.interface import Prover
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
-from zkhost.session import ExitCode
+from zkhost.session import ExitCode, Phase, Progress
 
 Run = tuple[ImageID, bytes, Assumption]
 
@@ -70,6 +70,19 @@ def test_assumptions_in_any_order_and_number(
     session = prover.execute(env, guests["compose"])
     assert session.journal.bytes == first[1] + second[1] + first[1]
     assert session.exit_code == ExitCode.halted(code)
+
+
+def test_a_bare_assumption_is_refused_before_anything_is_proved(
+    prover: Prover, guests: Mapping[str, bytes], runs: tuple[Run, Run]
+) -> None:
+    """risc0 proves all segments first, and then has no receipt for it."""
+    seen: list[Progress] = []
+    env = relying_on(runs[0]).add_assumption(runs[0][2]).build()
+    with pytest.raises(MissingAssumptionError) as caught:
+        prover.prove(env, guests["compose"], on_progress=seen.append)
+    assert caught.value.claim == runs[0][2].claim.hex()
+    assert "add_assumption(receipt)" in str(caught.value.hint)
+    assert {now.phase for now in seen} == {Phase.EXECUTE}
 
 
 def test_a_descriptor_that_is_not_served_to_read(prover: Prover, guests: Mapping[str, bytes]) -> None:

@@ -161,6 +161,18 @@ def test_a_run_is_checked_before_the_first_segment_is_proved(
     assert [now.segments_done for now in seen if now.phase is Phase.PREFLIGHT] == [0, 1, 2]
 
 
+def test_an_honest_run_passes_the_preflight(guests: Mapping[str, bytes]) -> None:
+    seen: list[Progress] = []
+    env = ExecutorEnv.builder().write_slice((1000).to_bytes(8, "little")).segment_limit_po2(14).build()
+    request = ProofRequest(env, guests["burn"], ProverOpts(preflight=True), seen.append)
+    worker = Failing(OutOfMemoryError("this is where proving begins"))
+    with SegmentStore.temporary() as store, pytest.raises(OutOfMemoryError, match="proving begins"):
+        SegmentRun(request, worker, store).prove()
+    phases = [now.phase for now in seen]
+    assert phases.count(Phase.PREFLIGHT) > 1
+    assert phases.index(Phase.PREFLIGHT) < phases.index(Phase.PROVE)
+
+
 def test_a_failed_run_is_not_proved(guests: Mapping[str, bytes]) -> None:
     env = ExecutorEnv.builder().write_slice((3).to_bytes(4, "little")).build()
     worker = Failing()

@@ -6,6 +6,7 @@ checkpoints do not.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import threading
 import time
@@ -17,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from zkhost import _shim
 from zkhost._cancel import CancelToken
 from zkhost.environment import serving
+from zkhost.environment.assumption import Assumption
 from zkhost.errors import (
     CancelledError,
+    MissingAssumptionError,
     OutOfMemoryError,
     ProverError,
     ReceiptError,
@@ -142,6 +145,7 @@ class SegmentRun:
         opts.require_success(session.exit_code)
         if opts.fake:
             return
+        self.require_assumptions(session)
         if any(job.kind == "keccak" for job in store.jobs):
             self.require_recursion("a guest that uses the keccak accelerator")
         if opts.preflight:
@@ -151,6 +155,24 @@ class SegmentRun:
                 self.request.cancel.check()
                 if (path := store.path(job)) is not None:
                     check_job(job, path, self.request.cancel)
+
+    def require_assumptions(self, session: SessionInfo) -> None:
+        """Raise MissingAssumptionError where the run relies on a claim of which the environment has no receipt.
+
+        risc0 says so only once every segment is proved.
+        """
+        bare = {_digest(item): item for item in self.request.env.assumptions if isinstance(item, Assumption)}
+        if not bare:
+            return
+        # The receipt that dev mode would make has the claim that the segments prove, with what it leaves unresolved.
+        claim = Receipt(_shim.call("fake_receipt", {"session": session.record})["receipt"]).claim
+        for digest in (claim and claim.assumptions) or ():
+            missing = bare[digest].claim.hex() if digest in bare else digest.hex()
+            raise MissingAssumptionError(
+                f"the guest relies on the claim {missing}, and no receipt for it was supplied",
+                hint="a bare Assumption suffices to execute; to prove, add_assumption(receipt) with the receipt that proves it",
+                claim=missing,
+            )
 
     def require_recursion(self, what: str) -> None:
         """Raise RecursionUnavailableError, saying how to rebuild, where `what` cannot be made."""
@@ -200,6 +222,12 @@ class SegmentRun:
         self.meter.ran(session)
         self.check(session)
         return session
+
+
+def _digest(assumption: Assumption) -> bytes:
+    """As risc0 has it: `tagged_struct("risc0.Assumption", [claim, control_root], [])` of risc0-binfmt."""
+    tag = hashlib.sha256(b"risc0.Assumption").digest()
+    return hashlib.sha256(tag + assumption.claim + assumption.control_root + (2).to_bytes(2, "little")).digest()
 
 
 def run_guest(
