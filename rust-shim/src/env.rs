@@ -12,8 +12,8 @@ use serde_bytes::ByteBuf;
 
 use crate::error::Result;
 use crate::host::Host;
-use crate::info::{KECCAK_PO2, SEGMENT_PO2};
 use crate::receipt::{decode, Format};
+use crate::risc0::{KECCAK_PO2, SEGMENT_PO2};
 use crate::trace::Tracer;
 use crate::{fail, verify};
 

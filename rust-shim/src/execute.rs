@@ -1,7 +1,6 @@
 //! Running a guest in this process.
 
-use std::collections::VecDeque;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -16,9 +15,10 @@ use crate::error::{Kind, Result};
 use crate::guest_error::{guest_error, guest_fault};
 use crate::host::Host;
 use crate::jobs::{create, lock, Keccaks, Made, Reply, SegmentInfo};
-use crate::logging::Counts;
 use crate::profile::Profile;
 use crate::receipt::{bytes, exit_code};
+use crate::risc0::summary::Counts;
+use crate::risc0::write_segment;
 use crate::session::SessionRecord;
 use crate::{fail, guarded, logging, program};
 
@@ -158,51 +158,30 @@ fn reply(
 
 impl Request<'_> {
     fn keep(&self, segment: &Segment, host: &Host) -> Result<SegmentInfo> {
-        let (cycles, paging) = match self.segments {
-            Sink::Discard => write_segment(segment, io::sink())?.0,
+        let failed = |error| fail!(Prover, "cannot write segment {}: {error}", segment.index);
+        let cycles = match self.segments {
+            Sink::Discard => write_segment(segment, io::sink()).map_err(failed)?.0,
             Sink::Dir => {
                 let dir = self.segment_dir.as_ref();
                 let dir = dir
                     .ok_or_else(|| fail!(Shim, "segments go to a directory, but none is given"))?;
                 let path = dir.join(format!("{}.bincode", segment.index));
-                write_segment(segment, BufWriter::new(create(&path)?))?.0
+                let file = BufWriter::new(create(&path)?);
+                write_segment(segment, file).map_err(failed)?.0
             }
             Sink::Callback => {
-                let (spent, data) = write_segment(segment, Vec::new())?;
+                let (cycles, data) = write_segment(segment, Vec::new()).map_err(failed)?;
                 host.segment(segment.index, &data)?;
-                spent
+                cycles
             }
         };
         Ok(SegmentInfo {
             index: segment.index,
             po2: segment.po2(),
-            cycles: cycles.into(),
-            paging_cycles: Some(paging.into()),
+            cycles: cycles.user.into(),
+            paging_cycles: Some(cycles.paging.into()),
         })
     }
-}
-
-/// Where `suspend_cycle` and `paging_cycles`, a segment's user and paging cycles, stand in the bincode of a segment without
-/// output, from its end: suspend_cycle, paging_cycles, segment_threshold and po2 (u32), index (u64), then None twice
-/// (povw_nonce, output). risc0 shows the numbers to its own API server only.
-const CYCLES_FROM_END: usize = 26;
-
-/// Writes a segment as bincode; gives its user and paging cycles (right for all but the last segment, which has an output)
-/// and the writer.
-fn write_segment<W: Write>(segment: &Segment, out: W) -> Result<((u32, u32), W)> {
-    let mut out = Tail {
-        inner: out,
-        tail: VecDeque::new(),
-    };
-    let failed = |error: String| fail!(Prover, "cannot write segment {}: {error}", segment.index);
-    bincode::serialize_into(&mut out, segment).map_err(|error| failed(error.to_string()))?;
-    out.flush().map_err(|error| failed(error.to_string()))?;
-    let tail: Vec<u8> = out.tail.into();
-    let word = |at: usize| {
-        let bytes = tail.get(at..at + 4).and_then(|word| word.try_into().ok());
-        bytes.map_or(0, u32::from_le_bytes)
-    };
-    Ok(((word(0), word(4)), out.inner))
 }
 
 /// The last segment has what the others leave of the totals.
@@ -215,26 +194,5 @@ fn count_last(segments: &mut [SegmentInfo], session: &Session) {
             .sum();
         last.cycles = session.user_cycles.saturating_sub(user);
         last.paging_cycles = Some(session.paging_cycles.saturating_sub(paging));
-    }
-}
-
-/// A writer that keeps the last bytes.
-struct Tail<W> {
-    inner: W,
-    tail: VecDeque<u8>,
-}
-
-impl<W: Write> Write for Tail<W> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(data)?;
-        let kept = &data[..written][written.saturating_sub(CYCLES_FROM_END)..];
-        self.tail.extend(kept);
-        let surplus = self.tail.len().saturating_sub(CYCLES_FROM_END);
-        self.tail.drain(..surplus);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }

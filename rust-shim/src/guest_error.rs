@@ -4,6 +4,7 @@ use crate::env::Watch;
 use crate::error::ShimError;
 use crate::fail;
 use crate::host::Host;
+use crate::risc0::{self, Access};
 
 /// What ended a run, told apart by what happened on the way and by risc0's own words (it has no error types here).
 pub fn guest_error(error: &anyhow::Error, host: &Host, watch: &Watch) -> ShimError {
@@ -23,32 +24,28 @@ pub fn guest_error(error: &anyhow::Error, host: &Host, watch: &Watch) -> ShimErr
         return copy;
     }
     let root = error.root_cause().to_string();
-    if let Some(panic) = root.strip_prefix("Guest panicked: ") {
+    if let Some(panic) = risc0::guest_panic(&root) {
         return guest_panic(panic, watch);
     }
-    if root.starts_with("Session limit exceeded") {
+    if risc0::is_session_limit(&root) {
         return fail!(SessionLimit, "{root} user cycles")
             .hint("raise session_limit, or look for a loop in the guest with zkhost profile");
     }
     guest_fault(&text, watch)
 }
 
-/// What guests panic with where a value goes on past the end of the input: zkhost_guest's words, and risc0's.
-const STARVED: [&str; 2] = ["the input ended", "DeserializeUnexpectedEnd"];
+/// What zkhost_guest panics with where a value goes on past the end of the input.
+const STARVED: &str = "the input ended";
 
-/// What they panic with where the words are not those of the type.
-const MISREAD: [&str; 3] = [
-    "from the input: ",
-    "Err` value: Deserialize",
-    "Err` value: Custom(",
-];
+/// What it panics with where the words are not those of the type.
+const MISREAD: &str = "from the input: ";
 
 fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
     let read = watch.input_read.get();
     let left = watch.input_left.get();
     // To ask past the end is no fault as such: zkhost_guest takes what there is in large pieces.
     let past_end = watch.reads_past_end.get() > 0;
-    let starved = past_end && STARVED.iter().any(|words| panic.contains(words));
+    let starved = past_end && (panic.contains(STARVED) || risc0::is_end_of_input(panic));
     let input = match left {
         _ if starved => format!("it had read all {read} bytes of its input and asked for more"),
         _ if past_end => format!("it had read all {read} bytes of its input"),
@@ -63,7 +60,7 @@ fn guest_panic(panic: &str, watch: &Watch) -> ShimError {
     if starved {
         return error.hint("the guest reads more than the host wrote: compare the guest's reads with ExecutorEnv's writes, or what made --input");
     }
-    if MISREAD.iter().any(|words| panic.contains(words)) {
+    if panic.contains(MISREAD) || risc0::is_misread(panic) {
         return error.hint("the guest reads something else than the host wrote: compare types and order of its reads with ExecutorEnv's writes, or what made --input");
     }
     error
@@ -82,15 +79,8 @@ pub fn guest_fault(text: &str, watch: &Watch) -> ShimError {
         .with("input_left", watch.input_left.get())
 }
 
-/// What follows `words` in the text.
-fn after<'a>(text: &'a str, words: &str) -> Option<&'a str> {
-    text.split_once(words).map(|(_, rest)| rest)
-}
-
-/// risc0 panics of this one.
 fn segment_limit(text: &str) -> Option<ShimError> {
-    let what = &text[text.find("segment limit (")?..];
-    let what = what.split(" at ").next().unwrap_or_default();
+    let what = risc0::segment_limit(text)?;
     Some(
         fail!(GuestFault, "the guest was stopped: {what}")
             .with("reason", "segment_limit")
@@ -99,11 +89,7 @@ fn segment_limit(text: &str) -> Option<ShimError> {
 }
 
 fn missing_assumption(text: &str) -> Option<ShimError> {
-    let rest = after(
-        text,
-        "no receipt found to resolve assumption: claim digest ",
-    )?;
-    let claim: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+    let claim = risc0::missing_assumption(text)?;
     Some(
         fail!(
             GuestFault,
@@ -117,13 +103,10 @@ fn missing_assumption(text: &str) -> Option<ShimError> {
 }
 
 fn unserved_descriptor(text: &str) -> Option<ShimError> {
-    let rest = after(text, "Bad ")?;
-    let (way, number) = rest.split_once(" file descriptor ")?;
-    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
-    let (verb, method, stream) = match way {
-        "read" => ("reads", "read_fd", "stream"),
-        "write" => ("writes", "write_fd", "stream"),
-        _ => return None,
+    let (access, number) = risc0::unserved_descriptor(text)?;
+    let (verb, method) = match access {
+        Access::Read => ("reads", "read_fd"),
+        Access::Write => ("writes", "write_fd"),
     };
     Some(
         fail!(
@@ -131,15 +114,13 @@ fn unserved_descriptor(text: &str) -> Option<ShimError> {
             "the guest {verb} file descriptor {number}, which the environment does not serve"
         )
         .with("reason", "unserved")
-        .hint(format!(
-            "ExecutorEnv.builder().{method}({number}, {stream})"
-        )),
+        .hint(format!("ExecutorEnv.builder().{method}({number}, stream)")),
     )
 }
 
 fn unserved_channel(text: &str) -> Option<ShimError> {
-    let name = after(text, "Unknown syscall: \"")?.split('"').next()?;
-    if name.starts_with("risc0_zkvm_platform::") {
+    let name = risc0::unserved_call(text)?;
+    if risc0::is_own_call(name) {
         return Some(
             fail!(
                 GuestFault,

@@ -9,7 +9,6 @@ use guest_build::{
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Kind, Result, ShimError};
-use crate::fail;
 use crate::host::Host;
 
 /// The file descriptor on which cargo's output goes to the host.
@@ -154,23 +153,22 @@ impl guest_build::Host for Output<'_> {
 
 impl From<Error> for ShimError {
     fn from(error: Error) -> Self {
-        let kind = match error.kind() {
-            "Toolchain" => Kind::Toolchain,
-            "GuestNotFound" => Kind::GuestNotFound,
-            "Cargo" => Kind::Cargo,
-            "InvalidProgram" => Kind::InvalidProgram,
-            "Cancelled" => Kind::Cancelled,
-            _ => Kind::Build,
+        let kind = match &error {
+            Error::Toolchain { .. } => Kind::Toolchain,
+            Error::GuestNotFound { .. } => Kind::GuestNotFound,
+            Error::Cargo { .. } => Kind::Cargo,
+            Error::Program { .. } => Kind::InvalidProgram,
+            Error::Unbuildable { .. } | Error::Io { .. } => Kind::Build,
+            Error::Cancelled => Kind::Cancelled,
         };
-        let failed = fail!(Build, "{error}");
+        let failed = ShimError::new(kind, error.to_string());
         let failed = match error.hint() {
             Some(hint) => failed.hint(hint),
             None => failed,
         };
-        let failed = match &error {
+        match &error {
             Error::Cargo { tail, .. } => failed.with("output", tail.as_str()),
             _ => failed,
-        };
-        ShimError { kind, ..failed }
+        }
     }
 }

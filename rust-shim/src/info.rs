@@ -10,13 +10,7 @@ use serde_bytes::ByteBuf;
 
 use crate::error::{Kind, Result};
 use crate::host::Host;
-
-/// Segment sizes (powers of two) that the executor takes and the default verifier accepts.
-pub const SEGMENT_PO2: (u32, u32) = (13, risc0_zkvm::DEFAULT_MAX_PO2 as u32);
-/// Keccak proof sizes (powers of two), as risc0_circuit_keccak::KECCAK_PO2_RANGE.
-pub const KECCAK_PO2: (u32, u32) = (14, 18);
-/// risc0's segment_limit_po2 where none is given.
-const DEFAULT_SEGMENT_LIMIT_PO2: u32 = 20;
+use crate::risc0::{DEFAULT_SEGMENT_LIMIT_PO2, KECCAK_PO2, SEGMENT_PO2};
 
 #[derive(Deserialize)]
 pub struct Request {}
@@ -60,11 +54,7 @@ fn verifier_parameters() -> VerifierParameters {
 pub fn has_recursion() -> bool {
     use std::sync::OnceLock;
     static FOUND: OnceLock<bool> = OnceLock::new();
-    // A build with DOCS_RS set holds an empty archive in their place.
-    *FOUND.get_or_init(|| {
-        let po2 = risc0_zkvm::RECURSION_PO2;
-        risc0_circuit_recursion::prove::zkr::get_zkr("join.zkr", po2).is_ok()
-    })
+    *FOUND.get_or_init(crate::risc0::has_recursion_programs)
 }
 
 /// Without the prover there is nothing to run them.

@@ -17,7 +17,7 @@ use crate::jobs::{lock, Keccaks, Made, Reply, SegmentInfo};
 use crate::receipt::{self, bytes, exit_code, Format, ReceiptReply};
 use crate::server::{Ended, Server};
 use crate::session::{options, SessionRecord};
-use crate::{bounded, fail};
+use crate::{bounded, fail, risc0};
 
 /// Which r0vm, and how long it may do nothing.
 #[derive(Deserialize)]
@@ -234,8 +234,7 @@ fn explain(ended: Ended, host: &Host, watch: &Watch) -> ShimError {
 
 fn proving(ended: Ended, host: &Host) -> ShimError {
     match ended {
-        // What is said where a build without the recursion programs is asked for what needs them.
-        Ended::Refused(error) if format!("{error:#}").contains("Could not find EOCD") => fail!(
+        Ended::Refused(error) if risc0::lacks_recursion_programs(&format!("{error:#}")) => fail!(
             RecursionUnavailable,
             "this r0vm lacks risc0's recursion programs"
         )

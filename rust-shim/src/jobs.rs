@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 use crate::error::Result;
 use crate::fail;
 use crate::host::Host;
-use crate::logging::Counts;
+use crate::risc0::summary::Counts;
 
 #[derive(Serialize)]
 pub struct Reply {

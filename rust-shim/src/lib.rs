@@ -27,6 +27,7 @@ mod prove;
 mod receipt;
 #[cfg(feature = "prove")]
 mod recursion;
+mod risc0;
 mod server;
 mod session;
 mod trace;

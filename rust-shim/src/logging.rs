@@ -4,12 +4,10 @@
 //! logs then is read here, and printed only where the user had set the variable.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 
-use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -17,9 +15,7 @@ use tracing_subscriber::filter::{filter_fn, FilterExt, FilterFn, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
-/// Where `Session::log` of risc0-zkvm logs from.
-const SESSION: &str = "risc0_zkvm::host::server::session";
-const INFO: &str = "RISC0_INFO";
+use crate::risc0::summary::{self, Counts};
 
 /// Whether the user wants risc0's summary of a session.
 static SUMMARY: OnceLock<bool> = OnceLock::new();
@@ -32,13 +28,13 @@ thread_local! {
 /// Prepares logging, once. RUST_LOG and RISC0_INFO count as they are then, as for a Rust host.
 pub fn start() {
     SUMMARY.get_or_init(|| {
-        let summary = std::env::var_os(INFO).is_some();
+        let wanted = std::env::var_os(summary::VARIABLE).is_some();
         if cfg!(feature = "prove") {
-            std::env::set_var(INFO, "1");
+            std::env::set_var(summary::VARIABLE, "1");
         }
         let listening = Registry::default().with(Listener.with_filter(is_summary()));
         let started = if is_printing() {
-            let printed = filter_fn(move |event| summary || !is_of_summary(event));
+            let printed = filter_fn(move |event| wanted || !is_of_summary(event));
             let layer = tracing_subscriber::fmt::layer()
                 .with_writer(io::stderr)
                 .with_ansi(has_colors())
@@ -49,7 +45,7 @@ pub fn start() {
         };
         // Another library of this process cannot have set this library's own copy.
         debug_assert!(started.is_ok());
-        summary
+        wanted
     });
 }
 
@@ -80,20 +76,11 @@ pub fn has_colors() -> bool {
 }
 
 fn is_of_summary(event: &Metadata<'_>) -> bool {
-    event.target() == SESSION && *event.level() == Level::INFO
+    event.target() == summary::TARGET && *event.level() == Level::INFO
 }
 
 fn is_summary() -> FilterFn<fn(&Metadata<'_>) -> bool> {
     FilterFn::new(is_of_summary as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::INFO)
-}
-
-/// How often the guest called into the machine or the host, by risc0's names of the calls.
-#[derive(Serialize, Default, Debug, PartialEq)]
-pub struct Counts {
-    /// Ecalls: how many, and the cycles they took.
-    pub ecalls: BTreeMap<String, (u64, u64)>,
-    /// System calls that risc0 counts.
-    pub syscalls: BTreeMap<String, u64>,
 }
 
 /// Runs `work`, a session, and counts its calls; None where risc0 has not logged them.
@@ -102,29 +89,7 @@ pub fn counted<T>(work: impl FnOnce() -> T) -> (T, Option<Counts>) {
     LINES.set(Some(Vec::new()));
     let result = work();
     let lines = LINES.take().unwrap_or_default();
-    (result, parse(&lines))
-}
-
-/// The counts in what `Session::log` logs.
-fn parse(lines: &[String]) -> Option<Counts> {
-    let mut counts = Counts::default();
-    let ecalls = lines.iter().position(|line| line == "ecalls")?;
-    let syscalls = lines.iter().position(|line| line == "syscalls")?;
-    for line in &lines[ecalls + 1..syscalls] {
-        // "\t3 Sha2 calls, 204 cycles, (0.62%)"
-        let (calls, rest) = line.trim().split_once(" calls, ")?;
-        let (count, name) = calls.split_once(' ')?;
-        let cycles = rest.split_once(" cycles")?.0;
-        counts
-            .ecalls
-            .insert(name.to_owned(), (count.parse().ok()?, cycles.parse().ok()?));
-    }
-    for line in &lines[syscalls + 1..] {
-        // "\t2 Read calls"
-        let (count, name) = line.trim().strip_suffix(" calls")?.split_once(' ')?;
-        counts.syscalls.insert(name.to_owned(), count.parse().ok()?);
-    }
-    Some(counts)
+    (result, summary::counts(&lines))
 }
 
 /// Takes the messages of the summary for the thread that listens.
@@ -151,39 +116,5 @@ impl Visit for Message {
             // Writing to a String cannot fail.
             let _ = write!(self.0, "{value:?}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(text: &[&str]) -> Vec<String> {
-        text.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn counts_are_read_from_the_summary() {
-        let counts = parse(&lines(&[
-            "number of segments: 1",
-            "ecalls",
-            "\t3 Sha2 calls, 204 cycles, (0.62%)",
-            "\t0 BigInt calls, 0 cycles, (0.00%)",
-            "syscalls",
-            "\t2 Read calls",
-        ]));
-        let counts = counts.expect("the summary is whole");
-        assert_eq!(counts.ecalls["Sha2"], (3, 204));
-        assert_eq!(counts.ecalls["BigInt"], (0, 0));
-        assert_eq!(counts.syscalls["Read"], 2);
-    }
-
-    #[test]
-    fn what_is_not_a_summary_has_no_counts() {
-        assert_eq!(parse(&[]), None);
-        assert_eq!(
-            parse(&lines(&["ecalls", "syscalls", "\tmany Read calls"])),
-            None
-        );
     }
 }

@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 
 use crate::error::{Result, ShimError};
 use crate::host::Host;
-use crate::{bounded, fail};
+use crate::{bounded, fail, risc0};
 
 /// A serialization of receipts.
 #[derive(Clone, Copy)]
@@ -92,8 +92,7 @@ pub struct PruneRequest<'a> {
 }
 
 /// `receipt_prune {receipt}`: a succinct receipt (bincode) with its claim pruned to the digest, as an assumption for a
-/// remote prover. These bytes decode as a Receipt (r0vm) and, as bincode passes over what follows, as an
-/// InnerAssumptionReceipt (Bonsai).
+/// remote prover.
 pub fn prune(request: PruneRequest<'_>, _: &Host) -> Result<ReceiptReply> {
     let mut receipt = decode(request.receipt, Format::Bincode)?;
     let InnerReceipt::Succinct(inner) = &mut receipt.inner else {
@@ -103,7 +102,7 @@ pub fn prune(request: PruneRequest<'_>, _: &Host) -> Result<ReceiptReply> {
             kind(&receipt.inner)
         ));
     };
-    inner.claim = MaybePruned::Pruned(inner.claim.digest());
+    risc0::prune(inner);
     Ok(ReceiptReply {
         receipt: ByteBuf::from(encode(&receipt, Format::Bincode)?),
     })
@@ -281,58 +280,4 @@ pub fn exit_code(code: ExitCode) -> (&'static str, u32) {
 /// A digest as 32 bytes.
 pub fn bytes(digest: risc0_zkvm::Digest) -> ByteBuf {
     ByteBuf::from(digest.as_bytes().to_vec())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use risc0_zkvm::{Digest, SuccinctReceipt};
-    use serde_json::{json, to_value};
-
-    /// A succinct receipt without a proof: the struct cannot be built otherwise.
-    fn succinct(claim: MaybePruned<ReceiptClaim>) -> Receipt {
-        let zero = to_value(Digest::ZERO).unwrap();
-        let inner: SuccinctReceipt<ReceiptClaim> = serde_json::from_value(json!({
-            "seal": [1, 2, 3],
-            "control_id": zero,
-            "claim": to_value(claim).unwrap(),
-            "hashfn": "poseidon2",
-            "verifier_parameters": zero,
-            "control_inclusion_proof": {"index": 0, "digests": []},
-        }))
-        .unwrap();
-        Receipt::new(InnerReceipt::Succinct(inner), vec![7; 5])
-    }
-
-    fn pruned(receipt: &Receipt) -> Vec<u8> {
-        let bytes = bincode::serialize(receipt).unwrap();
-        prune(PruneRequest { receipt: &bytes }, &Host::new(None, 0))
-            .unwrap()
-            .receipt
-            .into_vec()
-    }
-
-    #[test]
-    fn a_pruned_receipt_is_also_an_assumption_receipt() {
-        let claim = ReceiptClaim::ok(Digest::ZERO, vec![7; 5]);
-        let receipt = succinct(MaybePruned::Value(claim.clone()));
-        let bytes = pruned(&receipt);
-
-        let again: Receipt = bincode::deserialize(&bytes).unwrap();
-        assert_eq!(again.journal.bytes, receipt.journal.bytes);
-        assert_eq!(again.claim().unwrap().digest(), claim.digest());
-
-        let inner: InnerAssumptionReceipt = bincode::deserialize(&bytes).unwrap();
-        assert_eq!(inner.succinct().unwrap().claim.digest(), claim.digest());
-        assert_eq!(inner.succinct().unwrap().seal, [1, 2, 3]);
-        // Without pruning it is not.
-        let whole = bincode::serialize(&receipt).unwrap();
-        let unpruned = bincode::deserialize::<InnerAssumptionReceipt>(&whole);
-        assert!(
-            unpruned.is_err()
-                || unpruned.unwrap().succinct().unwrap().claim.digest() != claim.digest()
-        );
-        // And once is enough.
-        assert_eq!(pruned(&again), bytes);
-    }
 }

@@ -19,6 +19,7 @@ use crate::error::{Result, ShimError};
 use crate::fail;
 use crate::host::Host;
 use crate::logging;
+use crate::risc0::{self, PORT_ARGUMENT};
 
 const LOOK: Duration = Duration::from_millis(20);
 const LOG_TAIL: usize = 2048;
@@ -52,7 +53,8 @@ impl Server {
             patience,
         };
         let script = format!(
-            "#!/bin/sh\necho \"$$ $2\" >{started}.new && mv {started}.new {started}\n{environment}exec {r0vm} \"$@\" >{log} 2>&1 </dev/null\n",
+            "#!/bin/sh\necho \"$$ ${port}\" >{started}.new && mv {started}.new {started}\n{environment}exec {r0vm} \"$@\" >{log} 2>&1 </dev/null\n",
+            port = PORT_ARGUMENT,
             environment = environment(),
             started = quoted(&server.file("started")),
             r0vm = quoted(r0vm),
@@ -155,14 +157,7 @@ impl Server {
         let hung = verdict.hung.load(Ordering::Relaxed);
         let transport = error.chain().any(|cause| {
             cause.is::<std::io::Error>() || cause.is::<std::sync::mpsc::RecvTimeoutError>()
-        }) || [
-            "rx ",
-            "Child finished with",
-            "incompatible",
-            "Could not launch",
-        ]
-        .iter()
-        .any(|sign| text.contains(sign));
+        }) || risc0::is_broken_connection(&text);
         if !hung && !transport {
             return Ended::Refused(error);
         }

@@ -12,7 +12,7 @@ use serde_bytes::ByteBuf;
 use crate::error::{Result, ShimError};
 use crate::host::Host;
 use crate::receipt::{encode, Format, ReceiptReply};
-use crate::{bounded, fail, guarded, verify};
+use crate::{bounded, fail, guarded, risc0, verify};
 
 /// A run's outcome. Python keeps it as bytes and does not look inside.
 #[derive(Serialize, Deserialize)]
@@ -65,7 +65,8 @@ pub fn assemble_composite(request: AssembleRequest<'_>, _: &Host) -> Result<Rece
         .map(|bytes| bounded::bincode("keccak receipt", bytes))
         .collect::<Result<_>>()?;
 
-    let mut composite = empty_composite()?;
+    let mut composite =
+        risc0::empty_composite().map_err(|error| fail!(Internal, "composite receipt: {error}"))?;
     composite.assumption_receipts = match segments.last() {
         Some(last) => assumption_receipts(&session, &last.claim.output, &keccaks)?,
         None => return Err(fail!(Prover, "no segment receipts")),
@@ -95,14 +96,6 @@ fn claim_digest(composite: &CompositeReceipt) -> Result<Digest> {
         .claim()
         .map(|claim| claim.digest())
         .map_err(|error| fail!(Prover, "the assembled receipt has no claim: {error}"))
-}
-
-/// risc0 lets nobody else construct one, so an empty one is decoded and filled.
-fn empty_composite() -> Result<CompositeReceipt> {
-    let empty = serde_json::json!({
-        "segments": [], "assumption_receipts": [], "verifier_parameters": Digest::ZERO,
-    });
-    serde_json::from_value(empty).map_err(|error| fail!(Internal, "composite receipt: {error}"))
 }
 
 /// The receipts of the assumptions that the last segment's output lists, in that order.

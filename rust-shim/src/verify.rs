@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 use crate::error::{Result, ShimError};
 use crate::host::Host;
+#[cfg(feature = "prove")]
+use crate::risc0;
 use crate::{bounded, fail, receipt};
 
 #[derive(Deserialize)]
@@ -139,22 +141,15 @@ pub fn verify_segment(request: SegmentRequest<'_>, _: &Host) -> Result<VerifiedS
 /// Refuses the receipt of another segment than the one in the file: no two executions have the same states.
 #[cfg(feature = "prove")]
 fn same_segment(path: &std::path::Path, receipt: &SegmentReceipt) -> Result<()> {
-    /// risc0_zkvm::Segment, whose fields are its own.
-    #[derive(Deserialize)]
-    struct Segment {
-        index: u32,
-        inner: risc0_circuit_rv32im::execute::Segment,
-        _output: Option<risc0_zkvm::Output>,
-    }
     let bytes = std::fs::read(path)
         .map_err(|error| fail!(Prover, "cannot read {}: {error}", path.display()))?;
-    let segment: Segment = bounded::bincode("segment", &bytes)?;
-    let claim = &segment.inner.claim;
+    let (index, segment) = risc0::decode_segment(&bytes)?;
+    let claim = &segment.claim;
     let proved =
         |state: &MaybePruned<SystemState>| state.as_value().ok().map(|state| state.merkle_root);
     // The state after a halt is not part of the claim.
     let halted = matches!(receipt.claim.exit_code, ExitCode::Halted(_));
-    let same = receipt.index == segment.index
+    let same = receipt.index == index
         && proved(&receipt.claim.pre) == Some(claim.pre_state)
         && (halted || proved(&receipt.claim.post) == Some(claim.post_state))
         && receipt.claim.output.digest() == claim.output.unwrap_or_default();

@@ -67,18 +67,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// The name of the error's kind, as the shim's error frames have it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Error::Toolchain { .. } => "Toolchain",
-            Error::GuestNotFound { .. } => "GuestNotFound",
-            Error::Cargo { .. } => "Cargo",
-            Error::Program { .. } => "InvalidProgram",
-            Error::Unbuildable { .. } | Error::Io { .. } => "Build",
-            Error::Cancelled => "Cancelled",
-        }
-    }
-
     /// What to do next.
     pub fn hint(&self) -> Option<&str> {
         match self {
