@@ -34,6 +34,7 @@ pub fn is_session_limit(cause: &str) -> bool {
 }
 
 /// What the executor panics with where one instruction pages in more than a segment holds.
+/// A guest that does so is large: tests/unit/environment/test_executor_env.py runs one.
 pub fn segment_limit(text: &str) -> Option<&str> {
     let text = &text[text.find("segment limit (")?..];
     text.split(" at ").next()

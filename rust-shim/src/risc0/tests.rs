@@ -211,18 +211,22 @@ mod runs {
     use risc0_circuit_recursion::prove::zkr::get_zkr;
     use risc0_zkos_v1compat::V1COMPAT_ELF;
     use risc0_zkvm::{ExecutorEnvBuilder, ExecutorImpl, NullSegmentRef, Segment, Session};
+    use risc0_zkvm_platform::syscall::{nr, Syscall, SyscallName};
 
     use super::*;
     use crate::error::Result;
-    use crate::{fail, guarded, keep_panics, logging};
+    use crate::{fail, guarded, logging};
 
     const START: u32 = 0x0020_0800;
     /// Where a guest's code ends and its data begins.
     const DATA: u32 = START + 0x100;
+    /// Where a call's answer of one word goes.
+    const BUFFER: u32 = START + 0x800;
     const SOFTWARE_CALL: u32 = 2;
     const T0: u32 = 5;
     const T1: u32 = 6;
     const A0: u32 = 10;
+    const T6: u32 = 31;
     const ECALL: u32 = 0x73;
     /// "Jump to here."
     const LOOP: u32 = 0x6f;
@@ -265,15 +269,21 @@ mod runs {
     }
 
     /// A guest that makes the system call `name` with two numbers; `argument` stands behind the name.
-    fn calling(name: &str, numbers: impl Fn(u32) -> [u32; 2], argument: &[u8]) -> Vec<u8> {
+    fn calling(
+        call: Syscall,
+        name: &str,
+        numbers: impl Fn(u32) -> [u32; 2],
+        argument: &[u8],
+    ) -> Vec<u8> {
         let mut data = name.as_bytes().to_vec();
         data.resize((data.len() + 1).next_multiple_of(4), 0);
         let [a3, a4] = numbers(DATA + data.len() as u32);
         data.extend(argument);
         let registers = [
             (T0, SOFTWARE_CALL),
-            (A0, 0),
-            (A0 + 1, 0),
+            (T6, usize::from(call) as u32),
+            (A0, BUFFER),
+            (A0 + 1, 4),
             (A0 + 2, DATA),
             (A0 + 3, a3),
             (A0 + 4, a4),
@@ -281,9 +291,13 @@ mod runs {
         program(&registers, &[ECALL, LOOP], &data)
     }
 
-    fn own_call(name: &str, numbers: impl Fn(u32) -> [u32; 2], argument: &[u8]) -> Vec<u8> {
-        let name = format!("risc0_zkvm_platform::syscall::nr::{name}");
-        calling(&name, numbers, argument)
+    fn own_call(
+        call: Syscall,
+        name: SyscallName,
+        numbers: impl Fn(u32) -> [u32; 2],
+        argument: &[u8],
+    ) -> Vec<u8> {
+        calling(call, name.as_str(), numbers, argument)
     }
 
     /// A guest that counts to `turns` and halts.
@@ -303,7 +317,6 @@ mod runs {
         prepare: impl FnOnce(&mut ExecutorEnvBuilder<'_>),
         mut take: impl FnMut(Segment) + Send,
     ) -> Result<Session> {
-        keep_panics();
         let mut env = ExecutorEnv::builder();
         prepare(env.session_limit(Some(1 << 20)));
         let mut executor = ExecutorImpl::from_elf(env.build().unwrap(), program).unwrap();
@@ -328,7 +341,12 @@ mod runs {
     #[test]
     fn a_panic_is_quoted() {
         let text = b"out of luck";
-        let panic = own_call("SYS_PANIC", |at| [at, text.len() as u32], text);
+        let panic = own_call(
+            Syscall::Panic,
+            nr::SYS_PANIC,
+            |at| [at, text.len() as u32],
+            text,
+        );
         assert_eq!(guest_panic(&stopped(&panic)), Some("out of luck"));
     }
 
@@ -342,7 +360,8 @@ mod runs {
     fn a_missing_assumption_is_named_by_its_claim() {
         let claim = [0xab; 32];
         let call = own_call(
-            "SYS_VERIFY_INTEGRITY",
+            Syscall::VerifyIntegrity,
+            nr::SYS_VERIFY_INTEGRITY,
             |at| [at, 64],
             &[claim, [0; 32]].concat(),
         );
@@ -356,13 +375,13 @@ mod runs {
 
     #[test]
     fn descriptors_that_are_not_served_are_named() {
-        let read = own_call("SYS_READ", |_| [10, 0], &[]);
+        let read = own_call(Syscall::Read, nr::SYS_READ, |_| [10, 4], &[]);
         assert_eq!(
             unserved_descriptor(&stopped(&read)),
             Some((Access::Read, 10))
         );
         // The third argument, the length, is in a5, which is zero.
-        let write = own_call("SYS_WRITE", |at| [11, at], &[0; 4]);
+        let write = own_call(Syscall::Write, nr::SYS_WRITE, |at| [11, at], &[0; 4]);
         assert_eq!(
             unserved_descriptor(&stopped(&write)),
             Some((Access::Write, 11))
@@ -371,17 +390,21 @@ mod runs {
 
     #[test]
     fn calls_that_are_not_served_are_named() {
-        let text = stopped(&calling("a::b::NAME", |_| [0, 0], &[]));
+        let text = stopped(&calling(Syscall::User, "a::b::NAME", |_| [0, 0], &[]));
         assert_eq!(unserved_call(&text), Some("a::b::NAME"), "{text}");
         assert!(!is_own_call("a::b::NAME"));
-        let text = stopped(&own_call("SYS_NEW", |_| [0, 0], &[]));
+        let text = stopped(&calling(
+            Syscall::User,
+            "risc0_zkvm_platform::syscall::nr::SYS_NEW",
+            |_| [0, 0],
+            &[],
+        ));
         assert!(unserved_call(&text).is_some_and(is_own_call), "{text}");
     }
 
     #[test]
     fn risc0s_own_calls_begin_with_the_name_of_its_crate() {
-        use risc0_zkvm_platform::syscall::nr::{SYS_PANIC, SYS_READ, SYS_VERIFY_INTEGRITY};
-        for call in [SYS_PANIC, SYS_READ, SYS_VERIFY_INTEGRITY] {
+        for call in [nr::SYS_PANIC, nr::SYS_READ, nr::SYS_VERIFY_INTEGRITY] {
             assert!(is_own_call(call.as_str()));
         }
     }
