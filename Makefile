@@ -51,7 +51,7 @@ $(STAMPS)/shim: $(SHIM_SOURCES) $(STAMPS)/python | $(STAMPS)/recursion
 	touch $@
 
 r0vm: $(STAMPS)/r0vm ## risc0's r0vm server, put where zkhost finds it
-$(STAMPS)/r0vm: Cargo.lock rust-shim/r0vm/Cargo.toml rust-shim/r0vm/src/main.rs | $(STAMPS)/shim
+$(STAMPS)/r0vm: Cargo.lock $(shell find rust-shim/r0vm rust-shim/kernels -name '*.rs' -o -name Cargo.toml) | $(STAMPS)/shim
 	@$(call step,"r0vm") tools/r0vm.sh
 	touch $@
 

@@ -10,7 +10,7 @@ use risc0_zkvm::sha::Digestible;
 use risc0_zkvm::{CompositeReceipt, Digest, MaybePruned, ReceiptClaim, SuccinctReceipt};
 
 #[cfg(feature = "prove")]
-pub use segments::{decode_segment, write_segment, Cycles};
+pub use segments::{decode_segment, write_segment};
 
 // Limits and defaults.
 

@@ -171,8 +171,8 @@ impl Run<'_> {
             for term in pairs.remainder() {
                 self.add_term(&mut total, term, lane);
             }
-            for i in 0..4 {
-                self.write(sum.to[i], lane, total[i].fold().reduce());
+            for (to, wide) in sum.to.iter().zip(total) {
+                self.write(*to, lane, wide.fold().reduce());
             }
         }
     }
@@ -181,8 +181,8 @@ impl Run<'_> {
     unsafe fn add_term<V: Vector>(&self, total: &mut [Wide<V>; 4], term: &Term, lane: usize) {
         let value = Factor::new(self.read(term.value, lane));
         let weight = &*self.weights.add(term.weight as usize);
-        for i in 0..4 {
-            total[i] = total[i].add(value, Factor::constant(weight[i]));
+        for (wide, weight) in total.iter_mut().zip(weight) {
+            *wide = wide.add(value, Factor::constant(*weight));
         }
     }
 }

@@ -13,6 +13,7 @@ use risc0_zkvm::{
 use serde::de::DeserializeOwned;
 use serde_json::{json, to_value};
 
+use super::segments::Cycles;
 use super::*;
 use crate::session::options;
 use crate::verify;
@@ -92,7 +93,7 @@ fn ask(r0vm: &std::path::Path, options: &ProverOpts) -> anyhow::Error {
         ApiClient::new_sub_process_compat(r0vm, risc0_zkvm::get_version().unwrap()).unwrap();
     let segment = Asset::Inline(Vec::new().into());
     let reply = client.prove_segment(options, segment, AssetRequest::Inline);
-    reply.err().expect("nothing was proved")
+    reply.expect_err("nothing was proved")
 }
 
 /// In risc0's api.proto: HelloReply.ok.version of major version 3 and 99.
