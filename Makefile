@@ -47,7 +47,7 @@ $(STAMPS)/recursion: | $(STAMPS)/python
 	touch $@
 
 $(STAMPS)/shim: $(SHIM_SOURCES) $(STAMPS)/python | $(STAMPS)/recursion
-	@$(call step,"native library (first build: 10 to 15 minutes on 2 cores; about a minute after that)") tools/shim.sh
+	@$(call step,"native library (first build: some minutes on 2 cores; about a minute after that)") tools/shim.sh
 	touch $@
 
 r0vm: $(STAMPS)/r0vm ## risc0's r0vm server, put where zkhost finds it
