@@ -27,7 +27,7 @@ class CancelToken:
         return self._cancelled
 
     def cancel(self) -> None:
-        """Cancel all work that was given this token, now and later."""
+        """Cancel all work that has this token, now and later."""
         self._cancelled = True
         for callback in tuple(self._callbacks.values()):
             callback()

@@ -12,14 +12,14 @@ _TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
 
 
 def get(name: str) -> str | None:
-    """The variable's value, or None where it is unset or empty."""
+    """Return the variable's value, or None where it is unset or empty."""
     return os.environ.get(name) or None
 
 
 def flag(name: str) -> bool:
-    """A yes/no variable, read as risc0 reads RISC0_DEV_MODE: 1, true or yes in any case.
+    """Read a yes/no variable as risc0 reads RISC0_DEV_MODE: 1, true or yes in any case.
 
-    Raises ConfigError for a value that is neither yes nor no, where risc0 would take it for no without a word.
+    Raises ConfigError for a value that is neither yes nor no, where risc0 silently reads it as no.
     """
     value = os.environ.get(name, "").strip().lower()
     if value in _TRUE:
@@ -40,7 +40,7 @@ def dev_mode() -> bool:
 
 
 def milliseconds(name: str) -> float | None:
-    """A variable in whole milliseconds, as seconds; None where it is unset. Raises ConfigError for anything else."""
+    """Read a variable in whole milliseconds, as seconds; None where it is unset. Raises ConfigError for anything else."""
     text = get(name)
     if text is None:
         return None
@@ -52,7 +52,7 @@ def milliseconds(name: str) -> float | None:
 
 
 def bonsai_api() -> tuple[str, str] | None:
-    """BONSAI_API_URL and BONSAI_API_KEY, None where neither is set. Raises ConfigError where only one is."""
+    """Return BONSAI_API_URL and BONSAI_API_KEY, None where neither is set. Raises ConfigError where only one is."""
     url, key = get("BONSAI_API_URL"), get("BONSAI_API_KEY")
     if url is None and key is None:
         return None
@@ -70,7 +70,7 @@ def bonsai_timeout_s(default: float) -> float | None:
 
 
 def bonsai_poll_interval_s() -> float | None:
-    """BONSAI_POLL_INTERVAL_MS: a fixed time between two looks at a remote session, in seconds; None: adaptive."""
+    """BONSAI_POLL_INTERVAL_MS: a fixed time between two status requests of a session, in seconds; None: adaptive."""
     return milliseconds("BONSAI_POLL_INTERVAL_MS")
 
 
@@ -80,7 +80,7 @@ def dask_address() -> str | None:
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This environment for a program of risc0's, with `extra`, without what would steer it (RISC0_*, BONSAI_*)."""
+    """Return this environment for a risc0 program: with `extra`, without what would configure it (RISC0_*, BONSAI_*)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RISC0_", "BONSAI_"))}
     return {**kept, **extra}
 

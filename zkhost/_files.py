@@ -15,19 +15,19 @@ _CHUNK_BYTES = 1 << 20
 
 
 class DamagedFileError(Exception):
-    """A file's content is not what was written: cut short, changed, or never a frame. Handled where it is raised to."""
+    """A file's content is not what was written: truncated, modified, or never a frame. The caller handles it."""
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's content, as hex digits."""
+    """Return the SHA-256 of a file's content, as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Writes a file so that a reader, or the next process after a crash, sees all of it or what was there before.
+    """Write a file so that a reader, or the next process after a crash, sees all of it or the old content.
 
-    `durable` also waits for the disk (fsync of the file and of its folder), so that a power cut keeps that promise.
+    `durable` also waits for the disk (fsync of the file and of its folder), so that this holds after a power cut, too.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
@@ -45,7 +45,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until the folder's entries (new, renamed, removed files) are on the disk."""
+    """Wait until the folder's entries (new, renamed, removed files) are on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -54,12 +54,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_frame(path: Path, payload: bytes, *, durable: bool = True) -> None:
-    """`write_atomic` with the payload's SHA-256 in front, which `read_frame` checks."""
+    """As `write_atomic`, with the payload's SHA-256 in front, which `read_frame` checks."""
     write_atomic(path, _MAGIC + hashlib.sha256(payload).digest() + payload, durable=durable)
 
 
 def read_frame(path: Path) -> bytes:
-    """The payload that `write_frame` wrote. Raises FileNotFoundError, or DamagedFileError for anything else there."""
+    """Return the payload that `write_frame` wrote. Raises FileNotFoundError, or DamagedFileError for anything else."""
     data = path.read_bytes()
     head = len(_MAGIC) + _DIGEST_BYTES
     payload = data[head:]
@@ -69,16 +69,16 @@ def read_frame(path: Path) -> bytes:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what an interrupted `write_atomic` may have left. For a folder that only this process writes to."""
+    """Remove what an interrupted `write_atomic` may have left. For a folder that only this process writes to."""
     for path in folder.glob(".new-*"):
         path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[bool]:
-    """Takes the folder for this process as long as the block runs; gives False where another process has it.
+    """Lock the folder for this process while the block runs; yield False where another process has it.
 
-    The kernel gives the lock back when a process ends, however it ends.
+    The kernel releases the lock when a process ends, however it ends.
     """
     import fcntl
 

@@ -11,12 +11,11 @@ from typing import Any
 def exports(
     package: str, modules: Mapping[str, str], *, packages: str = "", extra: str = ""
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
-    """`__all__`, `__getattr__` and `__dir__` of a package.
+    """Return `__all__`, `__getattr__` and `__dir__` of a package.
 
     `modules` has for each module the public names that it defines, `packages` the names of subpackages that are imported
-    when they are used as attributes. `extra` is what to install where a module needs another package that is not there:
-    then ConfigError says so. Type checkers read the imports under TYPE_CHECKING instead, and so report names that are
-    not there.
+    when they are used as attributes. `extra` is what to install where a module needs another package that is missing:
+    ConfigError then names both. Type checkers read the imports under TYPE_CHECKING instead, and so report missing names.
     """
     where = {name: module for module, names in modules.items() for name in names.split()}
     below = frozenset(packages.split())

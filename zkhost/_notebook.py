@@ -13,7 +13,7 @@ _SHOWN_SEGMENTS = 64
 
 
 def card(title: str, rows: Rows, segments: Sequence[Segment] = ()) -> str:
-    """A titled table as HTML, below it a bar for each segment."""
+    """Return a titled table as HTML, below it a bar for each segment."""
     cells = "".join(
         f'<tr><th style="text-align:left;padding:1px 12px 1px 0;font-weight:normal;opacity:.7">{escape(name)}</th>'
         f'<td style="text-align:left;font-family:monospace;word-break:break-all">{escape(value)}</td></tr>'
@@ -26,12 +26,12 @@ def card(title: str, rows: Rows, segments: Sequence[Segment] = ()) -> str:
 
 
 def counts(**numbers: int | None) -> list[tuple[str, str]]:
-    """Rows for the numbers that are known."""
+    """Return rows for the numbers that are known."""
     return [(name.replace("_", " "), f"{number:,}") for name, number in numbers.items() if number is not None]
 
 
 def data(content: bytes) -> str:
-    """The size and the first bytes, in hexadecimal."""
+    """Return the size and the first bytes, in hexadecimal."""
     if not content:
         return "empty"
     shown = content[:32].hex(" ", 4) + (" ..." if len(content) > 32 else "")
@@ -39,12 +39,12 @@ def data(content: bytes) -> str:
 
 
 def seconds(elapsed_s: float) -> str:
-    """In seconds or milliseconds."""
+    """Return the time as text, in seconds or milliseconds."""
     return f"{elapsed_s * 1000:.0f} ms" if elapsed_s < 1 else f"{elapsed_s:.1f} s"
 
 
 def _segment_bars(segments: Sequence[Segment]) -> str:
-    """One bar a segment, its height the cycles used of the 2**po2 it is proved in."""
+    """Return one bar per segment, its height the cycles used of the 2**po2 it is proved in."""
     if not segments:
         return ""
     bars = "".join(

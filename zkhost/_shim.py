@@ -1,10 +1,10 @@
-"""The narrow waist: one call, a request frame in, a reply frame out. The only module that touches cffi and msgpack.
+"""The interface to the native library: a request frame in, a reply frame out. The only user of cffi and msgpack.
 
 `call` runs long native work in a daemon thread and waits for it, so that Ctrl-C and `CancelToken.cancel` always return
 control within a second; the work itself stops at its next segment boundary or host call.
 
-After a fork the child has none of the threads that the library's thread pools count on, and locks that another thread
-held stay locked. So the child loads the library once more, from a copy, which has a state of its own: whatever the parent
+After a fork the child has none of the threads that the library's thread pools need, and locks that another thread
+held stay locked. So the child loads the library once more, from a copy, which has its own state: whatever the parent
 was doing, the child can execute, verify, compress and prove.
 """
 
@@ -68,7 +68,7 @@ class _Library:
         self._lock = threading.Lock()
 
     def functions(self) -> Any:
-        """The library's functions, of a fresh copy in a forked child whose parent has called the library."""
+        """Return the library's functions, of a fresh copy in a forked child whose parent has called the library."""
         if self._inherited:
             with self._lock:
                 if self._inherited:
@@ -78,13 +78,13 @@ class _Library:
         return self._functions
 
     def after_fork(self) -> None:
-        """In the child."""
+        """Prepare the child for a copy of its own."""
         self._lock = threading.Lock()
         self._inherited = self._called
 
 
 def _load_copy() -> Any:
-    """The library once more: the system knows a file by its inode, so it takes a copy for another library."""
+    """Load the library once more: the system identifies a file by its inode, so a copy counts as another library."""
     path = Path(__file__).with_name("_native") / "lib_native.so"
     try:
         with tempfile.NamedTemporaryFile(prefix="zkhost-", suffix=path.suffix) as copy:
@@ -140,12 +140,12 @@ class Host:
         self.cancel = cancel or CancelToken()
         self.error: BaseException | None = None
         self.failed = "the host's own code"
-        """What raised `error`, for its message."""
+        """Where `error` was raised, for its message."""
         self.id = next(_ids)
         self._answer = b""
 
     def _name(self, event: int, arg: int, data: Any, size: int) -> str:
-        """What was called for an event, as the caller knows it."""
+        """Return the name of what was called for an event, as the caller knows it."""
         if event == _READ:
             return f"the reader of {_DESCRIPTORS.get(arg, f'file descriptor {arg}')}"
         if event == _WRITE:
@@ -155,7 +155,7 @@ class Host:
         return {_TRACE: "the trace callback", _PROGRESS: "the progress callback"}.get(event, "the segment callback")
 
     def _handle(self, event: int, arg: int, data: Any, out: Any) -> int:
-        """One event; `data` and `out` are buffers valid during the call. Returns what the C contract says."""
+        """Handle one event; `data` and `out` are buffers valid during the call. Returns what the C contract says."""
         if event == _READ:
             got = self.readers[arg](len(out))
             if len(got) > len(out):
@@ -260,23 +260,23 @@ def _error(frame: dict[str, Any]) -> errors.ZkhostError:
 
 
 def error_class(kind: str) -> type[errors.ZkhostError]:
-    """The exception class of an error kind."""
+    """Return the exception class of an error kind."""
     cls = getattr(errors, _CLASS_OF.get(kind, f"{kind}Error"), errors.ShimError)
     return cast("type[errors.ZkhostError]", cls)
 
 
 def pack(value: Any) -> bytes:
-    """Plain data as msgpack."""
+    """Return plain data as msgpack."""
     return cast(bytes, msgpack.packb(value, use_bin_type=True))
 
 
 def unpack(data: bytes) -> Any:
-    """The plain data of a msgpack frame."""
+    """Return the plain data of a msgpack frame."""
     return msgpack.unpackb(data, strict_map_key=False)
 
 
 def codec_library() -> ctypes.PyDLL:
-    """The native library's second door, for zkhost.codec: functions that hold Python's lock and take its objects.
+    """Return the native library's second interface, for zkhost.codec: functions that hold the GIL and accept objects.
 
     Raises OSError where ctypes cannot load what cffi has.
     """
@@ -287,13 +287,13 @@ def codec_library() -> ctypes.PyDLL:
 
 @functools.cache
 def build_info() -> Mapping[str, Any]:
-    """Versions, features and limits of the native library; asked once."""
+    """Return versions, features and limits of the native library; queried once."""
     return call("build_info", {})
 
 
 @atexit.register
 def _stop_at_exit() -> None:
-    """Cancel what still runs: a native thread must not call into an interpreter that is going away."""
+    """Cancel what still runs: a native thread must not call into an interpreter that is shutting down."""
     for host in tuple(_active.values()):
         host.cancel.cancel()
     deadline = time.monotonic() + _GRACE_S

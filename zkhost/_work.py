@@ -49,7 +49,7 @@ class _End(Generic[T]):
 
 
 def run(work: Callable[[], T], cancel: CancelToken, *, name: str = "work") -> T:
-    """The result of `work()`, run in a daemon thread.
+    """Return the result of `work()`, run in a daemon thread.
 
     Once `cancel` is used, by the caller's signal handlers too, control returns within half a second: raises
     CancelledError unless the work has ended by then. `work` itself should look at the token.
@@ -81,7 +81,7 @@ def run(work: Callable[[], T], cancel: CancelToken, *, name: str = "work") -> T:
 
 
 async def arun(work: Callable[[CancelToken], T], cancel: CancelToken | None = None) -> T:
-    """The result of `work(token)`, run in a daemon thread while the event loop goes on.
+    """Return the result of `work(token)`, run in a daemon thread while the event loop goes on.
 
     Cancelling the task, or using `cancel`, cancels the token.
     """
@@ -122,7 +122,7 @@ def run_async(
     loop: asyncio.AbstractEventLoop | None = None,
     grace_s: float | None = None,
 ) -> T:
-    """The result of `work(emit)`, a coroutine run in `loop` (default: `event_loop()`).
+    """Return the result of `work(emit)`, a coroutine run in `loop` (default: `event_loop()`).
 
     `on_event` receives what the coroutine emits, in the caller's thread. Whatever ends the wait early
     (KeyboardInterrupt, an error in `on_event`) cancels the coroutine and waits `grace_s` (default: 6 s) for its end.
@@ -150,7 +150,7 @@ def start_async(work: Coroutine[Any, Any, object]) -> None:
 
 
 async def until(cancel: CancelToken | None, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`. Raises CancelledError, with the work cancelled, once the token is used."""
+    """Return the result of `work`. Raises CancelledError, with the work cancelled, once the token is used."""
     import asyncio
 
     if cancel is None:
@@ -176,9 +176,9 @@ async def until(cancel: CancelToken | None, work: Coroutine[Any, Any, T]) -> T:
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """The event loop of this process that runs in a daemon thread, for blocking callers of asynchronous code.
+    """Return the event loop of this process that runs in a daemon thread, for blocking callers of asynchronous code.
 
-    A forked child has none of its parent's threads and gets its own. Threads that come at once agree on one without a
+    A forked child has none of its parent's threads and gets its own. Concurrent threads agree on one without a
     lock, which a fork could leave locked.
     """
     import asyncio
@@ -231,14 +231,14 @@ class _LoopTask(Generic[E, T]):
 
 
 def _next(events: queue.SimpleQueue[T]) -> T:
-    """The next event."""
+    """Wait for the next event."""
     while True:
         with contextlib.suppress(queue.Empty):
             return events.get(timeout=_SIGNALS_EVERY_S)
 
 
 def _end_within(events: queue.SimpleQueue[Any], limit_s: float) -> _End[Any] | None:
-    """The end, if it comes within the limit."""
+    """Return the end, if it comes within the limit."""
     deadline = time.monotonic() + limit_s
     with contextlib.suppress(queue.Empty):
         while (left_s := deadline - time.monotonic()) > 0:

@@ -39,7 +39,7 @@ class ImageID:
         object.__setattr__(self, "_data", data)
 
     def hex(self) -> str:
-        """The 64 hex digits."""
+        """Return the 64 hex digits."""
         return self._data.hex()
 
     @property
@@ -70,7 +70,7 @@ class ImageID:
 
 
 def compute_image_id(program: bytes) -> ImageID:
-    """The image ID of a program binary; a guest's ELF is combined with risc0's kernel first, as `program_binary` does.
+    """Return the image ID of a program binary; an ELF is combined with risc0's kernel first, as `program_binary` does.
 
     Raises InvalidProgramError for anything else.
     """
@@ -81,7 +81,7 @@ def compute_image_id(program: bytes) -> ImageID:
 
 
 def program_binary(elf: bytes) -> bytes:
-    """The program binary of a guest's ELF: the ELF together with risc0's kernel, which is what provers run.
+    """Return the program binary of a guest's ELF: the ELF together with risc0's kernel, which is what provers run.
 
     Raises InvalidProgramError for what is not the ELF of a guest.
     """
@@ -92,7 +92,7 @@ def program_binary(elf: bytes) -> bytes:
 
 
 def digest_bytes(digest: str | bytes | Sequence[int], what: str) -> bytes:
-    """The 32 bytes of a digest in any of its forms. Raises ConfigError, calling it `what`, for anything else."""
+    """Return the 32 bytes of a digest in any of its forms. Raises ConfigError, calling it `what`, for anything else."""
     if isinstance(digest, str):
         text = digest.removeprefix("0x").removeprefix("0X")
         try:

@@ -30,7 +30,7 @@ class Journal:
     @overload
     def decode(self, type: Any, format: WireFormat | str = ..., *, strict: bool = ...) -> Any: ...
     def decode(self, type: Any, format: WireFormat | str = "standard", *, strict: bool = True) -> Any:
-        """The journal as a value of `type`, as the guest wrote it with `env::commit` (the standard format).
+        """Decode the journal as a value of `type`, as the guest wrote it with `env::commit` (the standard format).
 
         Raises DecodeError, naming the field and the word, where the bytes are not such a value.
         """
@@ -78,7 +78,7 @@ class ExitCode:
     """How a run ended."""
 
     kind: ExitKind
-    """In which way; given as text it is converted."""
+    """In which way; text is converted."""
     code: int
     """The guest's own number, where it halted or paused."""
 
@@ -87,7 +87,7 @@ class ExitCode:
 
     @classmethod
     def halted(cls, code: int = 0) -> ExitCode:
-        """Halted with that number."""
+        """Return Halted with that number."""
         return cls(ExitKind.HALTED, code)
 
     @property
@@ -101,7 +101,7 @@ class ExitCode:
 
 @dataclass(frozen=True)
 class SegmentInfo:
-    """A segment of a run: it proves in 2**po2 rows, of which `cycles` are the guest's own instructions.
+    """A segment of a run: it is proved in 2**po2 rows, of which `cycles` are the guest's own instructions.
 
     `paging_cycles` move memory pages in and out; None where the prover does not report them.
     """
@@ -121,7 +121,7 @@ class EcallCount:
 
 
 def counted(user_cycles: int, segments: int, elapsed_s: float) -> str:
-    """As in `4,242 user cycles in 1 segment, 0.02 s`."""
+    """Return text such as `4,242 user cycles in 1 segment, 0.02 s`."""
     return f"{user_cycles:,} user cycles in {segments:,} segment{'' if segments == 1 else 's'}, {elapsed_s:.2f} s"
 
 
@@ -179,7 +179,7 @@ class SessionInfo:
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> SessionInfo:
-        """From the reply of the shim's `execute`."""
+        """Build from the reply of the shim's `execute`."""
         calls = reply["calls"]
         return cls(
             exit_code=ExitCode(*reply["exit_code"]),
@@ -213,7 +213,7 @@ class SessionStats:
 
     @classmethod
     def of(cls, session: SessionInfo) -> SessionStats:
-        """The counts of a run."""
+        """Return the counts of a run."""
         return cls(
             len(session.segments),
             session.user_cycles,

@@ -9,11 +9,11 @@ from typing import Any
 from zkhost.codec import schema as s
 
 MANY_BYTES = 4096
-"""So many bytes of one value, a word each, are worth a WordPerByteWarning."""
+"""More bytes of one value than this, a word each, cause a WordPerByteWarning."""
 
 _SAMPLE = 16
 _MOST_PARTS = 1000
-# What never packs, wherever it stands.
+# What is never packed, wherever it occurs.
 _WORDS = (s.Int, s.Float, s.Char, s.Str, s.Unit)
 
 
@@ -35,7 +35,7 @@ def warn_of_bytes(node: s.Node, value: Any) -> None:
 
 
 def bytes_as_words(node: s.Node, value: Any) -> int:
-    """The length of all `Vec<u8>` and `[u8; n]` (and of bools) in an encodable value.
+    """Return the length of all `Vec<u8>` and `[u8; n]` (and of bools) in an encodable value.
 
     Of long sequences and maps the first _SAMPLE items stand for all, so that this costs next to nothing.
     """

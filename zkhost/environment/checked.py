@@ -8,7 +8,7 @@ from zkhost.errors import ConfigError
 
 
 def buffer(data: Any) -> bytes:
-    """The bytes of any contiguous buffer, or of what has bytes of its own: an ImageID, a Journal."""
+    """Return the bytes of any contiguous buffer, or of an object with `__bytes__`: an ImageID, a Journal."""
     if isinstance(data, str):
         raise ConfigError(f"Expected bytes but got a str ({data[:20]!r})", hint='encode it: text.encode("utf-8")')
     try:
@@ -19,7 +19,7 @@ def buffer(data: Any) -> bytes:
 
 
 def number(name: str, value: int, low: int, high: int) -> int:
-    """An int from `low` to `high`."""
+    """Check an int from `low` to `high`."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ConfigError(
             f"Expected {name} from {low} to {high} but got {name}={value!r} (type={type(value).__name__})"
@@ -28,7 +28,7 @@ def number(name: str, value: int, low: int, high: int) -> int:
 
 
 def text(what: str, value: str, max_bytes: int | None = None) -> str:
-    """Unicode text, of at most `max_bytes` as UTF-8."""
+    """Check Unicode text, of at most `max_bytes` as UTF-8."""
     if not isinstance(value, str):
         raise ConfigError(f"Expected {what} to be a str but got {value!r} (type={type(value).__name__})")
     try:
@@ -44,7 +44,7 @@ def text(what: str, value: str, max_bytes: int | None = None) -> str:
 
 
 def stream(value: Any, method: str) -> Any:
-    """An object that has that method."""
+    """Check that an object has that method."""
     if not callable(getattr(value, method, None)):
         raise ConfigError(f"Expected a binary stream with {method}() but got {value!r} (type={type(value).__name__})")
     return value

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zkhost.receipt.receipt import Receipt
 
 SEGMENT_PO2 = (13, 22)
-"""The range of segment_limit_po2: what the executor takes and the verifier accepts."""
+"""The range of segment_limit_po2: what the executor and the verifier accept."""
 KECCAK_PO2 = (14, 18)
 """The range of keccak_max_po2."""
 MAX_TEXT = 1023
@@ -61,7 +61,7 @@ class ExecutorEnv:
 
     @staticmethod
     def builder(format: WireFormat | str = "standard") -> ExecutorEnvBuilder:
-        """A builder; every method returns it, so calls can be chained. `format` is what `write` encodes in.
+        """Return a builder; every method returns it, so calls can be chained. `format`: what `write` encodes in.
 
         >>> env = ExecutorEnv.builder().write_slice(b"abc").args(["prog", "-v"]).segment_limit_po2(18).build()
         >>> env.input, env.args
@@ -73,7 +73,7 @@ class ExecutorEnv:
 class ExecutorEnvBuilder:
     """Collects what a guest is given. Limits are checked when set; a bad one raises ConfigError, naming it.
 
-    `format` is the wire format of what `write` is given no other for.
+    `format` is the default wire format of `write`.
     """
 
     def __init__(self, format: WireFormat | str = "standard") -> None:
@@ -92,7 +92,7 @@ class ExecutorEnvBuilder:
         """Append a value, encoded as `type` (default: the value's own class), in the builder's format or another.
 
         The guest reads the standard format with `env::read` or `zkhost_guest::read`, the packed one with
-        `zkhost_guest::packed::read`. More than 4 KiB of bytes in the standard format, where each takes a word, are a
+        `zkhost_guest::packed::read`. More than 4 KiB of bytes in the standard format, where each takes a word, cause a
         WordPerByteWarning. Raises EncodeError, naming the field, for a value that does not fit its type.
         """
         from zkhost.codec import WireFormat, codec
@@ -105,7 +105,7 @@ class ExecutorEnvBuilder:
         return self
 
     def write_slice(self, data: Any) -> Self:
-        """Append raw bytes (any buffer: bytes, array, numpy array; an ImageID or a Journal), which the guest reads with `env::read_slice`."""
+        """Append raw bytes (any buffer: bytes, numpy array; an ImageID, a Journal), which `env::read_slice` reads."""
         self._input.append(checked.buffer(data))
         return self
 
@@ -141,15 +141,15 @@ class ExecutorEnvBuilder:
         return self
 
     def stdin(self, reader: InputStream) -> Self:
-        """Serve the guest's standard input from a binary stream, in place of write's."""
+        """Serve the guest's standard input from a binary stream, in place of what `write` collects."""
         return self.read_fd(STDIN, reader)
 
     def stdout(self, writer: OutputStream) -> Self:
-        """Take the guest's standard output (default: sys.stdout)."""
+        """Send the guest's standard output to a binary stream (default: sys.stdout)."""
         return self.write_fd(STDOUT, writer)
 
     def stderr(self, writer: OutputStream) -> Self:
-        """Take the guest's standard error (default: sys.stderr)."""
+        """Send the guest's standard error to a binary stream (default: sys.stderr)."""
         return self.write_fd(STDERR, writer)
 
     def read_fd(self, fd: int, reader: InputStream) -> Self:
@@ -158,7 +158,7 @@ class ExecutorEnvBuilder:
         return self
 
     def write_fd(self, fd: int, writer: OutputStream) -> Self:
-        """Take what the guest writes to `fd`. 3 is the journal and cannot be taken."""
+        """Send what the guest writes to `fd` to a binary stream. 3 is the journal and is refused."""
         if fd == JOURNAL:
             raise ConfigError("file descriptor 3 is the journal", hint="read it from the session or the receipt")
         self._writers[checked.number("file descriptor", fd, 0, _U32 - 1)] = checked.stream(writer, "write")
@@ -177,7 +177,7 @@ class ExecutorEnvBuilder:
         return self
 
     def segment_limit_po2(self, po2: int) -> Self:
-        """At most 2**po2 rows a segment, from 13 to 22 (default 20). Memory to prove is linear in it, 10 GB at 20."""
+        """Limit segments to 2**po2 rows, from 13 to 22 (default 20). Memory to prove is linear in it, 10 GB at 20."""
         self._set["segment_limit_po2"] = checked.number("segment_limit_po2", po2, *SEGMENT_PO2)
         return self
 
@@ -187,12 +187,12 @@ class ExecutorEnvBuilder:
         return self
 
     def keccak_max_po2(self, po2: int) -> Self:
-        """At most 2**po2 rows a keccak proof, from 14 to 18."""
+        """Limit keccak proofs to 2**po2 rows, from 14 to 18."""
         self._set["keccak_max_po2"] = checked.number("keccak_max_po2", po2, *KECCAK_PO2)
         return self
 
     def segment_path(self, path: str | os.PathLike[str]) -> Self:
-        """Keep the segments in this folder, one `<n>.bincode` each, as risc0 writes them. It is made if need be."""
+        """Keep the segments in this folder, one `<n>.bincode` each, as risc0 writes them. It is created where missing."""
         folder = Path(path)
         if folder.exists() and not folder.is_dir():
             raise ConfigError(f"segment_path {folder} is not a folder")
@@ -213,21 +213,21 @@ class ExecutorEnvBuilder:
         return self
 
     def add_assumption(self, assumption: Receipt | Assumption) -> Self:
-        """What the guest may assume (`env::verify`): a receipt that proves it, or a bare claim."""
+        """Add what the guest may assume (`env::verify`): a receipt that proves it, or a bare claim."""
         if not isinstance(assumption, Assumption) and not hasattr(assumption, "to_bytes"):
             raise ConfigError(f"Expected a Receipt or an Assumption but got {assumption!r}")
         self._assumptions.append(assumption)
         return self
 
     def trace_callback(self, handler: TraceHandler) -> Self:
-        """Take the executor's trace in batches: lists of [0, cycle, pc, instruction], [1, register, value],
-        [2, address, bytes], [3, cycles] (page in) and [4, cycles] (page out). It makes a run slower by far.
+        """Pass the executor's trace to `handler` in batches: lists of [0, cycle, pc, instruction], [1, register, value],
+        [2, address, bytes], [3, cycles] (page in) and [4, cycles] (page out). It makes a run far slower.
         """
         self._trace.append(handler)
         return self
 
     def build(self) -> ExecutorEnv:
-        """The environment. The builder can go on being used."""
+        """Return the environment. The builder stays usable."""
         if self._input and STDIN in self._readers:
             raise ConfigError(
                 "standard input is set twice: written values and a stream",

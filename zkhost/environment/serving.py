@@ -1,4 +1,4 @@
-"""An environment as the native library takes it: a request frame, and a host that serves the guest's I/O."""
+"""An environment as the native library expects it: a request frame, and a host that serves the guest's I/O."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def request(env: ExecutorEnv) -> dict[str, Any]:
-    """The ENV of the shim's requests (docs/shim.md)."""
+    """Return the ENV of the shim's requests (docs/shim.md)."""
     return {
         "input": env.input,
         "args": list(env.args),
@@ -42,7 +42,7 @@ def host(
     cancel: CancelToken | None = None,
     on_progress: Callable[[dict[str, Any]], object] | None = None,
 ) -> Host:
-    """What serves the guest's I/O while it runs."""
+    """Return what serves the guest's I/O while it runs."""
     from zkhost._shim import Host
 
     def on_trace(batch: list[list[Any]]) -> None:
@@ -68,7 +68,7 @@ def host(
 
 
 def writers(env: ExecutorEnv) -> dict[int, Callable[[bytes], object]]:
-    """What takes the guest's output, by file descriptor; by default its stdout and stderr are this process's."""
+    """Return what receives the guest's output, by file descriptor; by default its stdout and stderr are this process's."""
     return {
         STDOUT: _Text(lambda: sys.stdout),
         STDERR: _Text(lambda: sys.stderr),
@@ -83,7 +83,7 @@ def _assumption(item: Receipt | Assumption) -> dict[str, bytes]:
 
 
 def _checked(channel: str, handler: SliceHandler) -> SliceHandler:
-    """The handler, with answers refused that would not arrive whole."""
+    """Return the handler, with answers refused that would not arrive whole."""
 
     def answer(data: bytes) -> bytes:
         reply = bytes(handler(data))

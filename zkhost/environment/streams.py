@@ -26,4 +26,4 @@ class OutputStream(Protocol):
 SliceHandler: TypeAlias = Callable[[bytes], bytes]
 """Answers a guest's `env::send_recv_slice`."""
 TraceHandler: TypeAlias = Callable[[list[list[Any]]], object]
-"""Takes batches of the executor's trace."""
+"""Receives batches of the executor's trace."""

@@ -1,4 +1,4 @@
-"""A built guest as its user sees it: typed execute and prove."""
+"""A built guest as the caller sees it: typed execute and prove."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
     proof = guest.prove(Input(17, 23)).verify()
     print(proof.journal.product)
 
-Underneath is what `ExecutorEnv` and `default_prover` do; both can be passed to every call.
+Underneath are `ExecutorEnv` and `default_prover`; an environment and a prover can be passed to every call.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Guest(Generic[I, J]):
     """A program binary, and what it reads and commits.
 
     With a contract, the one in the program is compared with it when the guest is made: ContractDriftError names the
-    types and fields that differ, before anything runs. Without one, an input is encoded as its own class says (standard
+    types and fields that differ, before anything runs. Without one, an input is encoded as its own class declares (standard
     format) and journals are left as bytes.
 
-    Wherever a call takes an input it also takes a whole ExecutorEnv. Without a `prover` (or `executor`) it uses
+    Wherever a call accepts an input it also accepts a whole ExecutorEnv. Without a `prover` (or `executor`) it uses
     `default_prover()` (or `default_executor()`); all other options are those of `zkhost.Prover`, and what the prover lacks
-    is UnsupportedError. `segment_limit_po2` overrides the environment's. Methods whose names begin with `a` are the same
-    for asyncio: cancelling the task stops the work.
+    raises UnsupportedError. `segment_limit_po2` overrides the environment's. Methods whose names begin with `a` are the
+    asyncio versions: cancelling the task stops the work.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Guest(Generic[I, J]):
         return compute_image_id(self.program)
 
     def env(self, input: I | ExecutorEnv | None = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
-        """The environment with that input; `builder` has what else belongs to it: limits, arguments, assumptions.
+        """Return the environment with that input; `builder` holds the rest: limits, arguments, assumptions.
 
         >>> guest.execute(guest.env(Factors(17, 23), ExecutorEnv.builder().session_limit(1_000_000)))  # doctest: +SKIP
 
@@ -88,7 +88,7 @@ class Guest(Generic[I, J]):
         return builder.write(input, self.contract.input, self.contract.format).build()
 
     def decode_journal(self, data: bytes) -> J:
-        """A journal as the contract declares it; bytes where it declares none. Raises DecodeError, naming the field."""
+        """Decode a journal as the contract declares it, bytes without a type. Raises DecodeError, naming the field."""
         if self.contract is None or self.contract.journal is None:
             return cast(J, data)
         return self.contract.journal_codec.decode(data)
@@ -102,7 +102,7 @@ class Guest(Generic[I, J]):
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
     ) -> Run[J]:
-        """Run it without a proof: milliseconds. Raises a GuestError where it panics or is stopped."""
+        """Run it without a proof, in milliseconds. Raises a GuestError where it panics or is stopped."""
         env, chosen = self._limited(input, segment_limit_po2), executor or _default_executor()
         return self._run(chosen.execute(env, self.program, on_progress=on_progress, cancel=cancel))
 
@@ -209,7 +209,7 @@ class Guest(Generic[I, J]):
         memory_bytes: int | None = None,
         cancel: CancelToken | None = None,
     ) -> Estimate:
-        """What proving a run takes on this machine; see `zkhost.estimate`."""
+        """Estimate what proving a run takes on this machine; see `zkhost.estimate`."""
         from zkhost.provers.planning.estimate import estimate
 
         return estimate(
@@ -220,12 +220,12 @@ class Guest(Generic[I, J]):
         env = self.env(input)
         return env if segment_limit_po2 is None else dataclasses.replace(env, segment_limit_po2=segment_limit_po2)
 
-    # What a kind of guest of its own does otherwise:
+    # What subclasses override:
 
     def _to_prove(
         self, input: I | ExecutorEnv | None, segment_limit_po2: int | None, cancel: CancelToken | None
     ) -> ExecutorEnv:
-        """The environment that is proved; here is what has to be checked before."""
+        """Return the environment to prove; subclasses first check here what has to be checked."""
         return self._limited(input, segment_limit_po2)
 
     def _run(self, session: SessionInfo) -> Run[J]:

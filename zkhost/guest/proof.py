@@ -32,7 +32,7 @@ class ProvedProgram(Protocol[J_co]):
         """What a receipt is verified against."""
 
     def decode_journal(self, data: bytes) -> J_co:
-        """A journal as a value. Raises DecodeError, naming the field."""
+        """Return a journal as a value. Raises DecodeError, naming the field."""
 
 
 class Run(Generic[J]):
@@ -84,7 +84,7 @@ class Proof(Generic[J]):
 
     @property
     def prover(self) -> Provenance:
-        """Which prover did it, and why it was chosen."""
+        """Which prover made it, and why it was chosen."""
         return self.info.prover
 
     @property

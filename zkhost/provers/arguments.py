@@ -1,4 +1,4 @@
-"""What stands for a guest, and for its input, wherever a prover is asked to run one."""
+"""The forms in which a prover accepts a guest and its input."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class HasProgram(Protocol):
 
 @runtime_checkable
 class HasTypedInput(HasProgram, Protocol):
-    """A built guest that knows how its input is encoded, as one of `zkhost.load` does."""
+    """A built guest that encodes its own input, as one from `zkhost.load` does."""
 
     def env(self, input: Any) -> ExecutorEnv:
-        """The environment with that input."""
+        """Return the environment with that input."""
 
 
 Program: TypeAlias = "bytes | HasProgram"
 
 
 def program_bytes(program: Program) -> bytes:
-    """The program binary of whatever stands for a program. Raises TypeError for anything else."""
+    """Return the program binary of anything accepted as a program. Raises TypeError for anything else."""
     if isinstance(program, bytes | bytearray | memoryview):
         return bytes(program)
     if isinstance(program, HasProgram):
@@ -37,10 +37,10 @@ def program_bytes(program: Program) -> bytes:
 
 
 def environment(input: Any, program: Program) -> ExecutorEnv:
-    """The environment for whatever stands for an input of `program`.
+    """Return the environment for an input of `program` in any accepted form.
 
-    An ExecutorEnv is taken as it is, bytes are the guest's standard input; any other value is encoded as the guest's
-    contract says, or else as its own class says. Raises EncodeError, naming the field.
+    An ExecutorEnv is used unchanged, bytes are the guest's standard input; any other value is encoded as the guest's
+    contract declares, or else as its own class does. Raises EncodeError, naming the field.
     """
     if isinstance(input, ExecutorEnv):
         return input

@@ -1,9 +1,9 @@
-"""Many inputs: several at once, results in order as they come, a failure that stays its own.
+"""Proving many inputs: several at once, results in order, each failure confined to its own input.
 
     for result in prover.map(inputs, guest, concurrency=4, cache="proofs"):
         print(result.index, result.value.receipt if result.ok else result.error)
 
-With a cache, a second call with the same inputs proves only those that are not there: that is how a batch resumes.
+With a cache, a second call with the same inputs proves only those that are missing: that is how a batch resumes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 U = TypeVar("U")
 
-# Inputs taken ahead of the result that is waited for, a worker: enough that one slow proof does not idle the others.
+# Inputs read ahead of the awaited result, per worker: enough that one slow proof does not idle the others.
 _AHEAD = 4
 
 
 @dataclass(frozen=True)
 class MapResult(Generic[T]):
-    """What became of input number `index`: `value` where it was proved, else `error`."""
+    """The result for input number `index`: `value` where it was proved, else `error`."""
 
     index: int
     value: T | None
@@ -40,11 +40,11 @@ class MapResult(Generic[T]):
         return self.error is None
 
     def convert(self, make: Callable[[T], U]) -> MapResult[U]:
-        """The same result with another value."""
+        """Return the result with its value converted by `make`."""
         return MapResult(self.index, None if self.error is not None else make(self.unwrap()), self.error)
 
     def unwrap(self) -> T:
-        """The value, or its error raised."""
+        """Return the value, or raise the error."""
         if self.error is not None:
             raise self.error
         assert self.value is not None, "a result has a value or an error"
@@ -58,7 +58,7 @@ def map_in_threads(
     concurrency: int,
     cancel: CancelToken | None = None,
 ) -> Iterator[MapResult[T]]:
-    """`work(input, token)` for each input, in `concurrency` threads; results in the order of the inputs.
+    """Run `work(input, token)` for each input, in `concurrency` threads; return the results in input order.
 
     Raises ConfigError at once for a concurrency below 1, and CancelledError, from the iterator, once `cancel` is used.
     """
@@ -101,7 +101,7 @@ def _results(
 async def amap_in_threads(
     start: Callable[[CancelToken], Iterator[T]], cancel: CancelToken | None = None
 ) -> AsyncIterator[T]:
-    """The items of the iterator that `start(token)` returns, each waited for in a thread."""
+    """Yield the items of the iterator that `start(token)` returns, each awaited in a thread."""
     import asyncio  # half the time of importing this module, for this function alone
 
     token, done = CancelToken(), object()

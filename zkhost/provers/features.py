@@ -31,7 +31,7 @@ class Feature(enum.StrEnum):
     CACHE = "cache"
     PREFLIGHT = "preflight"
     COMPRESS = "compress"
-    """Making a receipt smaller that exists already."""
+    """Compressing an existing receipt."""
     OUTPUT = "output"
     """What the guest writes to its standard output and error reaches the environment's writers, each its own."""
     EXIT_CODE = "exit_code"
@@ -39,7 +39,7 @@ class Feature(enum.StrEnum):
 
 
 def used_by(env: ExecutorEnv) -> frozenset[Feature]:
-    """What an environment asks for."""
+    """Return what an environment asks for."""
     asked = {
         Feature.ARGS: env.args,
         Feature.ENV_VAR: env.env_vars,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Executor(ABC):
-    """Runs guests without proving. `name` is how the environment's variables and ProveInfo call it."""
+    """Runs guests without proving. `name` is its name in environment variables and ProveInfo."""
 
     name: str
     lacks: frozenset[Feature] = frozenset()
@@ -94,7 +94,7 @@ class Prover(Executor):
 
     @abstractmethod
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
-        """The same claim in a smaller receipt of `opts.receipt_kind`; a no-op where it is as small already."""
+        """Return the same claim in a smaller receipt of `opts.receipt_kind`; a no-op where it is already as small."""
 
     async def aprove(
         self,
@@ -129,14 +129,14 @@ class Prover(Executor):
         cancel: CancelToken | None = None,
         cache: ReceiptCache | Path | str | None = None,
     ) -> Iterator[MapResult[ProveInfo]]:
-        """Prove a guest on each input; yield a MapResult for each, in order, as soon as all up to it are there.
+        """Prove a guest on each input; yield a MapResult for each, in order, as soon as all up to it are done.
 
         inputs: environments, bytes (the guest's standard input), or values that the guest's contract or their own class
-        says how to encode; taken as they are needed, so an endless iterable is fine. concurrency: proofs at once; in one
+        can encode; read as they are needed, so an endless iterable is fine. concurrency: proofs at once; in one
         process two are seldom faster than one, on a server or a cluster they are. cache: a folder whose receipts are
         used and added to, so that a second call proves only what the first did not.
 
-        What goes wrong with one input is in its result. Leaving the loop cancels what is under way, as `cancel` does,
+        The error of one input is in its result. Leaving the loop cancels what is under way, as `cancel` does,
         which raises CancelledError.
         """
         self.refuse(options=() if cache is None else (Feature.CACHE,))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zkhost.provers.storage.checkpoint import ProofJob
 
 PATIENCE_S = 60.0
-"""An r0vm that uses no processor for so long, with nothing asked of the host, hangs and is killed."""
+"""An r0vm that uses no CPU for so long, without a request to the host, counts as hung and is killed."""
 
 
 class IpcWorker:
@@ -34,25 +34,25 @@ class IpcWorker:
         self._own = r0vm.found_by == "zkhost's own"
 
     def execute(self, env: ExecutorEnv, program: bytes, host: Host, segment_dir: Path | None) -> dict[str, Any]:
-        """The reply of the shim's `ipc_execute`; jobs go to `segment_dir` or nowhere."""
+        """Return the reply of the shim's `ipc_execute`; jobs go to `segment_dir` or nowhere."""
         folder = None if segment_dir is None else str(segment_dir.absolute())
         request = {"server": self._server, "env": serving.request(env), "program": program, "segment_dir": folder}
         return _shim.call("ipc_execute", request, host)
 
     def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
-        """The bincode receipt of a job, whose file is at `path`."""
+        """Return the bincode receipt of a job, whose file is at `path`."""
         request = {"server": self._server, "path": str(path.absolute())}
         receipt: bytes = _shim.call(f"ipc_prove_{job.kind}", request, _shim.Host(cancel=cancel))["receipt"]
         return receipt
 
     def compress(self, receipt: bytes, kind: ReceiptKind, cancel: CancelToken) -> bytes:
-        """The receipt in a smaller kind, in bincode."""
+        """Return the receipt in a smaller kind, in bincode."""
         request = {"server": self._server, "receipt": receipt, "kind": str(kind)}
         smaller: bytes = _shim.call("ipc_compress", request, _shim.Host(cancel=cancel))["receipt"]
         return smaller
 
     def has_recursion(self) -> bool:
-        """Known of the r0vm built with this library, if that proves; others are taken to be whole, as rzup's are."""
+        """Return whether r0vm has them: known for this library's own where that proves, assumed for others, as rzup's."""
         info = _shim.build_info()
         return not self._own or "prove" not in info["features"] or bool(info["recursion"])
 
@@ -60,7 +60,7 @@ class IpcWorker:
 class IpcProver(SegmentProver):
     """Executes and proves on r0vm, risc0's server: a process for each job, gone when the work is done.
 
-    Without `path`, the r0vm is found as zkhost.provers.r0vm says. Its version is asked first. Raises
+    Without `path`, the r0vm is found as zkhost.provers.r0vm describes. Its version is checked first. Raises
     ProverUnavailableError, ServerVersionError or ServerError, which say what was tried and what to do.
     """
 
@@ -78,5 +78,5 @@ class IpcProver(SegmentProver):
 
     @contextlib.contextmanager
     def run(self, request: ProofRequest, store: SegmentStore) -> Iterator[SegmentRun]:
-        """The run that proves a request, on r0vm."""
+        """Yield the run that proves a request, on r0vm."""
         yield SegmentRun(request, self.worker, store, calibrate=self.name)

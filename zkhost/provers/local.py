@@ -40,7 +40,7 @@ class LocalProver(SegmentProver):
 
     @contextlib.contextmanager
     def run(self, request: ProofRequest, store: SegmentStore) -> Iterator[SegmentRun]:
-        """The run that proves a request, in a child process where the store is durable."""
+        """Yield the run that proves a request, in a child process where the store is durable."""
         if not store.is_durable:
             yield SegmentRun(request, self.worker, store, calibrate=self.name)
             return

@@ -31,17 +31,17 @@ class ProverOpts:
 
     @classmethod
     def composite(cls) -> ProverOpts:
-        """For a composite receipt."""
+        """Return options for a composite receipt."""
         return cls(ReceiptKind.COMPOSITE)
 
     @classmethod
     def succinct(cls) -> ProverOpts:
-        """For a succinct receipt."""
+        """Return options for a succinct receipt."""
         return cls(ReceiptKind.SUCCINCT)
 
     @classmethod
     def groth16(cls) -> ProverOpts:
-        """For a groth16 receipt."""
+        """Return options for a groth16 receipt."""
         return cls(ReceiptKind.GROTH16)
 
     @property
@@ -105,5 +105,5 @@ _RANK = {ReceiptKind.COMPOSITE: 0, ReceiptKind.SUCCINCT: 1, ReceiptKind.GROTH16:
 
 
 def is_as_small(receipt: Receipt, kind: ReceiptKind) -> bool:
-    """Whether compressing a receipt to this kind is a no-op. A fake one, where it is accepted at all, passes for any."""
+    """Return whether compressing a receipt to this kind is a no-op. A fake one, where accepted at all, passes for any."""
     return receipt.kind is ReceiptKind.FAKE or _RANK[receipt.kind] >= _RANK.get(kind, 0)

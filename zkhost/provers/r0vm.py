@@ -1,6 +1,6 @@
-"""Finds the r0vm that fits, and says what was looked at.
+"""Finds the r0vm that fits, and reports where it looked.
 
-Looked for in this order; the first of a fitting version (same major and minor as this build's risc0) is taken:
+Looked for in this order; the first of a fitting version (same major and minor as this build's risc0) is used:
 
     1. RISC0_SERVER_PATH   if set, it alone counts
     2. rzup's              $RISC0_HOME or ~/.risc0, extensions/v<version>-r0vm-* and v<version>-cargo-risczero-*
@@ -35,7 +35,7 @@ class R0vm:
 
 
 def candidates() -> Iterator[tuple[str, Path]]:
-    """(rule, path) of every place that is looked at, in order; the files need not exist."""
+    """Yield (rule, path) of every place to look, in order; the files need not exist."""
     explicit = _config.get("RISC0_SERVER_PATH")
     if explicit is not None:
         yield "RISC0_SERVER_PATH", Path(explicit)
@@ -53,20 +53,20 @@ def candidates() -> Iterator[tuple[str, Path]]:
 
 
 def own_path() -> Path:
-    """Where `make` puts the r0vm that it builds."""
+    """Return where `make` puts the r0vm that it builds."""
     from platformdirs import user_cache_path
 
     return user_cache_path("zkhost") / "bin" / f"r0vm-{risc0_version()}"
 
 
 def risc0_version() -> str:
-    """The version of risc0 that this build of zkhost has."""
+    """Return the version of risc0 that this build of zkhost has."""
     version: str = _shim.build_info()["risc0_version"]
     return version
 
 
 def find() -> R0vm:
-    """The r0vm to use.
+    """Return the r0vm to use.
 
     Raises ProverUnavailableError where there is none, ServerVersionError where there are only ones of other versions,
     ServerError where RISC0_SERVER_PATH is not an r0vm. All say what was tried and what to do.
@@ -92,7 +92,7 @@ def find() -> R0vm:
 
 
 def version_of(path: Path) -> str:
-    """What `r0vm --version` says. Raises ServerError for what is not an r0vm, or does not answer within 10 s."""
+    """Return what `r0vm --version` prints. Raises ServerError where it is no r0vm, or does not answer within 10 s."""
     try:
         stat = path.stat()
     except OSError as exc:
@@ -102,7 +102,7 @@ def version_of(path: Path) -> str:
 
 @functools.lru_cache(maxsize=32)
 def _version_of(path: Path, mtime_ns: int, size: int) -> str:
-    del mtime_ns, size  # part of the cache's key: another file under the same name is asked again
+    del mtime_ns, size  # part of the cache's key: another file under the same name is queried again
     try:
         done = subprocess.run(
             [path, "--version"], capture_output=True, timeout=_HANDSHAKE_S, stdin=subprocess.DEVNULL, check=False

@@ -23,7 +23,7 @@ class Choice:
 
 
 def default_prover() -> Prover:
-    """The prover that the environment asks for. The first rule that applies decides:
+    """Return the prover that the environment asks for. The first rule that applies decides:
 
     | rule | where                                                                | prover   |
     |-----:|----------------------------------------------------------------------|----------|
@@ -38,7 +38,7 @@ def default_prover() -> Prover:
     which prove nothing and which `verify` refuses elsewhere.
 
     Raises ConfigError for unknown values and half-set pairs, naming the variable and the choices; and what the chosen
-    prover raises where it is not here.
+    prover raises where it is not available.
     """
     choice = choose_prover()
     if choice.name == "bonsai":
@@ -53,7 +53,7 @@ def default_prover() -> Prover:
 
 
 def default_executor() -> Executor:
-    """The executor that the environment asks for. The first rule that applies decides:
+    """Return the executor that the environment asks for. The first rule that applies decides:
 
     | rule | where                                    | executor |
     |-----:|------------------------------------------|----------|
@@ -68,7 +68,7 @@ def default_executor() -> Executor:
 
 
 def choose_prover() -> Choice:
-    """What `default_prover` would use, and why, without making it."""
+    """Return what `default_prover` would use, and why, without making it."""
     named = _named("RISC0_PROVER", PROVERS)
     if named is not None:
         if named.name == "bonsai" and _config.bonsai_api() is None:
@@ -89,7 +89,7 @@ def choose_prover() -> Choice:
 
 
 def choose_executor() -> Choice:
-    """What `default_executor` would use, and why, without making it."""
+    """Return what `default_executor` would use, and why, without making it."""
     return _named("RISC0_EXECUTOR", EXECUTORS) or _by_server_path() or _built_in()
 
 

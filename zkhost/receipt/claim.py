@@ -45,7 +45,7 @@ class ReceiptClaim:
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> ReceiptClaim:
-        """From the shim's ClaimFacts."""
+        """Build from the shim's ClaimFacts."""
         assumptions = reply["assumptions"]
         return cls(
             pre=reply["pre"],

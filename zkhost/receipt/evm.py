@@ -1,4 +1,4 @@
-"""What smart contracts take: the calldata of `IRiscZeroVerifier.verify` (risc0-ethereum, `IRiscZeroVerifier.sol`)."""
+"""What smart contracts accept: the calldata of `IRiscZeroVerifier.verify` (risc0-ethereum, `IRiscZeroVerifier.sol`)."""
 
 from __future__ import annotations
 

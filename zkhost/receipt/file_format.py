@@ -1,4 +1,4 @@
-"""The formats of receipts in files and buffers: what they are called, and how a file shows its own."""
+"""The formats of receipts in files and buffers: their names, and how a file shows its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SUFFIXES = {
 
 
 def receipt_format(name: ReceiptFormat | str) -> ReceiptFormat:
-    """The format of that name. Raises ConfigError, listing them, where there is none."""
+    """Return the format of that name. Raises ConfigError, listing them, where there is none."""
     try:
         return ReceiptFormat(name)
     except ValueError:
@@ -41,12 +41,12 @@ def receipt_format(name: ReceiptFormat | str) -> ReceiptFormat:
 
 
 def format_of_name(file: Path) -> ReceiptFormat:
-    """The format that a file's name asks for: by .json, .borsh, .cbor and .zkr, else bincode."""
+    """Return the format that a file's name selects: by .json, .borsh, .cbor and .zkr, else bincode."""
     return _SUFFIXES.get(file.suffix, ReceiptFormat.BINCODE)
 
 
 def format_of_content(file: Path, data: bytes) -> ReceiptFormat:
-    """The format of what was read from a file: zkr and JSON are recognised, the name tells the others apart."""
+    """Return the format of what was read from a file: zkr and JSON are recognised, the name tells the others apart."""
     if data.startswith(zkr.MAGIC):
         return ReceiptFormat.ZKR
     if data[:1] == b"{":

@@ -14,7 +14,7 @@ PROOFS = frozenset({ReceiptKind.COMPOSITE, ReceiptKind.SUCCINCT, ReceiptKind.GRO
 
 
 class Verifiable(Protocol):
-    """What a policy looks at in a Receipt."""
+    """What a policy reads of a Receipt."""
 
     @property
     def kind(self) -> ReceiptKind: ...
@@ -34,7 +34,7 @@ class VerifyPolicy:
     """Which receipts are acceptable, besides being valid. RISC0_DEV_MODE and other variables change nothing here."""
 
     image_ids: frozenset[ImageID] | None
-    """The programs accepted; None: whichever `Receipt.verify` is asked about."""
+    """The programs accepted; None: the one that `Receipt.verify` is called with."""
     kinds: frozenset[ReceiptKind]
     """The kinds of receipts accepted; all but FAKE where none are named."""
     verifier_parameters: frozenset[bytes] | None

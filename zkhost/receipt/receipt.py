@@ -30,7 +30,7 @@ class Receipt:
     """A receipt. Its journal and claim are worth believing once `verify` has returned."""
 
     def __init__(self, data: bytes) -> None:
-        """From bincode; use `from_bytes` for other formats. Raises ReceiptFormatError for anything else."""
+        """Create from bincode; use `from_bytes` for other formats. Raises ReceiptFormatError for anything else."""
         from zkhost import _shim
 
         self._data = bytes(data)
@@ -84,7 +84,7 @@ class Receipt:
         """Return this receipt only if it proves that the program with `image_id` ended with Halted(0) and this journal.
 
         A fake receipt is refused unless `allow_fake` is True, or is None while RISC0_DEV_MODE is set; accepting one
-        warns. With a `policy`, the environment counts for nothing and the policy must hold too.
+        warns. With a `policy`, the environment is ignored and the policy must hold too.
 
         Raises VerificationError: ImageIDMismatchError, JournalMismatchError, InvalidSealError, FakeReceiptError,
         VerifierVersionError, UnsuccessfulExitError, PolicyError; ReceiptFormatError for one that contradicts itself.
@@ -123,7 +123,7 @@ class Receipt:
             warnings.warn("accepted a dev-mode receipt: it proves nothing", DevModeWarning, stacklevel=3)
 
     def evm_seal(self, *, allow_fake: bool = False) -> bytes:
-        """Return the seal as a verifier contract takes it: selector (4 bytes), then the proof.
+        """Return the seal as a verifier contract accepts it: selector (4 bytes), then the proof.
 
         A groth16 receipt's has 260 bytes (risc0-ethereum, `encode_seal`). A fake one's, ffffffff and the claim's
         digest, is for a mock verifier under test, and returned only with `allow_fake`.
@@ -149,7 +149,7 @@ class Receipt:
 
     @classmethod
     def from_evm_seal(cls, seal: bytes, image_id: ImageIDLike, journal: bytes) -> Self:
-        """The receipt that a contract's seal, a program and a journal make; it is not verified.
+        """Build the receipt of a contract's seal, a program and a journal; it is not verified.
 
         Raises VerifierVersionError where the seal selects another verifier than this build's (`got` is its selector),
         and ReceiptFormatError for anything that is no seal.
@@ -160,7 +160,7 @@ class Receipt:
         return cls(_shim.call("receipt_from_seal", request)["receipt"])
 
     def to_bytes(self, format: ReceiptFormat | str = ReceiptFormat.BINCODE) -> bytes:
-        """The receipt in a format; bincode is byte for byte what a Rust host writes."""
+        """Return the receipt in a format; bincode is byte for byte what a Rust host writes."""
         target = receipt_format(format)
         if target is ReceiptFormat.BINCODE:
             return self._data
@@ -172,7 +172,7 @@ class Receipt:
     def from_bytes(
         cls, data: bytes, format: ReceiptFormat | str = ReceiptFormat.BINCODE, *, max_size: int = MAX_RECEIPT_BYTES
     ) -> Receipt:
-        """A receipt from untrusted bytes. Decoding is bounded in length and depth.
+        """Decode a receipt from untrusted bytes. Decoding is bounded in length and depth.
 
         Raises ReceiptFormatError for bytes that are not a receipt in that format, or more than `max_size` of them.
         """
@@ -197,7 +197,7 @@ class Receipt:
         return receipt
 
     def _description(self) -> dict[str, Any]:
-        """The header of a .zkr file."""
+        """Return the header of a .zkr file."""
         return {
             "risc0_version": _risc0_version(),
             "verifier_parameters": self.verifier_parameters.hex(),

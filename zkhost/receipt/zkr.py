@@ -5,8 +5,8 @@
     header    JSON: risc0_version, verifier_parameters, kind, image_id (null where the claim is pruned), size
     rest      the receipt in bincode, `size` bytes
 
-The header tells people and tools what to expect before anything is decoded. It is never believed: a receipt is
-verified by what it is, and one that contradicts its header is refused.
+The header tells people and tools what to expect before anything is decoded. It is never trusted: a receipt is
+verified by its own content, and one that contradicts its header is refused.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _MAX_HEADER = 1 << 16
 
 
 def pack(description: Mapping[str, Any], payload: bytes) -> bytes:
-    """The file's content: a header that describes the receipt, and the receipt in bincode."""
+    """Return the file's content: a header that describes the receipt, and the receipt in bincode."""
     header = json.dumps({**description, "size": len(payload)}, separators=(",", ":")).encode()
     return MAGIC + len(header).to_bytes(4, "little") + header + payload
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The header, unbelieved, and the receipt in bincode. Raises ReceiptFormatError for anything malformed."""
+    """Return the header, not trusted, and the receipt in bincode. Raises ReceiptFormatError for anything malformed."""
     if not data.startswith(MAGIC):
         raise ReceiptFormatError("not a .zkr file: it does not start with ZKR and its version, 1")
     size = int.from_bytes(data[4:8], "little")

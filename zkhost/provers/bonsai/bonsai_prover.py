@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 class BonsaiSession:
-    """A session on the server. Its `id` is all one has to store.
+    """A session on the server. Its `id` is all that needs to be stored.
 
-    The methods whose names begin with `a` are the same for asyncio.
+    Methods whose names begin with `a` are the asyncio versions.
     """
 
     def __init__(self, session: RemoteSession) -> None:
@@ -46,7 +46,7 @@ class BonsaiSession:
         return f"<BonsaiSession {self.id}>"
 
     def status(self) -> wire.SessionStatus:
-        """How it stands now."""
+        """Return its current status."""
         return _work.run_async(lambda _: self.astatus())
 
     async def astatus(self) -> wire.SessionStatus:
@@ -54,7 +54,7 @@ class BonsaiSession:
         return await self._session.status()
 
     def stop(self) -> bool:
-        """Ask the server to stop it. Whether the server serves that (r0vm and Bento do not)."""
+        """Ask the server to stop it; return whether the server supports that (r0vm and Bento do not)."""
         return _work.run_async(lambda _: self.astop())
 
     async def astop(self) -> bool:
@@ -62,7 +62,7 @@ class BonsaiSession:
         return await self._session.stop()
 
     def logs(self) -> str | None:
-        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server stores no logs."""
+        """Return the guest's stdout and stderr, merged, once it ran; None where the server stores no logs."""
         return _work.run_async(lambda _: self.alogs())
 
     async def alogs(self) -> str | None:
@@ -75,13 +75,13 @@ class BonsaiProver(Prover):
 
     May be used from many threads and event loops at once, and in a `with` or `async with` block. Methods raise RemoteErrors
     for the server, GuestErrors for the guest and VerificationErrors for a receipt that does not prove what was asked; no
-    such receipt is ever returned. The methods whose names begin with `a` are the same for asyncio, without a thread each:
-    one process holds hundreds of sessions.
+    such receipt is ever returned. Methods whose names begin with `a` are the asyncio versions, without a thread each: one
+    process holds hundreds of sessions.
     """
 
     name = "bonsai"
     # The API has an input, assumptions and a session limit. Some servers store what a guest prints, stdout and stderr
-    # merged, and some have receipts of what was only executed, which tell the exit code.
+    # merged, and some have receipts of runs that were only executed, which hold the exit code.
     lacks = frozenset(Feature) - {Feature.CACHE}
 
     def __init__(
@@ -93,7 +93,7 @@ class BonsaiProver(Prover):
         reason: str = "asked for in code",
         store: SessionStore | None = None,
     ) -> None:
-        """Without settings: the environment's (see `Settings.from_env`), with `url` and `key` where they are given."""
+        """Without settings, use the environment's (see `Settings.from_env`), with `url` and `key` where passed."""
         self._remote = RemoteProver(settings, url=url, key=key, reason=reason, store=store)
         self._finalizer = weakref.finalize(self, _close, self._remote, os.getpid())
 
@@ -107,7 +107,7 @@ class BonsaiProver(Prover):
 
     @property
     def instead(self) -> str:
-        """What to do about what the API cannot carry."""
+        """The hint for what the API cannot carry."""
         return "put it into the guest's input, or use the local or ipc prover"
 
     def __enter__(self) -> Self:
@@ -127,11 +127,11 @@ class BonsaiProver(Prover):
         await self.aclose()
 
     def close(self) -> None:
-        """Close all connections of blocking calls. Sessions on the server go on."""
+        """Close all connections of blocking calls. Sessions on the server continue."""
         _work.run_async(lambda _: self._remote.aclose())
 
     async def aclose(self) -> None:
-        """Close all connections of the running event loop. Sessions on the server go on."""
+        """Close all connections of the running event loop. Sessions on the server continue."""
         await self._remote.aclose()
 
     def execute(
@@ -142,7 +142,7 @@ class BonsaiProver(Prover):
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
     ) -> SessionInfo:
-        """Run without a proof: an execute-only session. Its journal is what the server says, nothing more."""
+        """Run without a proof: an execute-only session. Its journal is what the server reports, unverified."""
         self.refuse(env)
         return _work.run_async(
             lambda emit: self._remote.execute(env, program, on_progress=emit, cancel=cancel), on_progress
@@ -174,7 +174,7 @@ class BonsaiProver(Prover):
         """Prove a run: upload, start a session, wait, download, verify.
 
         The server decides on succinct receipts; GROTH16 adds its snark stage. Cancelling, by Ctrl-C too, stops the
-        session. Raises UnsupportedError for a checkpoint: a session outlives this process, and `attach` takes it up.
+        session. Raises UnsupportedError for a checkpoint: a session outlives this process, and `attach` resumes it.
         """
         opts = opts or ProverOpts()
         self._refuse_options(env, opts, checkpoint)
@@ -186,7 +186,7 @@ class BonsaiProver(Prover):
 
         if cache is None:
             return remotely()
-        from zkhost.provers.storage.receipt_cache import proved_once  # SQLite, for those who cache
+        from zkhost.provers.storage.receipt_cache import proved_once  # SQLite, only where a cache is used
 
         return proved_once(cache, env, program_bytes(program), opts, remotely)
 
@@ -225,9 +225,9 @@ class BonsaiProver(Prover):
     def session(
         self, session_id: str, *, image_id: ImageIDLike | None = None, opts: ProverOpts | None = None
     ) -> BonsaiSession:
-        """A session that was started before, here or elsewhere; the server is not asked.
+        """Return a session that was started earlier, here or elsewhere, without a request to the server.
 
-        What its receipt must be comes from the store, or from `image_id` and `opts`. Raises ConfigError where neither
+        What its receipt must prove comes from the store, or from `image_id` and `opts`. Raises ConfigError where neither
         names the image ID, or they differ.
         """
         return BonsaiSession(self._remote.session(session_id, image_id=image_id, opts=opts))
@@ -241,7 +241,7 @@ class BonsaiProver(Prover):
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
     ) -> ProveInfo:
-        """Wait for a session that was started before, its snark stage included, and verify its receipt.
+        """Wait for a session that was started earlier, its snark stage included, and verify its receipt.
 
         Cancelling ends the wait, not the session. See `session` for where image ID and options come from.
         """
@@ -265,15 +265,15 @@ class BonsaiProver(Prover):
         )
 
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
-        """The receipt, where it is as small as asked for. The API compresses no receipt it did not make."""
+        """Return the receipt where it is already as small as requested. The API compresses no receipt it did not make."""
         return self._remote.compress(receipt, opts)
 
     def versions(self) -> tuple[str, ...] | None:
-        """The versions of risc0-zkvm the server proves for; None where it does not say."""
+        """Return the versions of risc0-zkvm that the server proves for; None where it does not report them."""
         return _work.run_async(lambda _: self._remote.versions())
 
     def quotas(self) -> wire.Quotas | None:
-        """What the API key may use; None where the server has no quotas."""
+        """Return the quotas of the API key; None where the server has none."""
         return _work.run_async(lambda _: self._remote.quotas())
 
     def _refuse_options(self, env: ExecutorEnv, opts: ProverOpts, checkpoint: Path | str | None) -> None:

@@ -28,9 +28,9 @@ class Client:
         self._image_locks: dict[str, asyncio.Lock] = {}
 
     async def upload_image(self, image_id: str, program: Body) -> bool:
-        """Store a program under its image ID (64 hex digits) unless it is there. Whether it had to be sent.
+        """Store a program under its image ID (64 hex digits) unless it is there; return whether it was sent.
 
-        Calls at the same time for the same image send it once.
+        Concurrent calls for the same image send it once.
         """
         if await self._image_upload_url(image_id) is None:
             return False
@@ -42,11 +42,11 @@ class Client:
         return url is not None
 
     async def upload_input(self, data: Body) -> str:
-        """Store an input; its id."""
+        """Store an input; return its id."""
         return await self._upload("inputs", data)
 
     async def upload_receipt(self, data: Body) -> str:
-        """Store a receipt that a session may use as an assumption; its id."""
+        """Store a receipt that a session may use as an assumption; return its id."""
         return await self._upload("receipts", data)
 
     async def create_session(
@@ -58,51 +58,51 @@ class Client:
         execute_only: bool = False,
         exec_cycle_limit: int | None = None,
     ) -> str:
-        """Start a session; its id. `exec_cycle_limit` in millions of cycles. Never sent twice."""
+        """Start a session; return its id. `exec_cycle_limit` in millions of cycles. Never sent twice."""
         body = wire.session_request(image_id, input_id, assumptions, execute_only, exec_cycle_limit)
         return wire.parse_created("session", await self._post("sessions/create", body))
 
     async def session_status(self, session_id: str) -> wire.SessionStatus:
-        """How a session stands."""
+        """Return the status of a session."""
         return wire.SessionStatus.parse(await self._get(f"sessions/status/{session_id}"))
 
     async def stop_session(self, session_id: str) -> bool:
-        """Ask for a session to be stopped. Whether the server serves that."""
+        """Ask the server to stop a session; return whether it supports that."""
         return await self._where_served(f"sessions/stop/{session_id}", lambda _: True) is not None
 
     async def session_logs(self, session_id: str) -> str | None:
-        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server stores no logs."""
+        """Return the guest's stdout and stderr, merged, once it ran; None where the server stores no logs."""
         limit = self._settings.max_log_bytes
         return await self._where_served(f"sessions/logs/{session_id}", lambda b: b.decode("utf-8", "replace"), limit)
 
     async def execute_only_journal(self, session_id: str) -> bytes | None:
-        """The journal of an execute-only session that succeeded; None where the server has none."""
+        """Return the journal of an execute-only session that succeeded; None where the server has none."""
         limit = self._settings.max_journal_bytes
         return await self._where_served(f"sessions/exec_only_journal/{session_id}", bytes, limit)
 
     async def receipt_url(self, session_id: str) -> str | None:
-        """Where a finished session's receipt is, whatever its status says; None where there is none."""
+        """Return the URL of a finished session's receipt, whatever its status; None where there is none."""
         return await self._where_served(f"receipts/{session_id}", lambda b: wire.parse_url("receipt", b))
 
     async def download_receipt(self, url: str) -> bytearray:
-        """A receipt's bytes (bincode) from the URL a status named. It may be written a moment after the status."""
+        """Return a receipt (bincode) from the URL that a status named. It may be written a moment after the status."""
         limit = self._settings.max_receipt_bytes
         return (await self._transport.send(Request("GET", url, limit=limit, transfer=True, retry_404=True))).body
 
     async def create_snark(self, session_id: str) -> str:
-        """Start to turn a session's receipt into a groth16 one; the snark's id. Never sent twice."""
+        """Start turning a session's receipt into a groth16 one; return the snark's id. Never sent twice."""
         return wire.parse_created("snark", await self._post("snark/create", wire.snark_request(session_id)))
 
     async def snark_status(self, snark_id: str) -> wire.SnarkStatus:
-        """How a snark stands."""
+        """Return the status of a snark."""
         return wire.SnarkStatus.parse(await self._get(f"snark/status/{snark_id}"))
 
     async def versions(self) -> tuple[str, ...] | None:
-        """The versions of risc0-zkvm the server proves for; None where it does not say."""
+        """Return the versions of risc0-zkvm that the server proves for; None where it does not report them."""
         return await self._where_served("version", wire.parse_versions)
 
     async def quotas(self) -> wire.Quotas | None:
-        """What the API key may use; None where the server has no quotas."""
+        """Return the quotas of the API key; None where the server has none."""
         return await self._where_served("user/quotas", wire.Quotas.parse)
 
     async def _image_upload_url(self, image_id: str) -> str | None:

@@ -14,7 +14,7 @@ _U64 = 1 << 64
 
 
 def is_id(text: str) -> bool:
-    """Whether the text can be an id of the API, and so part of a path."""
+    """Return whether the text can be an id of the API, and so part of a path."""
     return _ID.fullmatch(text) is not None
 
 
@@ -22,7 +22,7 @@ class JsonObject:
     """A JSON object whose fields are read with their type checked."""
 
     def __init__(self, what: str, value: bytes | object) -> None:
-        """From JSON text, or what was parsed from it. `what` names it in errors."""
+        """Wrap JSON text, or a value parsed from it. `what` names it in errors."""
         self.what = what
         if isinstance(value, bytes):
             try:
@@ -34,14 +34,14 @@ class JsonObject:
         self.fields: dict[str, Any] = value
 
     def wrong(self, why: str) -> RemoteAnswerError:
-        """The error for this message."""
+        """Return the error for this message."""
         return RemoteAnswerError(
             f"the remote prover's answer ({self.what}) {why}",
             hint="check that BONSAI_API_URL is the root of a Bonsai API, and its version",
         )
 
     def text(self, name: str) -> str:
-        """A text that is not empty."""
+        """Return a non-empty text."""
         value = self.fields.get(name)
         if not isinstance(value, str) or not value:
             raise self.wrong(f"has no text in {name!r}")
@@ -50,46 +50,46 @@ class JsonObject:
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """The same, or None where it is absent, null or empty."""
+        """As `text`, or None where the field is absent, null or empty."""
         return None if self.fields.get(name) in (None, "") else self.text(name)
 
     def message(self, name: str) -> str | None:
-        """A text for people: of any length, cut."""
+        """Return a text for people: of any length, truncated."""
         value = self.fields.get(name)
         if value is not None and not isinstance(value, str):
             raise self.wrong(f"has no text in {name!r}")
         return value[:_TEXT_LIMIT] or None if value else None
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of texts."""
+        """Return a list of texts."""
         value = self.fields.get(name)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.wrong(f"has no list of texts in {name!r}")
         return tuple(value)
 
     def id(self, name: str) -> str:
-        """An id of the API, fit to be part of a path."""
+        """Return an id of the API, fit to be part of a path."""
         value = self.text(name)
         if not is_id(value):
             raise self.wrong(f"has an id that cannot be part of a path in {name!r}")
         return value
 
     def integer(self, name: str) -> int:
-        """A whole number of 64 bits."""
+        """Return a 64-bit integer."""
         value = self.fields.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _U64:
             raise self.wrong(f"has no 64-bit whole number in {name!r}")
         return value
 
     def count(self, name: str) -> int:
-        """The same, not negative."""
+        """As `integer`, not negative."""
         value = self.integer(name)
         if value < 0:
             raise self.wrong(f"has a negative number in {name!r}")
         return value
 
     def optional_seconds(self, name: str) -> float | None:
-        """A time that is not negative, or None."""
+        """Return a non-negative time, or None."""
         value = self.fields.get(name)
         if value is None:
             return None
@@ -98,6 +98,6 @@ class JsonObject:
         return float(value)
 
     def optional_object(self, name: str) -> JsonObject | None:
-        """An object within, or None."""
+        """Return a nested object, or None."""
         value = self.fields.get(name)
         return None if value is None else JsonObject(f"{self.what}, {name}", value)

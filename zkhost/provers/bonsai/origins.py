@@ -1,7 +1,7 @@
 """Where requests may go, and which origin sees the API key.
 
 The API key and the risc0 version go to the API's own origin (scheme, host, port) and nowhere else. Upload and download
-URLs and redirects may name other hosts, which get neither. An `https` API never sends us to plain `http`.
+URLs and redirects may name other hosts, which get neither. From an `https` API, no URL leads to plain `http`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from zkhost.errors import RemoteAnswerError
 
 
 class Origins:
-    """The API's origin, and the others that it may send us to."""
+    """The API's origin, and the others that requests may go to."""
 
     def __init__(self, api: str) -> None:
         self._api = httpx.URL(api)
         self._schemes = ("https",) if self._api.scheme == "https" else ("http", "https")
 
     def is_api(self, url: httpx.URL) -> bool:
-        """Whether this is the API itself: only it gets the key."""
+        """Return whether this is the API itself: only it gets the key."""
         return _origin(url) == _origin(self._api)
 
     def checked(self, text: str) -> httpx.URL:
-        """A URL that the server gave. Servers behind a TLS proxy call themselves http: that is put right.
+        """Return a URL from the server, checked. Servers behind a TLS proxy call themselves http: that is corrected.
 
-        Raises RemoteAnswerError for one we do not go to.
+        Raises RemoteAnswerError for a URL that is not allowed.
         """
         try:
             url = httpx.URL(text)
@@ -42,7 +42,7 @@ class Origins:
 
 
 def shown(url: httpx.URL) -> str:
-    """A URL for messages: without the query, where signed URLs carry their secret."""
+    """Return a URL for messages: without the query, where signed URLs carry their secret."""
     port = f":{url.port}" if url.port else ""
     return f"{url.scheme}://{url.host}{port}{url.path}"
 

@@ -1,4 +1,4 @@
-"""What a session that did not succeed means, as zkhost's errors."""
+"""zkhost's errors for sessions that did not succeed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from zkhost.provers.bonsai.wire import Status
 
 E = TypeVar("E", bound=RemoteError)
 
-# What risc0's executor says (risc0-zkvm syscall/panic.rs, risc0-circuit-rv32im execute/executor.rs).
+# Messages of risc0's executor (risc0-zkvm syscall/panic.rs, risc0-circuit-rv32im execute/executor.rs).
 _PANIC = re.compile(r"Guest panicked: (.*)", re.DOTALL)
 _LIMIT = re.compile(r"session limit", re.IGNORECASE)
 _NO_RECURSION = re.compile(r"invalid Zip archive|zkr", re.IGNORECASE)
 
 
 def failure(session_id: str, status: Status, error_msg: str | None) -> ZkhostError:
-    """The error for a session or snark that ended badly: the guest's fault where the server says so."""
+    """Return the error for a session or snark that failed: a GuestError where the server blames the guest."""
     said = error_msg or "the server does not say why"
     if panic := _PANIC.search(said):
         return GuestPanicError(
@@ -50,12 +50,12 @@ def failure(session_id: str, status: Status, error_msg: str | None) -> ZkhostErr
 
 
 def over_limit(session_id: str, said: str) -> GuestError:
-    """The guest needed more cycles than allowed."""
+    """Return the error for a guest that needed more cycles than allowed."""
     return SessionLimitError(f"session {session_id}: {said}", session_id=session_id, hint="raise session_limit")
 
 
 def about(session_id: str, error: E) -> E:
-    """The error, knowing its session: what ended was our waiting, and `attach` takes it up again."""
+    """Return the error with its session's id: only the wait has ended, and `attach` resumes it."""
     if error.session_id is None:
         error.session_id = session_id
         error.hint = "; ".join(

@@ -1,4 +1,4 @@
-"""How often the status of a session is asked for."""
+"""How often the status of a session is requested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Polling:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """While one more session is watched."""
+        """Count one more watched session inside the block."""
         self.watched += 1
         try:
             yield
@@ -32,7 +32,7 @@ class Polling:
             self.watched -= 1
 
     def next_s(self, age_s: float) -> float:
-        """How long to wait before looking again at a session that has been watched for `age_s`."""
+        """Return how long to wait before the next request for a session that has been watched for `age_s`."""
         if self.fixed_s is not None:
             return self.fixed_s
         return max(FIRST_S, self.watched / MOST_PER_S, min(LONGEST_S, SHARE * age_s))

@@ -1,4 +1,4 @@
-"""What the remote prover does, in asyncio: `BonsaiProver` runs it for blocking callers and for asyncio."""
+"""The remote prover in asyncio, which `BonsaiProver` runs for blocking callers and for asyncio."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class RemoteProver:
         reason: str = "asked for in code",
         store: SessionStore | None = None,
     ) -> None:
-        """Without settings: the environment's (see `Settings.from_env`), with `url` and `key` where given."""
+        """Without settings, use the environment's (see `Settings.from_env`), with `url` and `key` where passed."""
         self.settings = settings or Settings.from_env(url, key)
         self.reason = reason
         self.store = store or SessionStore()
@@ -62,7 +62,7 @@ class RemoteProver:
         self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Transport, Client]] = WeakKeyDictionary()
 
     async def aclose(self) -> None:
-        """Close all connections of the running event loop. Sessions on the server go on."""
+        """Close all connections of the running event loop. Sessions on the server continue."""
         opened = self._open.pop(asyncio.get_running_loop(), None)
         if opened is not None:
             await opened[0].aclose()
@@ -101,7 +101,7 @@ class RemoteProver:
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
     ) -> SessionInfo:
-        """Run without a proof: an execute-only session. Its journal is what the server says, nothing more."""
+        """Run without a proof: an execute-only session. Its journal is what the server reports, unverified."""
         work = self._own(env, program, _DEFAULT_OPTS, on_progress, execute_only=True, finish=self._executed)
         return await _work.until(cancel, work)
 
@@ -137,9 +137,9 @@ class RemoteProver:
     def session(
         self, session_id: str, *, image_id: ImageIDLike | None = None, opts: ProverOpts | None = None
     ) -> RemoteSession:
-        """A session that was started before, here or elsewhere, without asking the server.
+        """Return a session that was started earlier, here or elsewhere, without a request to the server.
 
-        What its receipt must be comes from the store, or from `image_id` and `opts`. Raises ConfigError where neither
+        What its receipt must prove comes from the store, or from `image_id` and `opts`. Raises ConfigError where neither
         names the image ID, or they differ.
         """
         record = self.store.load(session_id)
@@ -169,7 +169,7 @@ class RemoteProver:
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
     ) -> ProveInfo:
-        """Wait for a session that was started before, its snark stage included, and verify its receipt.
+        """Wait for a session that was started earlier, its snark stage included, and verify its receipt.
 
         Cancelling ends the wait, not the session. See `session` for where image ID and options come from.
         """
@@ -189,7 +189,7 @@ class RemoteProver:
         return await _work.until(cancel, work())
 
     def compress(self, receipt: Receipt, opts: ProverOpts) -> Receipt:
-        """The receipt, where it is as small as asked for. The API compresses no receipt it did not make."""
+        """Return the receipt where it is already as small as requested. The API compresses no receipt it did not make."""
         if is_as_small(receipt, opts.receipt_kind):
             return receipt
         raise UnsupportedError(
@@ -199,11 +199,11 @@ class RemoteProver:
         )
 
     async def versions(self) -> tuple[str, ...] | None:
-        """The versions of risc0-zkvm the server proves for; None where it does not say."""
+        """Return the versions of risc0-zkvm that the server proves for; None where it does not report them."""
         return await self.client.versions()
 
     async def quotas(self) -> wire.Quotas | None:
-        """What the API key may use; None where the server has no quotas."""
+        """Return the quotas of the API key; None where the server has none."""
         return await self.client.quotas()
 
     def _session(self, record: SessionRecord) -> RemoteSession:
@@ -219,7 +219,7 @@ class RemoteProver:
         execute_only: bool,
         finish: Callable[[RemoteSession, ExecutorEnv, OnProgress | None], Awaitable[T]],
     ) -> T:
-        """A session that is this call's own: cancelling the call stops the session. A deadline lets it run on."""
+        """Run a session of this call's own: cancelling the call stops the session, a deadline lets it continue."""
         session: RemoteSession | None = None
         try:
             async with within(self.settings.deadline_s, lambda: session):
@@ -271,7 +271,7 @@ class RemoteProver:
         return results.session_info(status, journal, exit_code, asyncio.get_running_loop().time() - started)
 
     async def _show_output(self, session: RemoteSession, env: ExecutorEnv) -> None:
-        """Show what the guest printed, from a server that stores it; not worth a failure."""
+        """Show what the guest printed, from a server that stores it. Ignores remote errors."""
         if not self._has_logs:
             return
         with contextlib.suppress(RemoteError):
@@ -287,7 +287,7 @@ def _report(on_progress: OnProgress | None, phase: Phase) -> None:
 
 
 async def _together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
-    """The results of all, or the first error, the others cancelled."""
+    """Return all results, or raise the first error with the others cancelled."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         return await asyncio.gather(*tasks)

@@ -26,7 +26,7 @@ from zkhost.provers.bonsai.wire import Status
 A = TypeVar("A", wire.SessionStatus, wire.SnarkStatus)
 _STOP_TIMEOUT_S = 5.0
 R0VM_STATE = "init"
-"""What r0vm, and no other server, says of a session that runs."""
+"""What r0vm, and no other server, reports for a running session."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class RemoteSession:
         self._store = store
         self.record = record
         self._asked: tuple[wire.SessionStatus, float, float] | None = None
-        """The last status of r0vm, when we first had one, and when to ask again."""
+        """r0vm's last status, when the first one came, and when to request the next."""
 
     @property
     def _client(self) -> Client:
@@ -73,23 +73,23 @@ class RemoteSession:
         return f"<RemoteSession {self.id} at {self._settings.url}>"
 
     async def status(self) -> wire.SessionStatus:
-        """How it stands now."""
+        """Return its current status."""
         async with self._named():
             return await self._client.session_status(self.id)
 
     async def stop(self) -> bool:
-        """Ask the server to stop it. Whether the server serves that (r0vm and Bento do not)."""
+        """Ask the server to stop it; return whether the server supports that (r0vm and Bento do not)."""
         async with self._named():
             return await self._client.stop_session(self.id)
 
     async def stop_quietly(self) -> None:
-        """Ask for it to be stopped, for 5 s at most, whatever comes of it: for cancellation."""
+        """Ask the server to stop it, for 5 s at most, and ignore failures: for cancellation."""
         with contextlib.suppress(RemoteError, TimeoutError):
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self._client.stop_session(self.id)
 
     async def logs(self) -> str | None:
-        """What the guest wrote to stdout and stderr, merged, once it ran; None where the server stores no logs."""
+        """Return the guest's stdout and stderr, merged, once it ran; None where the server stores no logs."""
         async with self._named():
             return await self._client.session_logs(self.id)
 
@@ -101,14 +101,14 @@ class RemoteSession:
             raise outcome.failure(self.id, status.status, status.error_msg)
         limit = self.record.session_limit
         if limit is not None and status.stats is not None and status.stats.user_cycles > limit:
-            # r0vm does not look at the limit, and in the API it is in millions.
+            # r0vm ignores the limit, and the API has it in millions of cycles.
             raise outcome.over_limit(
                 self.id, f"the guest took {status.stats.user_cycles} cycles, over the limit of {limit}"
             )
         return status
 
     async def receipt(self, status: wire.SessionStatus) -> bytearray:
-        """The receipt (bincode) of a session that succeeded. Nothing is verified."""
+        """Return the receipt (bincode) of a session that succeeded. Nothing is verified."""
         async with self._named():
             url = status.receipt_url or await self._client.receipt_url(self.id)
             if url is None:
@@ -116,18 +116,18 @@ class RemoteSession:
             return await self._client.download_receipt(url)
 
     async def journal(self) -> bytes | None:
-        """The journal of an execute-only session that succeeded; None where the server has none."""
+        """Return the journal of an execute-only session that succeeded; None where the server has none."""
         async with self._named():
             return await self._client.execute_only_journal(self.id)
 
     async def receipt_if_any(self) -> bytearray | None:
-        """The receipt (bincode) of an execute-only session that r0vm proved all the same; None elsewhere."""
+        """Return the receipt (bincode) of an execute-only session that r0vm proved all the same; None elsewhere."""
         async with self._named():
             url = await self._client.receipt_url(self.id)
             return None if url is None else await self._client.download_receipt(url)
 
     async def snark(self, on_stage: OnStage | None = None) -> bytearray:
-        """The groth16 receipt (bincode) of a session that succeeded; its snark stage is started once."""
+        """Return the groth16 receipt (bincode) of a session that succeeded; its snark stage is started once."""
         async with self._named():
             if self.record.snark_id is None:
                 self.record = self.record.with_snark(await self._client.create_snark(self.id))
@@ -142,7 +142,7 @@ class RemoteSession:
             return await self._client.download_receipt(status.output)
 
     async def _watch(self, name: str, look: Callable[[], Awaitable[A]], on_stage: OnStage | None) -> A:
-        """Look until it no longer runs."""
+        """Poll until it no longer runs."""
         clock = asyncio.get_running_loop().time
         started = clock()
         with self._polling.watching():
@@ -157,10 +157,10 @@ class RemoteSession:
                 await asyncio.sleep(self._polling.next_s(age_s))
 
     async def _look(self) -> wire.SessionStatus:
-        """The status; from r0vm, the one it gave before until there is a receipt or it is time to ask again.
+        """Return the status; from r0vm, the last one until there is a receipt or the next request is due.
 
-        r0vm 3.0.6 ends its manager when asked for a session that ends in this very moment (actors/manager.rs unwraps
-        what a stopped job answers). So it is asked rarely. That a receipt is there, it says without its manager.
+        r0vm 3.0.6's manager ends when asked for a session that ends at that very moment (actors/manager.rs unwraps a
+        stopped job's answer). So it is polled rarely. Whether a receipt exists, r0vm reports without its manager.
         """
         now = asyncio.get_running_loop().time()
         if self._asked is not None and now < self._asked[2] and not await self._has_receipt():
@@ -177,7 +177,7 @@ class RemoteSession:
         return False
 
     async def _ask(self) -> wire.SessionStatus:
-        """The status. A server that restarted may have forgotten the session, yet have its receipt."""
+        """Request the status. A server that restarted may have forgotten the session, yet have its receipt."""
         try:
             return await self._client.session_status(self.id)
         except (RemoteUnavailableError, RemoteRefusedError) as exc:
@@ -195,7 +195,7 @@ class RemoteSession:
 
     @contextlib.asynccontextmanager
     async def _named(self) -> AsyncIterator[None]:
-        """Errors inside know the session."""
+        """Add the session's id to errors raised inside the block."""
         try:
             yield
         except RemoteError as exc:
@@ -204,13 +204,13 @@ class RemoteSession:
 
 
 def _r0vm_interval_s(age_s: float) -> float:
-    """How long r0vm is not asked again for the status of a session of this age."""
+    """Return the time between two status requests to r0vm for a session of this age."""
     return max(0.25, min(2.0, age_s), 0.05 * age_s)
 
 
 @contextlib.asynccontextmanager
 async def within(limit_s: float, session: Callable[[], RemoteSession | None]) -> AsyncIterator[None]:
-    """At most `limit_s` for all that is inside. Raises DeadlineError, which knows the session where there is one."""
+    """Limit the block to `limit_s`. Raises DeadlineError, with the session's id where there is one."""
     clock = asyncio.timeout(limit_s)
     try:
         async with clock:

@@ -19,7 +19,7 @@ _VISIBLE = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class ApiKey:
-    """The secret. It shows in no repr, string, format or pickle; `reveal` is for the one place that sends it."""
+    """The secret. It appears in no repr, string, format or pickle; `reveal` is for the one place that sends it."""
 
     __slots__ = ("__value",)
 
@@ -32,11 +32,11 @@ class ApiKey:
         self.__value = value
 
     def reveal(self) -> str:
-        """The key itself."""
+        """Return the key itself."""
         return self.__value
 
     def redact(self, text: str) -> str:
-        """The text with every occurrence of the key masked: for what a server wrote."""
+        """Return the text with every occurrence of the key masked: for what a server wrote."""
         return text.replace(self.__value, "***")
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the remote prover is and how it is dealt with. Times in seconds, sizes in bytes."""
+    """Where the remote prover is, and limits and retries for its requests. Times in seconds, sizes in bytes."""
 
     url: str
     key: ApiKey = field(repr=False)
@@ -88,9 +88,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, url: str | None = None, key: str | None = None) -> Settings:
-        """Settings from BONSAI_API_URL, BONSAI_API_KEY, BONSAI_TIMEOUT_MS and BONSAI_POLL_INTERVAL_MS.
+        """Read settings from BONSAI_API_URL, BONSAI_API_KEY, BONSAI_TIMEOUT_MS and BONSAI_POLL_INTERVAL_MS.
 
-        `url` and `key`, where given, take the place of their variables. Raises ConfigError, naming the variable.
+        `url` and `key`, where given, replace their variables. Raises ConfigError, naming the variable.
         """
         if url is None or key is None:
             api = _config.bonsai_api()
@@ -109,7 +109,7 @@ class Settings:
 
 
 def check_url(url: str) -> str:
-    """The base URL without its trailing slash. Raises ConfigError for one that is not plain http(s)://host[:port][/path]."""
+    """Return the base URL without trailing slash. Raises ConfigError unless it is plain http(s)://host[:port][/path]."""
     try:
         parts = urlsplit(url)
         port_ok = parts.port is None or parts.port > 0

@@ -49,7 +49,7 @@ _PHASES = {"Setup": Phase.QUEUE, "Executor": Phase.EXECUTE} | dict.fromkeys(
 
 @dataclass(frozen=True)
 class SessionInput:
-    """What a session is started with. `image_id`: 64 hex digits; `assumptions`: bincode, as the API takes them."""
+    """What a session is started with. `image_id`: 64 hex digits; `assumptions`: bincode, as the API accepts them."""
 
     image_id: str
     program: Body
@@ -64,9 +64,9 @@ class SessionInput:
 
 
 def session_input(env: ExecutorEnv, program: Program) -> SessionInput:
-    """What to send for a run. A standard input given as a stream is read to its end here.
+    """Return what to send for a run. A standard input from a stream is read to its end here.
 
-    Raises UnsupportedError for assumptions that the API cannot carry, and InvalidProgramError for what is no program.
+    Raises UnsupportedError for assumptions that the API cannot carry, and InvalidProgramError for anything but a program.
     """
     binary = program_bytes(program)
     image_id = _image_id(binary)
@@ -81,7 +81,7 @@ def session_input(env: ExecutorEnv, program: Program) -> SessionInput:
 
 
 def verified(data: bytes | bytearray, record: SessionRecord) -> Receipt:
-    """The receipt, once it is known to prove what the session was to prove.
+    """Return the receipt, once verified to prove what the session was to prove.
 
     Raises a VerificationError or ReceiptFormatError otherwise, and GuestExitError where it proves an exit code that was
     not to be proved.
@@ -120,13 +120,13 @@ def verified(data: bytes | bytearray, record: SessionRecord) -> Receipt:
 
 
 def session_stats(stats: wire.Stats | None) -> SessionStats:
-    """Counts of a proved run; all 0 where a server that restarted no longer has them."""
+    """Return the counts of a proved run; all 0 where a server that restarted no longer has them."""
     stats = stats or wire.Stats(0, 0, 0)
     return SessionStats(stats.segments, stats.user_cycles, stats.total_cycles, paging_cycles=None, reserved_cycles=None)
 
 
 def session_info(status: wire.SessionStatus, journal: bytes, exit_code: ExitCode, elapsed_s: float) -> SessionInfo:
-    """An execute-only session's result. The API reports neither po2 nor cycles of segments, so there are none."""
+    """Return an execute-only session's result. The API reports neither po2 nor cycles of segments, so there are none."""
     stats = session_stats(status.stats)
     return SessionInfo(
         exit_code=exit_code,
@@ -141,23 +141,23 @@ def session_info(status: wire.SessionStatus, journal: bytes, exit_code: ExitCode
 
 
 def unproved(data: bytes | bytearray) -> tuple[bytes, ExitCode]:
-    """Journal and exit code that a receipt says, unverified. Halted(0) where it does not say how the run ended."""
+    """Return a receipt's journal and exit code, unverified. Halted(0) where it does not hold how the run ended."""
     receipt = Receipt.from_bytes(bytes(data))
     return receipt.journal.bytes, ExitCode.halted() if receipt.claim is None else receipt.claim.exit_code
 
 
 def show_output(env: ExecutorEnv, logs: str) -> None:
-    """The guest's stdout and stderr, which servers merge, to where the environment wants its stdout."""
+    """Write the guest's stdout and stderr, which servers merge, to the environment's stdout."""
     serving.writers(env)[STDOUT](logs.encode())
 
 
 def stage_callback(on_progress: OnProgress | None) -> OnStage | None:
-    """Turns stages of a session into Progress."""
+    """Return a callback that turns stages of a session into Progress."""
     return None if on_progress is None else lambda stage: on_progress(progress(stage))
 
 
 def progress(stage: Stage) -> Progress:
-    """A stage as Progress. It has segments where the server counts them."""
+    """Return a stage as Progress. It has segments where the server counts them."""
     state = stage.state
     if stage.name != "session":
         return Progress(Phase.COMPRESS, elapsed_s=stage.elapsed_s)
@@ -171,7 +171,7 @@ def progress(stage: Stage) -> Progress:
 
 
 def risc0_version() -> str:
-    """The risc0 version whose receipts are verified here, which the server is asked for."""
+    """Return the risc0 version whose receipts are verified here, which is requested of the server."""
     return str(_shim.build_info()["risc0_version"])
 
 
@@ -181,7 +181,7 @@ def _image_id(program: bytes) -> str:
 
 
 def _assumption(item: Receipt | Assumption) -> Body:
-    """Bytes that r0vm decodes as a Receipt, Bonsai as an InnerAssumptionReceipt and Bento as either.
+    """Return bytes that r0vm decodes as a Receipt, Bonsai as an InnerAssumptionReceipt and Bento as either.
 
     With its claim pruned, a succinct receipt's bincode begins with that of its InnerAssumptionReceipt.
     """
@@ -196,7 +196,7 @@ def _assumption(item: Receipt | Assumption) -> Body:
 
 
 def _drained(stream: InputStream) -> Body:
-    """What a stream still has, on disk where it is large: it is sent again when a connection breaks."""
+    """Read the rest of a stream, onto disk where it is large: it is sent again when a connection breaks."""
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (closed with the body)
     while chunk := _read(stream):
         file.write(chunk)
@@ -211,7 +211,7 @@ def _read(stream: InputStream) -> bytes:
 
 
 def _guest_exit(receipt: Receipt) -> Exception:
-    """The error for a run that was proved but did not end well."""
+    """Return the error for a run that was proved but did not succeed."""
     try:
         if receipt.claim is not None:
             ProverOpts().require_success(receipt.claim.exit_code)

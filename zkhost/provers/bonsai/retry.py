@@ -21,7 +21,7 @@ class FailureKind(enum.Enum):
 
 
 class AttemptError(Exception):
-    """One attempt failed: `error` is what the caller gets to see if it was the last one."""
+    """One attempt failed: `error` is what the caller sees if it was the last one."""
 
     def __init__(self, kind: FailureKind, error: RemoteError, retry_after_s: float | None = None) -> None:
         super().__init__(str(error))
@@ -55,7 +55,7 @@ class RetryPolicy:
             )
 
     def budget_s(self, kind: FailureKind, *, creates: bool, reached: bool) -> float:
-        """For how long after the first failure a failure of this kind is tried again; 0: not at all."""
+        """Return for how long after the first failure one of this kind is retried; 0: not at all."""
         if kind is FailureKind.FINAL or (creates and kind not in (FailureKind.NOT_SENT, FailureKind.REFUSED_FOR_NOW)):
             return 0.0
         if kind is FailureKind.SERVER:
@@ -65,6 +65,6 @@ class RetryPolicy:
         return self.outage_s
 
     def delay_s(self, failures: int, retry_after_s: float | None = None) -> float:
-        """How long to wait after so many failures in a row (from 1): at least what the server's Retry-After says."""
+        """Return how long to wait after so many failures in a row (from 1): at least the server's Retry-After."""
         longest: float = min(self.max_delay_s, self.first_delay_s * self.factor ** min(failures - 1, 64))
         return max(longest * random.uniform(0.5, 1.0), retry_after_s or 0.0)

@@ -24,7 +24,7 @@ _KEEP_S = 30 * 24 * 3600.0
 
 @dataclass(frozen=True)
 class SessionRecord:
-    """A session and what its receipt must be: the answer to `attach(id)`."""
+    """A session and what its receipt must prove: what `attach(id)` needs."""
 
     id: str
     url: str
@@ -37,11 +37,11 @@ class SessionRecord:
     created: float = field(default_factory=time.time)
 
     def with_opts(self, receipt_kind: str, prove_guest_errors: bool) -> SessionRecord:
-        """The same, its receipt to be of another kind."""
+        """Return the record with these options for its receipt."""
         return replace(self, receipt_kind=receipt_kind, prove_guest_errors=prove_guest_errors)
 
     def with_snark(self, snark_id: str) -> SessionRecord:
-        """The same, its snark stage started."""
+        """Return the record with its snark stage started."""
         return replace(self, snark_id=snark_id)
 
 
@@ -58,7 +58,7 @@ class SessionStore:
         return self._folder or _config.state_dir() / "sessions"
 
     def save(self, record: SessionRecord) -> None:
-        """Write a record, or write it anew."""
+        """Write a record, in place of an earlier one."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             data = json.dumps({"format": _FORMAT, **asdict(record)}).encode()
@@ -68,7 +68,7 @@ class SessionStore:
             log.warning("cannot store session %s, so keep its id and image ID yourself: %s", record.id, exc)
 
     def load(self, session_id: str) -> SessionRecord | None:
-        """The record of a session; None where there is none that can be read."""
+        """Return the record of a session; None where none can be read."""
         if not is_id(session_id):
             return None
         path = self._path(session_id)
@@ -87,7 +87,7 @@ class SessionStore:
         return self.folder / f"{session_id}.json"
 
     def _sweep(self) -> None:
-        """Drop what is older than 30 days, once per process."""
+        """Delete records older than 30 days, once per process."""
         if self._swept:
             return
         self._swept = True

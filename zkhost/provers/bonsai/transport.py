@@ -36,7 +36,7 @@ _KEEPALIVE_S = 5.0
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. `limit`: the most bytes the answer may have; `creates`: it must not reach the server twice."""
+    """A request. `limit`: the most bytes the answer may have; `creates`: it must not reach the server twice."""
 
     method: str
     url: str
@@ -45,11 +45,11 @@ class Request:
     limit: int = JSON_LIMIT
     creates: bool = False
     transfer: bool = False
-    """To or from a URL the server gave: redirects are followed, and only so many run at once."""
+    """To or from a URL that the server named: redirects are followed, and only so many run at once."""
     retry_404: bool = False
-    """The thing asked for may be a moment late: HTTP 404 counts as a passing server error."""
+    """The requested resource may be a moment late: HTTP 404 counts as a passing server error."""
     impatient: bool = False
-    """One more try at most, for what servers often do not serve."""
+    """One more try at most, for what servers often do not support."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Redirect:
 
 
 class Transport:
-    """Sends requests, again where that is safe, for one event loop."""
+    """Sends requests, with retries where that is safe, for one event loop."""
 
     def __init__(self, settings: Settings, risc0_version: str, *, http: httpx.AsyncBaseTransport | None = None) -> None:
         self.settings = settings
@@ -89,11 +89,11 @@ class Transport:
         await self._http.aclose()
 
     def url(self, path: str) -> str:
-        """The API's URL of a path such as `sessions/create`."""
+        """Return the API's URL of a path such as `sessions/create`."""
         return f"{self.settings.url}/{path}"
 
     async def send(self, request: Request) -> Reply:
-        """The answer, after as many tries as the retry policy allows.
+        """Send a request, as many times as the retry policy allows, and return the answer.
 
         Raises RemoteUnavailableError, RemoteRefusedError, RemoteAnswerError or DeadlineError.
         """
@@ -122,7 +122,7 @@ class Transport:
                 return reply
 
     async def _attempt(self, request: Request) -> Reply:
-        """One try, redirects followed."""
+        """Make one try, redirects followed."""
         try:
             url = self._origins.checked(request.url)
         except RemoteAnswerError as exc:
@@ -137,7 +137,7 @@ class Transport:
         )
 
     async def _exchange(self, request: Request, url: httpx.URL) -> Reply | _Redirect:
-        """One request and its answer."""
+        """Send one request and return its answer."""
         message = self._http.build_request(
             request.method, url, content=request.body.chunks() if request.body else None, headers=self._headers(request)
         )
@@ -169,7 +169,7 @@ class Transport:
                 FailureKind.BROKEN, _unavailable(request, url, f"the connection broke: {why}", None)
             ) from exc
         finally:
-            message.headers.pop(KEY_HEADER, None)  # the request hangs on exceptions, and those get logged
+            message.headers.pop(KEY_HEADER, None)  # exceptions refer to the request, and those get logged
 
     async def _answer(
         self, request: Request, url: httpx.URL, response: httpx.Response, clock: asyncio.Timeout, sent: int
@@ -186,7 +186,7 @@ class Transport:
     async def _read(
         self, request: Request, url: httpx.URL, response: httpx.Response, clock: asyncio.Timeout, sent: int
     ) -> bytearray:
-        """The body, as long as it stays within its limit and comes fast enough."""
+        """Read the body, as long as it stays within its limit and comes fast enough."""
         announced = response.headers.get("content-length", "0")
         body = bytearray()
         started = asyncio.get_running_loop().time()
@@ -202,7 +202,7 @@ class Transport:
         return body
 
     def _failure(self, request: Request, url: httpx.URL, response: httpx.Response, said: str) -> AttemptError:
-        """What an answer outside 2xx and 3xx means."""
+        """Return the error that an answer outside 2xx and 3xx means."""
         code = response.status_code
         what = f"{_said(request, url)}: HTTP {code}" + (f" ({said})" if said else "")
         if _is_too_large(request, code, said):
@@ -243,12 +243,12 @@ class Transport:
         return headers
 
     def _allowed_s(self, moved: int) -> float | None:
-        """How long a request may take that has so many bytes to send or has received them."""
+        """Return how long a request may take that sends or has received so many bytes."""
         timeout = self.settings.timeout_s
         return None if timeout is None else timeout + moved / self.settings.slowest_bps
 
     def _redirected(self, request: Request, url: httpx.URL, redirect: _Redirect) -> httpx.URL:
-        """Where a redirect leads. Only transfers follow one; the API itself must not move."""
+        """Return where a redirect leads. Only transfers follow one; the API itself must not move."""
         if not request.transfer or (request.method != "GET" and redirect.status_code not in (307, 308)):
             raise _nonsense(
                 request, url, f"is a redirect (HTTP {redirect.status_code}), which this request does not follow"
@@ -263,7 +263,7 @@ class Transport:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """One context for all clients of the process: reading the certificates takes 50 ms and megabytes."""
+    """Return one context for all clients of the process: reading the certificates takes 50 ms and megabytes."""
     return httpx.create_ssl_context()
 
 
@@ -284,13 +284,13 @@ def _unavailable(request: Request, url: httpx.URL, why: str, hint: str | None) -
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
-    """The Retry-After header in its form of seconds, at most a minute."""
+    """Return the Retry-After header in its form of seconds, at most a minute."""
     text = response.headers.get("retry-after", "").strip()
     return min(float(text), 60.0) if text.isascii() and text.isdigit() else None
 
 
 def _is_too_large(request: Request, code: int, said: str) -> bool:
-    """Whether the answer is about the size of what was sent: to send it again changes nothing.
+    """Return whether the answer refuses the size of what was sent: sending it again changes nothing.
 
     HTTP 413 says so. Servers that read a body up to a limit answer it with a 500, as r0vm does.
     """
@@ -302,7 +302,7 @@ def _is_too_large(request: Request, code: int, said: str) -> bool:
 
 
 async def _head(response: httpx.Response, limit: int = 4096) -> bytearray:
-    """The first bytes of an error's body, which may be endless or cut short."""
+    """Return the first bytes of an error's body, which may be endless or truncated."""
     body = bytearray()
     try:
         async for chunk in response.aiter_raw():

@@ -19,13 +19,13 @@ class Body:
 
     @classmethod
     def of_file(cls, file: IO[bytes]) -> Body:
-        """All of a file that can seek; it is closed with the last reference to it."""
+        """Return all of a seekable file; it is closed with the last reference to it."""
         body = cls()
         body._file, body.size = file, file.seek(0, os.SEEK_END)
         return body
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, at most 64 KiB at a time."""
+        """Yield the bytes, at most 64 KiB at a time."""
         for start in range(0, self.size, _CHUNK):
             if self._file is None:
                 yield bytes(self._data[start : start + _CHUNK])

@@ -1,7 +1,7 @@
 """The messages of the Bonsai REST API and their checks.
 
 Source of the shapes: crate bonsai-sdk 1.4.3 (`responses`), as r0vm 3.0.6 and Bento serve them. Unknown fields are
-passed over. Anything else raises RemoteAnswerError, which names the message and the field.
+ignored. Anything else raises RemoteAnswerError, which names the message and the field.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STATE = re.compile(r"(?P<name>[A-Za-z][A-Za-z ]{0,63})(?:: *(?P<done>\d{1,12})/
 
 
 class Status(enum.StrEnum):
-    """How a session or a snark stands."""
+    """The status of a session or a snark."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -30,7 +30,7 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Stats:
-    """Of a session that succeeded: segments, cycles of the guest, cycles in all."""
+    """Counts of a session that succeeded: segments, the guest's cycles, total cycles."""
 
     segments: int
     user_cycles: int
@@ -50,7 +50,7 @@ class SessionStatus:
 
     @classmethod
     def parse(cls, data: bytes) -> SessionStatus:
-        """From JSON."""
+        """Parse from JSON."""
         o = JsonObject("session status", data)
         return cls(
             status=_status(o),
@@ -72,7 +72,7 @@ class SnarkStatus:
 
     @classmethod
     def parse(cls, data: bytes) -> SnarkStatus:
-        """From JSON."""
+        """Parse from JSON."""
         o = JsonObject("snark status", data)
         return cls(_status(o), o.optional_text("output"), o.message("error_msg"))
 
@@ -86,7 +86,7 @@ class Upload:
 
     @classmethod
     def parse(cls, data: bytes) -> Upload:
-        """From JSON."""
+        """Parse from JSON."""
         o = JsonObject("upload", data)
         return cls(o.text("url"), o.id("uuid"))
 
@@ -102,7 +102,7 @@ class Quotas:
 
     @classmethod
     def parse(cls, data: bytes) -> Quotas:
-        """From JSON."""
+        """Parse from JSON."""
         o = JsonObject("quotas", data)
         return cls(*(o.integer(name) for name in cls.__dataclass_fields__))
 
@@ -117,7 +117,7 @@ class State:
 
     @classmethod
     def parse(cls, text: str) -> State | None:
-        """From the status's text, which is for people to read: None for one that is empty or of another form."""
+        """Parse the status's text, which is for people to read: None for one that is empty or of another form."""
         match = _STATE.fullmatch(text.strip())
         if match is None:
             return None
@@ -127,24 +127,24 @@ class State:
 
 
 def parse_url(what: str, data: bytes) -> str:
-    """The `url` of an image upload or a receipt download."""
+    """Return the `url` of an image upload or a receipt download."""
     return JsonObject(what, data).text("url")
 
 
 def parse_created(what: str, data: bytes) -> str:
-    """The `uuid` of what was created."""
+    """Return the `uuid` of what was created."""
     return JsonObject(what, data).id("uuid")
 
 
 def parse_versions(data: bytes) -> tuple[str, ...]:
-    """The `risc0_zkvm` list of GET version."""
+    """Return the `risc0_zkvm` list of GET version."""
     return JsonObject("version", data).texts("risc0_zkvm")
 
 
 def session_request(
     image_id: str, input_id: str, assumptions: list[str], execute_only: bool, exec_cycle_limit: int | None
 ) -> bytes:
-    """Body of POST sessions/create. `exec_cycle_limit` in millions of cycles."""
+    """Return the body of POST sessions/create. `exec_cycle_limit` in millions of cycles."""
     return _dump(
         img=image_id,
         input=input_id,
@@ -155,12 +155,12 @@ def session_request(
 
 
 def snark_request(session_id: str) -> bytes:
-    """Body of POST snark/create."""
+    """Return the body of POST snark/create."""
     return _dump(session_id=session_id)
 
 
 def error_message(data: bytes) -> str:
-    """What an error's body says: `{type, msg}` of r0vm and Bento, else its text. At most 500 characters, one line."""
+    """Return an error body's message: `{type, msg}` of r0vm and Bento, else its text. At most 500 characters, one line."""
     try:
         o = JsonObject("error", data)
         text = f"{o.text('type')}: {o.text('msg')}"

@@ -1,11 +1,11 @@
-"""An r0vm cluster on this machine: one manager with the Bonsai REST API, and workers, watched and started again.
+"""An r0vm cluster on this machine: one manager with the Bonsai REST API, and workers, watched and restarted.
 
-What risc0 3.0.6 leaves to its user: a task whose worker dies is not assigned again, so its session would run for ever. When
-a process dies, the whole cluster is therefore started afresh: sessions under way then fail at once for their clients,
-who ask again, and what is in the storage folder (programs, inputs, receipts) stays.
+risc0 3.0.6 does not reassign a task whose worker dies, so its session would run for ever. When a process dies, the whole
+cluster is therefore restarted: sessions under way then fail at once for their clients, which retry, and the content of
+the storage folder (programs, inputs, receipts) stays.
 
     STATE/cluster.json    the plan and the running processes, for `status` and `down`
-    STATE/NAME.log        what each process wrote
+    STATE/NAME.log        the output of each process
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ class Plan:
         return any(host not in ("127.0.0.1", "localhost", "[::1]") for host in hosts)
 
     def manager(self) -> list[str]:
-        """The manager's command. It also executes guests."""
+        """Return the manager's command. It also executes guests."""
         po2 = [] if self.po2 is None else ["--po2", str(self.po2)]
         addresses = ["--api", self.api, "--addr", self.listen, "--storage", self.storage]
         return [self.r0vm, "--manager", *addresses, *po2, "--worker", "execute"]
 
     def worker(self, config: str = "") -> list[str]:
-        """A worker's command."""
+        """Return a worker's command."""
         kind = ["--config", config] if self.dev_mode else ["--worker", TASKS]
         return [self.r0vm, *kind, "--addr", self.listen]
 
     def variables(self, worker: int) -> dict[str, str]:
-        """What worker number `worker` has in its environment: its GPU, or its share of the processor's threads."""
+        """Return the environment variables of worker number `worker`: its GPU, or its share of the processor's threads."""
         dev = {"RISC0_DEV_MODE": "1"} if self.dev_mode else {}
         if self.gpus:
             return {"CUDA_VISIBLE_DEVICES": str(self.gpus[worker % len(self.gpus)]), **dev}
@@ -74,7 +74,7 @@ class Plan:
 
 @dataclass
 class State:
-    """The running cluster as others see it. `restarts` counts fresh starts, `lost` says which process had died."""
+    """The running cluster as others see it. `restarts` counts fresh starts, `lost` names the process that died."""
 
     plan: Plan
     supervisor: int
@@ -85,12 +85,12 @@ class State:
 
 
 def state_folder() -> Path:
-    """Where the state of this user's cluster is stored."""
+    """Return the folder of this user's cluster state."""
     return _config.state_dir() / "cluster"
 
 
 def load_state(folder: Path) -> State | None:
-    """The state of the cluster there, None where none was started. Raises ClusterError for a damaged file."""
+    """Return the state of the cluster in `folder`, None where none was started. Raises ClusterError for a damaged file."""
     try:
         data = json.loads((folder / "cluster.json").read_text())
         plan = Plan(**{**data["plan"], "gpus": tuple(data["plan"]["gpus"])})
@@ -102,7 +102,7 @@ def load_state(folder: Path) -> State | None:
 
 
 def alive(pid: int, program: str) -> bool:
-    """Whether the process runs, and is still that program (process numbers are used again)."""
+    """Return whether the process runs, and is still that program (process IDs are reused)."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -112,7 +112,7 @@ def alive(pid: int, program: str) -> bool:
 
 
 class Supervisor:
-    """Runs a plan until `stop` is asked for. Raises ClusterError where it does not start, or dies again and again."""
+    """Runs a plan until `stop` is called. Raises ClusterError where it does not start, or dies repeatedly."""
 
     def __init__(self, plan: Plan, folder: Path, on_event: Callable[[str], object] = lambda _: None) -> None:
         self.folder = folder
@@ -123,7 +123,7 @@ class Supervisor:
         self._deaths: list[float] = []
 
     def run(self) -> None:
-        """Starts the cluster and watches it."""
+        """Start the cluster and watch it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         Path(self.state.plan.storage).mkdir(parents=True, exist_ok=True)
         try:
@@ -136,7 +136,7 @@ class Supervisor:
             (self.folder / "cluster.json").unlink(missing_ok=True)
 
     def stop(self, *_: object) -> None:
-        """Ends `run`, from a signal handler or another thread."""
+        """End `run`, from a signal handler or another thread."""
         self.stopping = True
 
     def _start(self) -> None:
@@ -208,7 +208,7 @@ def _pretend() -> str:
 
 
 def answers(address: str) -> bool:
-    """Whether something listens at host:port."""
+    """Return whether something listens at host:port."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
@@ -218,7 +218,7 @@ def answers(address: str) -> bool:
 
 
 def take_down(folder: Path) -> State | None:
-    """End the cluster there, and what a killed supervisor left; return what ran, None where nothing did."""
+    """End the cluster in `folder`, and what a killed supervisor left; return its state, None where nothing ran."""
     state = load_state(folder)
     if state is None:
         return None
@@ -239,7 +239,7 @@ def _end(pid: int, how: signal.Signals, program: str) -> None:
 
 
 def report(state: State) -> dict[str, Any]:
-    """What `zkhost cluster status` shows."""
+    """Return what `zkhost cluster status` shows."""
     program = state.plan.r0vm
     return {
         "api": f"http://{state.plan.api}",

@@ -1,4 +1,4 @@
-"""A cluster over several machines, as text to take there: commands, systemd units, or a compose file."""
+"""A cluster over several machines, as text: commands, systemd units, or a compose file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ WantedBy=multi-user.target
 
 
 def spread(plan: Plan, manager_host: str) -> tuple[Plan, Plan]:
-    """The plan as the manager's machine and as the workers' machines have it; the manager listens on all addresses."""
+    """Return the plans of the manager's machine and of the workers' machines; the manager listens on all addresses."""
     api_port, port = (address.rpartition(":")[2] for address in (plan.api, plan.listen))
     on_manager = dataclasses.replace(plan, api=f"0.0.0.0:{api_port}", listen=f"0.0.0.0:{port}")
     return on_manager, dataclasses.replace(plan, listen=f"{manager_host}:{port}")
 
 
 def commands(plan: Plan, manager_host: str) -> str:
-    """Shell commands: one for the manager's machine, one for each worker. r0vm takes addresses as numbers only."""
+    """Return shell commands: one for the manager's machine, one for each worker. r0vm accepts numeric addresses only."""
     on_manager, on_worker = spread(plan, manager_host)
     api_port = plan.api.rpartition(":")[2]
     lines = [f"# on {manager_host}", shlex.join(on_manager.manager()), ""]
@@ -47,7 +47,7 @@ def commands(plan: Plan, manager_host: str) -> str:
 
 
 def systemd(plan: Plan, manager_host: str) -> str:
-    """Units: the manager's, and one a worker. A worker ends with its manager and is started again."""
+    """Return systemd units: the manager's, and one per worker. A worker ends with its manager and is restarted."""
     on_manager, on_worker = spread(dataclasses.replace(plan, storage="/var/lib/r0vm-manager"), manager_host)
     units = [_unit("r0vm-manager", "r0vm cluster: manager and REST API", on_manager.manager(), {})]
     for number in range(plan.workers):
@@ -62,9 +62,9 @@ def _unit(name: str, description: str, command: list[str], variables: dict[str, 
 
 
 def compose(plan: Plan) -> str:
-    """A compose file: r0vm is taken from this machine, the network is the compose project's own."""
+    """Return a compose file: r0vm comes from this machine, the network is the compose project's own."""
     api_port = plan.api.rpartition(":")[2]
-    network, manager = "172.30.81.0/24", "172.30.81.2"  # r0vm takes addresses, not names
+    network, manager = "172.30.81.0/24", "172.30.81.2"  # r0vm accepts addresses, not names
     on_manager, on_worker = spread(dataclasses.replace(plan, r0vm="/usr/local/bin/r0vm", storage="/storage"), manager)
     volume = f'      - "{plan.r0vm}:/usr/local/bin/r0vm:ro"'
     lines = [
@@ -76,7 +76,7 @@ def compose(plan: Plan) -> str:
     lines += ["    volumes:", volume, "      - storage:/storage", f'    ports: ["127.0.0.1:{api_port}:{api_port}"]']
     lines += ["    restart: always", f"    networks: {{cluster: {{ipv4_address: {manager}}}}}"]
     for number in range(plan.workers):
-        # A container sees only the GPU it is given, and sees it as number 0.
+        # A container sees only the GPU assigned to it, and sees it as number 0.
         given = on_worker.variables(number) | ({"CUDA_VISIBLE_DEVICES": "0"} if plan.gpus else {})
         variables = ", ".join(f'{name}: "{value}"' for name, value in given.items())
         lines += [f"  worker-{number}:", "    image: debian:bookworm-slim", f"    command: {_list(on_worker.worker())}"]

@@ -41,9 +41,9 @@ class DaskProver(SegmentProver):
     segment is in memory only while it is in flight: `in_flight` at most, else one and a half for each worker thread.
 
     `on_progress` is called on Dask's event loop: it should be quick. Ctrl-C or `cancel` returns control within seconds; a
-    worker ends the segment it is at, and its receipt is discarded. The connection does not survive a fork.
+    worker finishes its current segment, whose receipt is discarded. The connection does not survive a fork.
 
-    Raises ProverUnavailableError where `distributed` is not installed, no scheduler answers, or no worker comes.
+    Raises ProverUnavailableError where `distributed` is not installed, no scheduler answers, or no worker appears.
     """
 
     name = "dask"
@@ -84,7 +84,7 @@ class DaskProver(SegmentProver):
 
     @contextlib.contextmanager
     def run(self, request: ProofRequest, store: SegmentStore) -> Iterator[SegmentRun]:
-        """The run that proves a request on the cluster; a fake receipt needs none."""
+        """Yield the run that proves a request on the cluster; a fake receipt needs none."""
         if os.getpid() != self._pid:
             raise ProverUnavailableError(
                 "this DaskProver was made before a fork, and its connection belongs to the parent process",
@@ -93,7 +93,7 @@ class DaskProver(SegmentProver):
         yield DaskRun(self, request, store)
 
     async def workers(self) -> Mapping[str, dict[str, Any]]:
-        """What each worker can do, by address. Raises ServerVersionError where one has another risc0 version."""
+        """Return what each worker can do, by address. Raises ServerVersionError where one has another risc0 version."""
         found: dict[str, dict[str, Any]] = await self._client.run(tasks.facts, asynchronous=True)
         for address, facts in found.items():
             if facts["risc0_version"] != self.info.version:
@@ -143,7 +143,7 @@ class DaskRun(SegmentRun):
         return SessionInfo.from_reply(self.store.execution)
 
     def assemble(self, session: SessionInfo) -> bytes:
-        """One receipt, in bincode: succinct where the workers have joined the segments', else composite."""
+        """Return one receipt, in bincode: succinct where the workers joined those of the segments, else composite."""
         if not self._spread.succinct:
             return super().assemble(session)
         keccaks = [self.store.receipt(job) for job in self.store.jobs if job.kind == "keccak"]
@@ -180,7 +180,7 @@ class DaskRun(SegmentRun):
 
 
 def _client(cluster: Any) -> tuple[Any, bool]:
-    """A synchronous `distributed.Client`, and whether it was made here."""
+    """Return a synchronous `distributed.Client`, and whether it was made here."""
     try:
         from distributed import Client
     except ImportError as error:

@@ -1,6 +1,6 @@
-"""Runs many tasks on machines that may vanish: bounded in flight, tried again when lost, run twice when slow.
+"""Runs many tasks on machines that may vanish: bounded in flight, retried when lost, run twice when slow.
 
-It knows nothing of Dask: a `Pool` starts a task somewhere and returns a handle to it.
+It does not depend on Dask: a `Pool` starts a task somewhere and returns a handle to it.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ class Handle(Protocol):
     """The worker where it failed, as far as known."""
 
     async def result(self) -> bytes:
-        """What the worker answered. Raises what it raised, or anything else where the task was lost."""
+        """Return the worker's answer. Raises what it raised, or anything else where the task was lost."""
 
     async def find(self) -> str | None:
-        """The worker that has the task now, as far as known."""
+        """Return the worker that has the task now, as far as known."""
 
     async def cancel(self) -> None:
-        """Give the task up."""
+        """Abandon the task."""
 
 
 class Pool(Protocol):
     """Machines that run tasks."""
 
     async def slots(self) -> int:
-        """How many tasks run at once, now."""
+        """Return how many tasks run at once, now."""
 
     def start(self, task: FarmTask, inputs: tuple[bytes, ...], avoid: frozenset[str]) -> Handle:
-        """Start a task, on none of the places to avoid where there are others."""
+        """Start a task, on none of the workers in `avoid` where there are others."""
 
 
 @dataclass
 class FarmStats:
-    """What happened: `started` counts every try, `lost` those that came to nothing, `doubled` second copies."""
+    """What happened: `started` counts every try, `lost` those without an answer, `doubled` second copies."""
 
     started: int = 0
     done: int = 0
@@ -144,11 +144,11 @@ class Farm:
         self.stats.done += 1
 
     def starved_s(self) -> float:
-        """How long there has been nowhere to run a task, in seconds."""
+        """Return how long there has been nowhere to run a task, in seconds."""
         return 0.0 if self._starved_since is None else time.monotonic() - self._starved_since
 
     async def _attempt(self, attempt: _Attempt) -> bytes:
-        """The answer of the first copy to end well."""
+        """Return the answer of the first copy to succeed."""
         self._begin(attempt, frozenset(attempt.places))
         self._in_flight.add(attempt)
         try:
@@ -200,7 +200,7 @@ class Farm:
 
     @contextlib.asynccontextmanager
     async def _turn(self, rank: int) -> AsyncIterator[None]:
-        """Wait until one more may be in flight; the lowest rank first, then whoever came first."""
+        """Wait until one more may be in flight; the lowest rank first, then in order of arrival."""
         gate = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (rank, next(self._order), gate))
         self._open()
@@ -224,7 +224,7 @@ class Farm:
                 gate.set_result(None)
 
 
-# Another machine would answer the same: nothing to try again.
+# Another machine would answer the same: not retried.
 _FINAL = (RecursionUnavailableError, ShimError, UnsupportedError)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Node:
-    """A receipt in the tree. `name` says what it covers: the piece's digest, or the digest of two names."""
+    """A receipt in the tree. `name` identifies what it covers: the piece's digest, or the digest of two names."""
 
     level: int
     index: int
@@ -21,36 +21,36 @@ class Node:
 
 
 def joined_name(left: str, right: str) -> str:
-    """The name of what two neighbours make."""
+    """Return the name of the receipt that joins two neighbours."""
     return hashlib.sha256(f"join {left} {right}".encode()).hexdigest()
 
 
 @dataclass
 class JoinTree:
-    """Takes the nodes that are there and says which joins are possible now."""
+    """Collects finished nodes and reports which joins are possible now."""
 
     length: int | None = None
     _have: dict[tuple[int, int], Node] = field(default_factory=dict)
 
     def add(self, node: Node) -> list[tuple[Node, Node, Node]]:
-        """A node is there. Gives the joins it makes possible: (left, right, what they make)."""
+        """Add a node; return the joins it makes possible: (left, right, what they make)."""
         self._have[node.level, node.index] = node
         return self._ready(node)
 
     def end(self, length: int) -> list[tuple[Node, Node, Node]]:
-        """The row has this many leaves and no more; odd nodes at its end rise. Gives the joins that makes possible."""
+        """End the row at this many leaves; odd nodes at its end rise. Return the joins that this makes possible."""
         self.length = length
         return [join for node in list(self._have.values()) for join in self._ready(node)]
 
     def root(self) -> Node | None:
-        """The one node that is left once everything is joined."""
+        """Return the one node that is left once everything is joined."""
         if self.length is None or len(self._have) != 1:
             return None
         node = next(iter(self._have.values()))
         return node if self._width(node.level) == 1 else None
 
     def _width(self, level: int) -> int | None:
-        """How many nodes a level has; None while the length is unknown."""
+        """Return how many nodes a level has; None while the length is unknown."""
         return None if self.length is None else -(-self.length >> level)
 
     def _ready(self, node: Node) -> list[tuple[Node, Node, Node]]:

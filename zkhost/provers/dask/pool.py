@@ -13,7 +13,7 @@ from zkhost.errors import ProverError
 from zkhost.provers.dask.farm import FarmTask
 
 Work = Callable[[str, Sequence[bytes]], bytes]
-"""What a worker does: operation and inputs to an answer. Sent to the workers by pickle, so importable there."""
+"""The worker's function: from operation and inputs to an answer. Sent to the workers by pickle, so importable there."""
 
 _BATCH_S = 0.01  # tasks that start within this time go to the scheduler in one message,
 _BATCH_BYTES = 4 << 20  # of about this size at most
@@ -30,16 +30,16 @@ class DaskHandle:
     place: str | None = None
 
     async def result(self) -> bytes:
-        """The task's answer; the cluster forgets it then."""
+        """Return the task's answer, which the cluster then forgets."""
         return await self.answer
 
     async def find(self) -> str | None:
-        """The address of the worker that has the task."""
+        """Return the address of the worker that has the task."""
         processing = await self.pool.client.scheduler.processing(workers=None)
         return next((str(address) for address, keys in processing.items() if self.key in keys), None)
 
     async def cancel(self) -> None:
-        """Give the task up. A segment that is already being proved is proved to its end; its receipt is discarded."""
+        """Abandon the task. A segment that is already being proved is proved to its end; its receipt is discarded."""
         self.answer.cancel()
         if self.future is not None:
             await self.pool.client.cancel([self.future], asynchronous=True, force=True)
@@ -49,8 +49,8 @@ class DaskHandle:
 class DaskPool:
     """Runs tasks on the workers of a `distributed.Client`. All of it is called on the client's event loop.
 
-    Inputs travel inside the task (through the scheduler), so Dask itself runs a task again whose worker dies. Starting
-    tasks and fetching answers is batched: with thousands of short tasks, what counts is the scheduler's time a message.
+    Inputs travel inside the task (through the scheduler), so Dask itself reruns a task whose worker dies. Starting
+    tasks and fetching answers is batched: with thousands of short tasks, what counts is the scheduler's time per message.
     """
 
     client: Any
@@ -61,7 +61,7 @@ class DaskPool:
     _fetching: asyncio.Task[None] | None = None
 
     async def slots(self) -> int:
-        """The threads of all workers, now."""
+        """Return the number of threads of all workers, now."""
         threads: dict[str, int] = await self.client.scheduler.ncores()
         return sum(threads.values())
 
@@ -121,7 +121,7 @@ class DaskPool:
         return list(self.client.scheduler_info(n_workers=-1)["workers"])
 
     async def _fetch(self) -> None:
-        """Fetches answers as tasks end, many at a time, until no task is left."""
+        """Fetch answers as tasks end, many at a time, until no task is left."""
         while self._handles:
             with contextlib.suppress(StopAsyncIteration):
                 first = await self._finished.__anext__()
@@ -132,7 +132,7 @@ class DaskPool:
         good = [future for future in futures if future.status == "finished"]
         try:
             answers = await self.client.gather(good, asynchronous=True)
-        except Exception:  # one of them was lost after it had ended: ask one by one
+        except Exception:  # one of them was lost after it had ended: fetch one by one
             good = []
         else:
             for future, answer in zip(good, answers, strict=True):

@@ -35,7 +35,7 @@ Execute = Callable[[Path, OnJob], Mapping[str, Any]]
 """Runs the guest, its jobs written into the folder; returns the reply of the shim's `execute`."""
 
 Check = Callable[[str, bytes], None]
-"""Verifies what a worker answered to an operation; raises where it is not right."""
+"""Verifies what a worker answered to an operation; raises where it is wrong."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Spread:
     succinct: bool = False
     on_done: Callable[[int, int | None], object] | None = None
     starve_s: float = 120.0
-    """How long to wait while there is no worker at all."""
+    """How long to wait while there is no worker."""
     _tree: JoinTree = field(default_factory=JoinTree)
     _done: int = 0
     _ended: bool = False
@@ -96,7 +96,7 @@ class Spread:
                 self._join(group, self._tree.end(segments))
 
     def root(self) -> bytes:
-        """The receipt that joins all segments, after `run`."""
+        """Return the receipt that joins all segments, after `run`."""
         node = self._tree.root()
         receipt = None if node is None else self.store.load(node.name)
         if receipt is None:
@@ -169,7 +169,7 @@ class Spread:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error to show: the first of zkhost's own, else the first."""
+    """Return the error to show: the first of zkhost's own, else the first."""
     flat: list[BaseException] = []
     waiting: list[BaseException] = [group]
     while waiting:

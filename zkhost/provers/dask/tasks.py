@@ -1,4 +1,4 @@
-"""The tasks that run on the workers. These need zkhost, of the same risc0 version, and nothing else."""
+"""The tasks that run on the workers. Workers need zkhost with the same risc0 version, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def verify_answer(operation: str, receipt: bytes) -> None:
 
 
 def facts() -> dict[str, Any]:
-    """What a worker can do."""
+    """Return what a worker can do."""
     from zkhost import _shim
 
     info = _shim.build_info()

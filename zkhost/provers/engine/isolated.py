@@ -24,7 +24,7 @@ from zkhost.provers.engine.worker import InProcessWorker
 if TYPE_CHECKING:
     from zkhost.provers.storage.checkpoint import ProofJob
 
-# The child looks for modules where the caller does, so it takes this very zkhost.
+# The child looks for modules where the caller does, so it imports this same zkhost.
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from zkhost.provers.engine.isolated import main; main(*sys.argv[2:])"
@@ -32,7 +32,7 @@ _START = (
 _LOOK_S = 0.1
 _TRIES = 3
 _TAIL_BYTES = 4096
-# What Rust, C++ and CUDA print when they end the process for want of memory.
+# What Rust, C++ and CUDA print when they end the process for lack of memory.
 _MEMORY_WORDS = (b"memory allocation of", b"bad_alloc", b"out of memory", b"Cannot allocate memory")
 
 
@@ -59,9 +59,9 @@ class IsolatedWorker(InProcessWorker):
             self._child = None
 
     def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
-        """The bincode receipt of a job, whose file is at `path`.
+        """Return the bincode receipt of a job, whose file is at `path`.
 
-        Raises OutOfMemoryError where the child ran out of memory, WorkerLostError where it died time and again.
+        Raises OutOfMemoryError where the child ran out of memory, WorkerLostError where it died repeatedly.
         """
         for attempt in range(1, _TRIES + 1):
             if self._child is None:
@@ -145,7 +145,7 @@ class _Child:
 
 
 def _out_of_memory_kills() -> int:
-    """How many processes the kernel has killed so far for want of memory."""
+    """Return how many processes the kernel has killed so far for lack of memory."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:
@@ -154,7 +154,7 @@ def _out_of_memory_kills() -> int:
 
 
 def _serve(pipe: Connection, memory_limit_bytes: int | None) -> None:
-    """The child: prove what the pipe asks for, until it closes."""
+    """Prove, in the child, what the pipe asks for, until it closes."""
     if memory_limit_bytes is not None:
         import resource
 
@@ -180,13 +180,13 @@ def _serve(pipe: Connection, memory_limit_bytes: int | None) -> None:
         thread.start()
         while thread.is_alive():
             thread.join(_LOOK_S)
-            if pipe.poll(0):  # nothing is asked while we work: the parent has gone
+            if pipe.poll(0):  # no request comes during work: the parent has gone
                 os._exit(1)
         pipe.send(answer[0])
 
 
 def _offer_to_be_killed() -> None:
-    """If the kernel must end a process for want of memory, let it be this one."""
+    """Make this the first process that the kernel ends for lack of memory."""
     try:
         Path("/proc/self/oom_score_adj").write_text("700")
     except OSError:
@@ -194,5 +194,5 @@ def _offer_to_be_killed() -> None:
 
 
 def main(pipe: str, memory_limit_bytes: str | None = None) -> None:
-    """The child's whole life; `pipe` is an inherited file descriptor."""
+    """Run the child until its end; `pipe` is an inherited file descriptor."""
     _serve(Connection(int(pipe)), None if memory_limit_bytes is None else int(memory_limit_bytes))

@@ -1,4 +1,4 @@
-"""How far a proof is, from what is proved of what was executed."""
+"""Progress of a proof: what is proved of what was executed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zkhost.session import OnProgress, Phase, Progress, SessionInfo
 if TYPE_CHECKING:
     from zkhost.provers.storage.checkpoint import ProofJob
 
-# A keccak batch counts as a segment of this size; its own size is not at hand.
+# A keccak batch counts as a segment of this size; its own size is not known here.
 _KECCAK_PO2 = 17
 
 
@@ -38,7 +38,7 @@ class ProgressMeter:
         self.report(Phase.EXECUTE, segments)
 
     def ran(self, session: SessionInfo) -> None:
-        """Take the sizes of what was run."""
+        """Record the sizes of the run."""
         self._user_cycles = session.user_cycles
         self._po2s = {segment.index: segment.po2 for segment in session.segments}
 

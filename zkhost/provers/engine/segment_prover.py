@@ -33,7 +33,7 @@ class SegmentProver(Prover):
 
     worker: Worker
     info: Provenance
-    """What ProveInfo says of proofs made here."""
+    """What ProveInfo reports for proofs made here."""
 
     def execute(
         self,
@@ -59,14 +59,14 @@ class SegmentProver(Prover):
         checkpoint: Path | str | None = None,
         cache: ReceiptCache | Path | str | None = None,
     ) -> ProveInfo:
-        """Run a guest and prove the run, segment by segment. A segment whose proof fails is proved once more, and a
-        ProofRetryWarning says so.
+        """Run a guest and prove the run, segment by segment. A segment whose proof fails is proved once more,
+        with a ProofRetryWarning.
 
         Ctrl-C or `cancel` returns control within a second and leaves no file behind, other than in `checkpoint`.
 
         checkpoint: a folder that stores segments and their receipts. After a crash, whatever its cause, the same call
         proves only what is missing; where memory runs out, the run starts again with segments half the size, down to
-        2**14, and says so. cache: receipts of earlier requests, verified again when they are used.
+        2**14, with a warning. cache: receipts of earlier requests, verified again when they are used.
         """
         request = ProofRequest(env, program_bytes(program), opts or ProverOpts(), on_progress, cancel or CancelToken())
         if request.opts.fake:  # fake receipts are never stored
@@ -78,7 +78,7 @@ class SegmentProver(Prover):
         return proved_once(cache, env, request.program, request.opts, lambda: self._prove(request, checkpoint))
 
     def compress(self, receipt: Receipt, opts: ProverOpts, *, cancel: CancelToken | None = None) -> Receipt:
-        """The same claim in a receipt of `opts.receipt_kind`, made on this machine; a no-op where it is as small already.
+        """Return the same claim in a receipt of `opts.receipt_kind`, made here; a no-op where it is already as small.
 
         Raises RecursionUnavailableError, at once, where the recursion programs are lacking.
         """
@@ -90,7 +90,7 @@ class SegmentProver(Prover):
 
     @abstractmethod
     def run(self, request: ProofRequest, store: SegmentStore) -> contextlib.AbstractContextManager[SegmentRun]:
-        """The run that proves a request into the store; what it needs is there until the block ends."""
+        """Return the run that proves a request into the store; its resources last until the block ends."""
 
     def _prove(self, request: ProofRequest, checkpoint: Path | str | None) -> ProveInfo:
         started, info = time.monotonic(), self.info

@@ -78,7 +78,7 @@ class SegmentRun:
         self.meter = ProgressMeter(request.on_progress)
 
     def prove(self) -> tuple[Receipt, SessionInfo]:
-        """A verified receipt, and the run it proves."""
+        """Return a verified receipt, and the run it proves."""
         kind, store = self.request.opts.receipt_kind, self.store
         if self.request.opts.fake:
             session = self.session()
@@ -97,7 +97,7 @@ class SegmentRun:
         return receipt, session
 
     def prove_jobs(self) -> SessionInfo:
-        """Execute, unless the store has the run, and prove every job into the store; the run that was proved."""
+        """Execute, unless the store has the run, and prove every job into the store; return the run."""
         session = self.session()
         store, seconds = self.store, dict[int, list[float]]()
         while missing := store.missing():
@@ -119,7 +119,7 @@ class SegmentRun:
         return session
 
     def session(self) -> SessionInfo:
-        """The run, executed unless the store has it, and checked as far as the options ask before anything is proved."""
+        """Return the run, executed unless the store has it, checked as the options ask before anything is proved."""
         if self.store.execution is None:
             return self._execute()
         session = SessionInfo.from_reply(self.store.execution)
@@ -128,7 +128,7 @@ class SegmentRun:
         return session
 
     def assemble(self, session: SessionInfo) -> bytes:
-        """One composite receipt, in bincode, of the receipts of all jobs."""
+        """Return one composite receipt, in bincode, of the receipts of all jobs."""
         receipts: dict[str, list[bytes]] = {"segment": [], "keccak": []}
         for job in self.store.jobs:
             receipt = self.store.receipt(job)
@@ -159,7 +159,7 @@ class SegmentRun:
     def require_assumptions(self, session: SessionInfo) -> None:
         """Raise MissingAssumptionError where the run relies on a claim of which the environment has no receipt.
 
-        risc0 says so only once every segment is proved.
+        risc0 reports it only once every segment is proved.
         """
         bare = {_digest(item): item for item in self.request.env.assumptions if isinstance(item, Assumption)}
         if not bare:
@@ -180,7 +180,7 @@ class SegmentRun:
             raise no_recursion(what)
 
     def _prove_job(self, job: ProofJob, path: Path) -> bytes:
-        """The verified receipt of a job, made again where the first try failed."""
+        """Return the verified receipt of a job, made again where the first try failed."""
         for attempt in range(1, _TRIES + 1):
             try:
                 receipt = self.worker.prove_job(job, path, self.request.cancel)
@@ -216,7 +216,7 @@ class SegmentRun:
         return self.executed(self.worker.execute(request.env, request.program, host, store.spool))
 
     def executed(self, reply: dict[str, Any]) -> SessionInfo:
-        """The run that the executor's reply describes, recorded in the store and checked."""
+        """Return the run that the executor's reply describes, recorded in the store and checked."""
         self.store.end_execution(reply)
         session = SessionInfo.from_reply(reply)
         self.meter.ran(session)
@@ -225,7 +225,7 @@ class SegmentRun:
 
 
 def _digest(assumption: Assumption) -> bytes:
-    """As risc0 has it: `tagged_struct("risc0.Assumption", [claim, control_root], [])` of risc0-binfmt."""
+    """Return risc0's digest: `tagged_struct("risc0.Assumption", [claim, control_root], [])` of risc0-binfmt."""
     tag = hashlib.sha256(b"risc0.Assumption").digest()
     return hashlib.sha256(tag + assumption.claim + assumption.control_root + (2).to_bytes(2, "little")).digest()
 
@@ -259,14 +259,14 @@ def verify_made(receipt: Receipt, session: SessionInfo) -> None:
 
 
 def fake_receipt(session: SessionInfo) -> Receipt:
-    """What dev mode makes instead of a proof; warns."""
+    """Return what dev mode makes instead of a proof, and warn."""
     receipt = Receipt(_shim.call("fake_receipt", {"session": session.record})["receipt"])
     warnings.warn("dev mode: this receipt is fake and proves nothing", DevModeWarning, stacklevel=5)
     return receipt
 
 
 def made_folder(folder: Path | None) -> Path | None:
-    """The folder, which exists now."""
+    """Create the folder where it is missing, and return it."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     return folder

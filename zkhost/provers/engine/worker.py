@@ -21,30 +21,30 @@ class Worker(Protocol):
     """Executes guests and proves jobs."""
 
     def execute(self, env: ExecutorEnv, program: bytes, host: Host, segment_dir: Path | None) -> dict[str, Any]:
-        """The reply of the shim's `execute`; jobs go to `segment_dir` or nowhere."""
+        """Return the reply of the shim's `execute`; jobs go to `segment_dir` or nowhere."""
 
     def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
-        """The bincode receipt of a job, whose file is at `path`."""
+        """Return the bincode receipt of a job, whose file is at `path`."""
 
     def compress(self, receipt: bytes, kind: ReceiptKind, cancel: CancelToken) -> bytes:
-        """The receipt in a smaller kind, in bincode."""
+        """Return the receipt in a smaller kind, in bincode."""
 
     def has_recursion(self) -> bool:
-        """Whether it has the recursion programs, which succinct and groth16 receipts and keccak need."""
+        """Return whether it has the recursion programs, which succinct and groth16 receipts and keccak need."""
 
 
 class InProcessWorker:
     """Works with the native library, in this process."""
 
     def execute(self, env: ExecutorEnv, program: bytes, host: Host, segment_dir: Path | None) -> dict[str, Any]:
-        """The reply of the shim's `execute`; jobs go to `segment_dir` or nowhere."""
+        """Return the reply of the shim's `execute`; jobs go to `segment_dir` or nowhere."""
         request: dict[str, Any] = {"env": serving.request(env), "program": program, "segments": "discard"}
         if segment_dir is not None:
             request |= {"segments": "dir", "segment_dir": str(segment_dir)}
         return _shim.call("execute", request, host)
 
     def prove_job(self, job: ProofJob, path: Path, cancel: CancelToken) -> bytes:
-        """The bincode receipt of a job, whose file is at `path`."""
+        """Return the bincode receipt of a job, whose file is at `path`."""
         host = _shim.Host(cancel=cancel)
         if job.kind == "keccak":
             reply = _shim.call("prove_keccak", {"request": path.read_bytes()}, host)
@@ -54,13 +54,13 @@ class InProcessWorker:
         return receipt
 
     def compress(self, receipt: bytes, kind: ReceiptKind, cancel: CancelToken) -> bytes:
-        """The receipt in a smaller kind, in bincode."""
+        """Return the receipt in a smaller kind, in bincode."""
         host = _shim.Host(cancel=cancel)
         smaller: bytes = _shim.call("compress", {"receipt": receipt, "kind": str(kind)}, host)["receipt"]
         return smaller
 
     def has_recursion(self) -> bool:
-        """Whether this build has the recursion programs."""
+        """Return whether this build has the recursion programs."""
         return bool(_shim.build_info()["recursion"])
 
 
@@ -85,7 +85,7 @@ def verify_job(job: ProofJob, path: Path, receipt: bytes) -> None:
 
 
 def no_recursion(what: str) -> RecursionUnavailableError:
-    """The error for what needs the recursion programs, where they are missing."""
+    """Return the error for what needs the recursion programs, where they are missing."""
     return RecursionUnavailableError(
         f"{what} needs risc0's recursion programs, which this build of zkhost lacks",
         hint="rebuild zkhost without DOCS_RS set (the build then downloads them), or with RECURSION_SRC_PATH naming a "

@@ -1,4 +1,4 @@
-"""How much memory there is to use on this machine, or in this container."""
+"""The memory available on this machine, or in this container."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _NO_LIMIT_BYTES = 1 << 60
 
 
 def available_bytes(root: Path = Path("/")) -> int:
-    """What could be taken now without swapping: the kernel's estimate, and no more than the control group's limit leaves.
+    """Return what can be allocated now without swapping: the kernel's estimate, within the control group's limit.
 
-    Where the system says nothing of the kind: all memory the machine has.
+    Where the system reports neither: all memory of the machine.
     """
     return min(_system(root), *_groups(root))
 
@@ -28,7 +28,7 @@ def _system(root: Path) -> int:
 
 
 def _groups(root: Path) -> Iterator[int]:
-    """What this process's control group and those around it leave (cgroup v2); none where there are no limits."""
+    """Yield what this process's control group and those around it leave (cgroup v2); none where there are no limits."""
     yield _NO_LIMIT_BYTES
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()

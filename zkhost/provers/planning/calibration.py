@@ -1,4 +1,4 @@
-"""What proving takes on this machine: seconds a segment by its size, recorded from real proofs for later estimates.
+"""What proving takes on this machine: seconds per segment by its size, recorded from real proofs for later estimates.
 
 The file is JSON, {"machine and prover": {"<po2>": [seconds, ...]}}, the latest few of each size. It is a convenience:
 whatever is wrong with it costs an estimate its precision, and no proof ever fails because of it.
@@ -37,7 +37,7 @@ class Calibration:
     seconds: Mapping[int, float]
 
     def segment_s(self, po2: int) -> float:
-        """How long a segment takes: as measured, else in proportion to the nearest size measured, else the default."""
+        """Return a segment's time: as measured, else in proportion to the nearest size measured, else the default."""
         if not self.seconds:
             return math.ldexp(SECONDS_PER_ROW, po2)
         nearest = min(self.seconds, key=lambda size: (abs(size - po2), -size))
@@ -45,15 +45,15 @@ class Calibration:
 
 
 def load(prover: str) -> Calibration:
-    """What is known of a prover (`local`, `ipc`) on this machine."""
+    """Return the calibration of a prover (`local`, `ipc`) on this machine."""
     sizes = _read().get(_key(prover), {})
     return Calibration({po2: statistics.median(seconds) for po2, seconds in sizes.items()})
 
 
 def record(prover: str, seconds: Mapping[int, Sequence[float]]) -> None:
-    """Record how long segments took, by po2. Never raises: this is not worth a proof that was just made.
+    """Record how long segments took, by po2. Never raises: that would cost the proof just made.
 
-    Two processes that do so at the same moment may lose one's figures.
+    Of two processes that record at the same moment, one's figures may be lost.
     """
     if not seconds:
         return
@@ -74,7 +74,7 @@ def _key(prover: str) -> str:
 
 
 def _read() -> dict[str, dict[int, list[float]]]:
-    """What of the file makes sense."""
+    """Return the valid part of the file."""
     try:
         with _config.calibration_file().open("rb") as file:
             data = json.loads(file.read(_FILE_BYTES))

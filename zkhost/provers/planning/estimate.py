@@ -3,7 +3,7 @@ best.
 
 A run is executed with several limits, because user cycles alone say little: each segment pages its working set in
 again, and a limit that is too small turns a run of one segment into hundreds. Memory is linear in a segment's size, time
-in all rows; how fast this machine is, it learns from the proofs it makes (`zkhost.provers.planning.calibration`).
+in all rows; this machine's speed is learned from the proofs it makes (`zkhost.provers.planning.calibration`).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        """Whether the memory suffices; only a segment_limit_po2 that was given can be one that does not fit."""
+        """Whether the memory suffices; only a segment_limit_po2 that the caller set can fail to fit."""
         return self.best.memory_bytes <= self.memory_available_bytes
 
 
@@ -93,14 +93,15 @@ def estimate(
 ) -> Estimate:
     """Execute a guest and estimate what proving that run takes, and with which segment_limit_po2 it is best proved.
 
-    `input` is an ExecutorEnv, bytes, or whatever the guest's contract or its own class says how to encode; None for none. A segment_limit_po2 that is set there is
-    taken as it is; else the quickest that fits into memory is chosen, the smaller one where two are as quick.
-    `memory_bytes`: what there is (default: nine tenths of what is available now). `prover`: `local` or `ipc`, whose times are looked up
-    (default: the one that `default_prover` would be, if it is one of these).
+    `input` is an ExecutorEnv, bytes, or a value that the guest's contract or its own class can encode; None for none. A
+    segment_limit_po2 that is set there is used unchanged; else the quickest that fits into memory is chosen, the smaller
+    one where two are equally quick. `memory_bytes`: the memory to use (default: nine tenths of what is available now).
+    `prover`: `local` or `ipc`, whose times are looked up (default: the one that `default_prover` would return, if it is
+    one of these).
 
     The guest runs several times; its output is not shown. Raises what executing it raises, GuestExitError where there
     would be nothing to prove, UnsupportedError where its input is a stream, and OutOfMemoryError where no segment size
-    both fits and makes headway.
+    both fits and makes progress.
     """
     env, prover = environment(input, program), prover or _prover_here()
     trials = _Trials(
@@ -130,7 +131,7 @@ class _Trials:
     user_cycles: int = 0
 
     def all(self, memory: int) -> list[Option]:
-        """Every limit worth a thought, the largest first."""
+        """Return every limit worth considering, the largest first."""
         first = self.first(LARGEST_PO2)
         options = [first]
         # A run that fits into one small segment is the same with every limit that is larger still.
@@ -145,14 +146,14 @@ class _Trials:
         return options
 
     def first(self, limit: int) -> Option:
-        """The run that has to succeed."""
+        """Run with the first limit, which has to succeed."""
         session = self._run(limit, None)
         ProverOpts().require_success(session.exit_code)
         self.user_cycles = session.user_cycles
         return self._of(limit, session)
 
     def _option(self, limit: int, most_rows: int) -> Option | None:
-        """With a smaller limit; None where it has more rows than that, or is too small for the guest."""
+        """Run with a smaller limit; None where it has more rows than `most_rows`, or is too small for the guest."""
         try:
             return self._of(limit, self._run(limit, most_rows))
         except _EnoughError:
@@ -212,7 +213,7 @@ def _prover_here() -> str:
 
 
 def _repeatable(env: ExecutorEnv) -> ExecutorEnv:
-    """The environment for runs of which only the cycles count. Raises UnsupportedError where there is but one run."""
+    """Return the environment for runs where only cycles count. Raises UnsupportedError where it allows one run only."""
     if env.readers:
         raise UnsupportedError(
             "an estimate runs the guest several times, and a stream can be read only once",

@@ -1,4 +1,4 @@
-"""Where a proof in the making lives on disk: the jobs to prove, and the receipts of those proved.
+"""An unfinished proof on disk: the jobs to prove, and the receipts of those proved.
 
 A session of the guest is proved in jobs: its segments, and batches of keccak permutations. Provers that work job by job
 store them in a `SegmentStore`: a temporary one, or with `checkpoint=DIR` a durable one that outlives the process.
@@ -6,12 +6,12 @@ store them in a `SegmentStore`: a temporary one, or with `checkpoint=DIR` a dura
     DIR/request.json            what is proved (zkhost.provers.storage.request_key); another request starts afresh
     DIR/session                 the outcome of the execution and the list of its jobs, once it has ended
     DIR/spool/<n>.bincode       the jobs, as the executor writes them
-    DIR/proved/<digest>         receipts by the SHA-256 of the job they prove, and what is joined of them
+    DIR/proved/<digest>         receipts by the SHA-256 of the job they prove, and those joined from them
     DIR/receipt                 the finished receipt; spool and proved are empty then
     DIR/limit                   the smaller segment_limit_po2 that running out of memory led to
 
 No two executions of a risc0 guest are alike: each begins with 16 random bytes, which hide the memory from anyone who sees
-the state digests. So receipts of one execution are worth nothing in another, and the jobs are stored as carefully as the
+the state digests. So receipts of one execution are of no use in another, and the jobs are stored as carefully as the
 receipts: a damaged receipt costs one segment's work, a damaged job that is not proved yet costs a fresh start.
 """
 
@@ -44,7 +44,7 @@ from zkhost.errors import CheckpointError
 from zkhost.provers.storage.request_key import RequestKey
 
 DISK_LIMIT_BYTES = 64 << 30
-"""What the jobs of a run may take on disk: enough for some 10^11 cycles."""
+"""The disk space that the jobs of a run may take: enough for some 10^11 cycles."""
 
 
 class CheckpointWarning(UserWarning):
@@ -72,7 +72,7 @@ class ProofJob:
 class SegmentStore:
     """The jobs and receipts of one proof. Make one with `temporary()` or `durable(folder, key)`.
 
-    `execution` is the reply of the shim's `execute`, once that has ended, and `jobs` what there is to prove. What a
+    `execution` is the reply of the shim's `execute`, once that has ended, and `jobs` are those to prove. What a
     user should know (why it starts afresh, what was damaged) is a CheckpointWarning.
     """
 
@@ -97,7 +97,7 @@ class SegmentStore:
     @classmethod
     @contextlib.contextmanager
     def temporary(cls, disk_limit_bytes: int = DISK_LIMIT_BYTES) -> Iterator[SegmentStore]:
-        """A store that is gone after the block."""
+        """Yield a store that is deleted after the block."""
         with tempfile.TemporaryDirectory(prefix="zkhost-") as name:
             yield cls(Path(name), None, disk_limit_bytes=disk_limit_bytes)
 
@@ -106,9 +106,9 @@ class SegmentStore:
     def durable(
         cls, folder: Path | str, key: RequestKey, disk_limit_bytes: int = DISK_LIMIT_BYTES
     ) -> Iterator[SegmentStore]:
-        """The store in `folder`, which is made if need be; what an earlier run proved for the same key is there.
+        """Yield the store in `folder`, created where missing, with what an earlier run proved for the same key.
 
-        Raises CheckpointError where another process works there, or where the folder holds something else, and
+        Raises CheckpointError where another process uses it, or where the folder holds something else, and
         UnsupportedError where the guest reads input that the key cannot cover.
         """
         key.require_complete("checkpoint")
@@ -167,11 +167,11 @@ class SegmentStore:
                 return
 
     def begin_execution(self) -> None:
-        """Before the executor writes into `spool`."""
+        """Prepare for the executor to write into `spool`."""
         self._forget_session()
 
     def take(self, kind: str, index: int) -> ProofJob:
-        """Register a job that the executor has finished writing. Raises CheckpointError once they are too many bytes."""
+        """Register a job that the executor has written. Raises CheckpointError once the jobs exceed the disk limit."""
         path = self.spool / ProofJob(kind, index, "", 0).file_name
         job = ProofJob(kind, index, sha256_file(path), path.stat().st_size)
         with self._lock:
@@ -185,7 +185,7 @@ class SegmentStore:
         return job
 
     def end_execution(self, execution: Mapping[str, Any]) -> None:
-        """Record the outcome (the reply of the shim's `execute`) after all jobs are taken."""
+        """Record the outcome (the reply of the shim's `execute`) after all jobs are registered."""
         self.execution = dict(execution)
         if not self.is_durable:
             return
@@ -197,15 +197,15 @@ class SegmentStore:
         write_frame(self.root / "session", json.dumps(session, default=_to_json).encode())
 
     def receipt(self, job: ProofJob) -> bytes | None:
-        """The receipt of a proved job, None where there is none or it is damaged (it is removed then)."""
+        """Return the receipt of a proved job, None where there is none or it is damaged (it is removed then)."""
         return self.load(job.digest, f"the receipt of {job}")
 
     def missing(self) -> list[ProofJob]:
-        """The jobs that are not proved, in order. Reads each receipt once, to know the damaged ones."""
+        """Return the jobs that are not proved, in order. Reads each receipt once, to find the damaged ones."""
         return [job for job in self.jobs if job.digest not in self._sound and self.receipt(job) is None]
 
     def path(self, job: ProofJob) -> Path | None:
-        """The job's file, None where it is gone or damaged."""
+        """Return the job's file, None where it is gone or damaged."""
         path = self.spool / job.file_name
         return path if path.exists() and sha256_file(path) == job.digest else None
 
@@ -221,7 +221,7 @@ class SegmentStore:
         self._sound.add(name)
 
     def load(self, name: str, what: str = "a joined receipt") -> bytes | None:
-        """A receipt by its name, None where there is none or it is damaged (it is removed then, with a note)."""
+        """Return a receipt by its name, None where there is none or it is damaged (it is removed then, with a note)."""
         path = self._proved / name
         try:
             receipt = read_frame(path)
@@ -235,7 +235,7 @@ class SegmentStore:
         return receipt
 
     def finished(self) -> bytes | None:
-        """The finished receipt of an earlier run, None where there is none; `execution` is that run's."""
+        """Return the finished receipt of an earlier run, None where there is none; `execution` is that run's."""
         if self.execution is None:
             return None
         try:
@@ -254,7 +254,7 @@ class SegmentStore:
             self._forget_jobs()
 
     def lower_limit(self, segment_limit_po2: int) -> None:
-        """Start afresh with smaller segments, and remembers that after a crash too."""
+        """Start afresh with smaller segments, and record that, for after a crash too."""
         self._forget_session()
         self.segment_limit_po2 = segment_limit_po2
         if self.is_durable:
@@ -285,11 +285,11 @@ class SegmentStore:
         warnings.warn(text, CheckpointWarning, stacklevel=2)
 
     def shown_bytes(self) -> int | None:
-        """What a durable store takes on disk, in bytes; None for one that goes away by itself."""
+        """Return what a durable store takes on disk, in bytes; None for a temporary one."""
         return self.disk_bytes() if self.is_durable else None
 
     def disk_bytes(self) -> int:
-        """What the store takes on disk, in bytes."""
+        """Return what the store takes on disk, in bytes."""
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
 
 

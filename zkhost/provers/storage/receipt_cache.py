@@ -1,10 +1,10 @@
-"""A store of finished receipts, found by everything they depend on, for programs that ask for the same proof again.
+"""A store of finished receipts, found by everything they depend on, for programs that request the same proof again.
 
-Opt-in: `prove(..., cache=ReceiptCache(folder))`. Each hit is verified again before it is handed over, so a damaged or
-swapped file costs a proof, never a wrong answer. Several processes may use a folder at once; it belongs to whoever may
-write to it, as the answer to "which receipt for this input" is its own (a receipt does not name the guest's input).
+Opt-in: `prove(..., cache=ReceiptCache(folder))`. Each hit is verified again before it is returned, so a damaged or
+swapped file costs a proof, never a wrong answer. Several processes may use a folder at once. All that may
+write to it must be trusted: a receipt does not name the guest's input, so the folder alone ties inputs to receipts.
 
-    FOLDER/index.sqlite         one row a receipt (SQLite, write-ahead log)
+    FOLDER/index.sqlite         one row per receipt (SQLite, write-ahead log)
     FOLDER/receipts/ab/<key>    the receipt as bincode, framed with its SHA-256; ab is the key's first two digits
 """
 
@@ -57,7 +57,7 @@ class CacheEntry:
 
 
 class ReceiptCache:
-    """Receipts in `folder` (made if need be), together at most `max_bytes`; the longest unused go first.
+    """Receipts in `folder` (created where missing), at most `max_bytes` in all; the longest unused go first.
 
     Raises CacheError where the folder cannot be used.
     """
@@ -85,7 +85,7 @@ class ReceiptCache:
 
     @contextlib.contextmanager
     def _index(self) -> Iterator[sqlite3.Connection]:
-        """A connection of this call's own, so that threads and forked processes never share one."""
+        """Yield a connection of this call's own, so that threads and forked processes never share one."""
         connection = sqlite3.connect(self.folder / "index.sqlite", timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -94,13 +94,13 @@ class ReceiptCache:
             connection.close()
 
     def path(self, key: str) -> Path:
-        """Where the receipt with this key is, or would be."""
+        """Return where the receipt with this key is, or would be."""
         return self.folder / "receipts" / key[:2] / key
 
     def get(self, key: RequestKey) -> tuple[Receipt, SessionStats] | None:
-        """The receipt for this request, verified for its program, and its run's counts; None where there is none.
+        """Return the receipt for this request, verified for its program, and its run's counts; None if there is none.
 
-        A receipt that is damaged or does not verify is removed and counts as none.
+        A receipt that is damaged or does not verify is removed and counts as missing.
         """
         key.require_complete("cache")
         with self._index() as index:
@@ -165,7 +165,7 @@ class ReceiptCache:
         return found
 
     def entries(self) -> list[CacheEntry]:
-        """Every receipt, the last used first."""
+        """Return every receipt, the last used first."""
         with self._index() as index:
             rows = index.execute(
                 "SELECT key, image_id, kind, risc0_version, size, stored, used, hits FROM receipts ORDER BY used DESC"
@@ -173,11 +173,11 @@ class ReceiptCache:
             return [CacheEntry(key, ImageID(image_id), *rest) for key, image_id, *rest in rows]
 
     def find(self, prefix: str) -> list[str]:
-        """The keys that begin with these hex digits."""
+        """Return the keys that begin with these hex digits."""
         return [entry.key for entry in self.entries() if entry.key.startswith(prefix.lower())]
 
     def size_bytes(self) -> int:
-        """What the receipts take together."""
+        """Return the size of all receipts together."""
         return sum(entry.size for entry in self.entries())
 
     def check(self) -> Iterator[tuple[CacheEntry, str | None]]:
@@ -214,7 +214,7 @@ def proved_once(
     opts: ProverOpts,
     prove: Callable[[], ProveInfo],
 ) -> ProveInfo:
-    """What the cache has for a request, else what `prove` makes, stored for next time. Fake receipts are never stored."""
+    """Return what the cache has for a request, else what `prove` makes, which is then stored unless it is fake."""
     if opts.fake:
         return prove()
     if not isinstance(cache, ReceiptCache):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 12
 # Fields of the environment that change neither the run nor its proof: where output, traces and profiles go.
 _OUTPUT_ONLY = frozenset({"write_fds", "trace", "pprof_out"})
-# Fields whose content is only known once the guest has asked for it.
+# Fields whose content is only known once the guest has requested it.
 _LIVE = frozenset({"read_fds", "slice_io"})
 _PLAIN = frozenset({"segment_limit_po2", "session_limit", "keccak_max_po2", "input_digest"})
 
@@ -47,9 +47,9 @@ class RequestKey:
         risc0_version: str,
         options: Mapping[str, Any] | None = None,
     ) -> RequestKey:
-        """The key of a request: `env` as it goes to the shim, the program's image ID, the options of the prover.
+        """Return the key of a request: `env` as it goes to the shim, the program's image ID, the options of the prover.
 
-        A field of `env` that is not known here is hashed as it stands: a new field can never be left out by mistake.
+        A field of `env` that is not known here is hashed unchanged: no new field can be left out by mistake.
         """
         parts = {
             "image ID": str(ImageID(image_id)),
@@ -67,7 +67,7 @@ class RequestKey:
 
     @property
     def digest(self) -> str:
-        """64 hex digits."""
+        """The digest over all parts, 64 hex digits."""
         canonical = json.dumps([dict(sorted(self.parts.items())), list(self.live)], separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -77,7 +77,7 @@ class RequestKey:
         return not self.live
 
     def require_complete(self, what: str) -> None:
-        """Raises UnsupportedError where part of the input is only known while the guest runs."""
+        """Raise UnsupportedError where part of the input is only known while the guest runs."""
         if self.live:
             raise UnsupportedError(
                 f"{what} cannot be used here: the guest's input comes from {' and '.join(self.live)} while it runs",
@@ -86,7 +86,7 @@ class RequestKey:
             )
 
     def differences(self, other: RequestKey) -> list[str]:
-        """What changed from `other` to this key, one line a part."""
+        """Return what changed from `other` to this key, one line per part."""
         names = sorted(set(self.parts) | set(other.parts))
         return [
             f"{name}: {_shown(other.parts.get(name))} -> {_shown(self.parts.get(name))}"
@@ -95,12 +95,12 @@ class RequestKey:
         ] + ([f"live input: {list(other.live)} -> {list(self.live)}"] if self.live != other.live else [])
 
     def to_json(self) -> str:
-        """For people and for `from_json`."""
+        """Return JSON, for people and for `from_json`."""
         return json.dumps({"key": self.digest, "parts": dict(self.parts), "live": list(self.live)}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> RequestKey:
-        """Raises ValueError for what `to_json` did not write, or what was changed since."""
+        """Parse what `to_json` wrote. Raises ValueError for anything else, or what was modified since."""
         data = json.loads(text)
         try:
             key = cls({str(k): str(v) for k, v in data["parts"].items()}, tuple(data["live"]))
@@ -113,7 +113,7 @@ class RequestKey:
 
 
 def request_key(env: ExecutorEnv, program: bytes, opts: ProverOpts) -> RequestKey:
-    """The key of a request to prove."""
+    """Return the key of a request to prove."""
     return RequestKey.of(
         serving.request(env),
         image_id=compute_image_id(program),
@@ -134,7 +134,7 @@ def _digest(value: Any) -> str:
 
 
 def _feed(sha: Any, value: Any) -> None:
-    """Feeds a value so that different values never feed the same bytes: type, length, content."""
+    """Feed a value so that different values never feed the same bytes: type, length, content."""
     if isinstance(value, bytes | bytearray | memoryview):
         view = memoryview(value)
         sha.update(b"b%d:" % view.nbytes)
