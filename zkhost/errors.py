@@ -6,48 +6,48 @@
     ├── CodecError (ValueError)
     │   ├── EncodeError                a value that does not fit its type
     │   └── DecodeError                words that are not a value of the type
-    ├── ShimError                      the native library is missing, or answered what it must not
+    ├── ShimError                      the native library is missing, or returned an invalid reply
     │   └── InternalError              a panic inside the native library, caught there
     ├── BuildError
     │   ├── ToolchainError             no guest toolchain, or one that cannot build guests
     │   ├── GuestNotFoundError         no such guest package or bin in the project
     │   ├── CargoError                 cargo failed; its own output was shown
-    │   ├── ContractError              no contract, one that cannot be run, or one for a guest that is not there
+    │   ├── ContractError              no contract, one that cannot be run, or one for a missing guest
     │   └── DriftError                 what was built differs from what is recorded
-    │       └── ContractDriftError     the guest was built with other types than the host has
+    │       └── ContractDriftError     the guest was built with types other than the host's
     ├── ScaffoldError                  bad project name, existing folder, missing template
     ├── ProfileError                   a profile that cannot be read, or that a run did not write
-    ├── ModelError                     something is wrong with a model, or with what it was given
+    ├── ModelError                     something is wrong with a model, or with its input
     │   ├── ModelFormatError           not a model file, a truncated one, or one that contradicts itself
-    │   ├── UnsupportedModelError      an operator, attribute or form that is not taken, named with its node
+    │   ├── UnsupportedModelError      an unsupported operator, attribute or form, named with its node
     │   ├── ModelInputError (ValueError)  an input array of another name, dtype or shape
     │   ├── InferenceError             the model has no result on this input
     │   ├── PlanError                  a compiled model that breaks a rule of the interpreter
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
-    ├── GuestError                     the guest, or what it was given, made the run end badly
+    ├── GuestError                     the guest, or its input, made the run fail
     │   ├── InvalidProgramError        not a program binary this risc0 runs
     │   ├── GuestPanicError            the guest panicked
     │   ├── GuestExitError             the guest ended with a non-zero exit code
     │   ├── GuestFaultError            the guest did what the machine forbids (bad address, unknown system call)
     │   ├── SessionLimitError          more cycles than session_limit allows
-    │   └── HostIOError                a reader, writer or slice_io handler given by the host failed
+    │   └── HostIOError                a reader, writer or slice_io handler of the host failed
     ├── StorageError
-    │   ├── CheckpointError            a checkpoint folder that is in use, is not one, or does not fit this run
+    │   ├── CheckpointError            a checkpoint folder in use, invalid, or not matching this run
     │   └── CacheError                 a receipt cache that cannot be opened or written
     ├── ProverError
-    │   ├── ProverUnavailableError     the chosen prover is not here (no r0vm, a build without `prove`)
+    │   ├── ProverUnavailableError     the chosen prover is not available (no r0vm, a build without `prove`)
     │   ├── RecursionUnavailableError  this build lacks the recursion programs: no succinct or groth16 receipts
     │   ├── ServerError                r0vm did not start, died, hung or broke the protocol
     │   │   └── ServerVersionError     r0vm of another version
-    │   ├── RemoteError                the remote prover refused, failed or answered nonsense
-    │   │   ├── RemoteUnavailableError it could not be reached, or kept failing, for longer than we retry
-    │   │   ├── RemoteRefusedError     it said no: bad key, over quota, not served there
-    │   │   ├── RemoteAnswerError      its answer is not one: malformed, truncated, too large, a forbidden redirect
+    │   ├── RemoteError                the remote prover refused, failed or sent an invalid answer
+    │   │   ├── RemoteUnavailableError it could not be reached, or kept failing, for longer than the retry policy allows
+    │   │   ├── RemoteRefusedError     it refused: bad key, over quota, not served there
+    │   │   ├── RemoteAnswerError      its answer is invalid: malformed, truncated, too large, a forbidden redirect
     │   │   ├── RemoteSessionError     the remote session itself failed, was aborted or is unknown
     │   │   └── DeadlineError (TimeoutError)
     │   ├── MissingAssumptionError     the guest relies on a claim whose receipt was not supplied
-    │   ├── OutOfMemoryError           proving needs more memory than there is, even with the smallest segments
-    │   ├── WorkerLostError            a job of a proof was lost with its worker, more often than it is retried
+    │   ├── OutOfMemoryError           proving needs more memory than is available, even with the smallest segments
+    │   ├── WorkerLostError            a job of a proof was lost with its worker, more often than the retry limit allows
     │   ├── ClusterError               an r0vm cluster did not start, or lost a process
     │   ├── UnsupportedError           the prover cannot do what the environment or the options ask for
     │   └── CancelledError             cancelled by the caller; nothing was returned
@@ -96,12 +96,12 @@ class ZkhostError(Exception):
 
     @classmethod
     def section(cls) -> str:
-        """The name of the section of the documentation: that of the nearest class of this module."""
+        """Return the name of the section of the documentation: that of the nearest class of this module."""
         return next(base.__name__ for base in cls.__mro__ if base.__module__ == __name__)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The facts of its class by name, for logs: every attribute but `message` and `hint`."""
+        """The facts of the class by name, for logs: every attribute but `message` and `hint`."""
         return {
             name: value
             for name, value in vars(self).items()
@@ -109,7 +109,7 @@ class ZkhostError(Exception):
         }
 
     def with_message(self, message: str) -> Self:
-        """A copy with another message and the same facts."""
+        """Return a copy with another message and the same facts."""
         other = copy.copy(self)
         other.message = message
         other.args = (message,)
@@ -195,7 +195,7 @@ class DecodeError(CodecError):
 
 
 class ShimError(ZkhostError):
-    """The native library is missing, or answered what it must not."""
+    """The native library is missing, or returned an invalid reply."""
 
     operations: tuple[str, ...]
     """The operations that the library has, where it was asked for one that it lacks."""
@@ -222,7 +222,7 @@ class GuestNotFoundError(BuildError):
 
 
 class CargoError(BuildError):
-    """cargo failed; its own output was shown as it came."""
+    """cargo failed; its own output was shown unchanged."""
 
     output: str
     """The last lines of that output."""
@@ -244,13 +244,13 @@ class DriftError(BuildError):
 
 
 class ContractError(BuildError):
-    """A project's contract is missing, cannot be run, or speaks of a guest that the project does not have."""
+    """A project's contract is missing, cannot be run, or names a guest that the project does not have."""
 
 
 class ContractDriftError(DriftError):
-    """The guest was built with another contract than the host has.
+    """The guest was built with a contract other than the host's.
 
-    Found by looking into the program binary, before anything runs.
+    Found by reading the program binary, before anything runs.
     """
 
     differences: tuple[str, ...]
@@ -262,7 +262,7 @@ class ContractDriftError(DriftError):
 
 
 class ScaffoldError(ZkhostError):
-    """A project could not be made: bad name, existing folder, missing template. Nothing was written."""
+    """A project could not be created: bad name, existing folder, missing template. Nothing was written."""
 
 
 class ProfileError(ZkhostError):
@@ -270,7 +270,7 @@ class ProfileError(ZkhostError):
 
 
 class ModelError(ZkhostError):
-    """Something is wrong with a model, or with what it was given."""
+    """Something is wrong with a model, or with its input."""
 
     node: str
     """The operator's name in the file; empty where it is not about one operator."""
@@ -303,7 +303,7 @@ class ModelFormatError(ModelError):
 
 
 class UnsupportedModelError(ModelError):
-    """An operator, attribute, shape or form that is not taken."""
+    """An unsupported operator, attribute, shape or form."""
 
 
 class ModelInputError(ModelError, ValueError):
@@ -315,7 +315,7 @@ class InferenceError(ModelError):
 
 
 class PlanError(ModelError):
-    """A compiled model is not one, or has an operation that the interpreter refuses."""
+    """A compiled model is invalid, or has an operation that the interpreter refuses."""
 
     operation: int | None
     """The operation's position in the plan; None where it is not about one."""
@@ -360,7 +360,7 @@ class ModelMismatchError(ModelError):
 
 
 class GuestError(ZkhostError):
-    """The guest, or what it was given, made the run end badly."""
+    """The guest, or its input, made the run fail."""
 
     stderr: str
     """The tail of what it printed to standard error; empty where that is not known."""
@@ -416,7 +416,7 @@ class GuestPanicError(GuestError):
 
 
 class FaultReason(enum.StrEnum):
-    """Why a guest was stopped by a fault, where the host has to tell."""
+    """Why a guest was stopped by a fault, where the host must distinguish."""
 
     SEGMENT_LIMIT = "segment_limit"
     """What one instruction needs does not fit a segment of `segment_limit_po2`."""
@@ -479,15 +479,15 @@ class SessionLimitError(GuestError):
 
 
 class HostIOError(GuestError):
-    """A reader, writer or slice_io handler given by the host failed; the cause is chained."""
+    """A reader, writer or slice_io handler of the host failed; the cause is chained."""
 
 
 class StorageError(ZkhostError):
-    """Something that was kept on disk is in the way or missing."""
+    """Something stored on disk is in the way or missing."""
 
 
 class CheckpointError(StorageError):
-    """A checkpoint folder that another process uses, that is none, or that does not fit this run."""
+    """A checkpoint folder that another process uses, that is invalid, or that does not match this run."""
 
 
 class CacheError(StorageError):
@@ -499,7 +499,7 @@ class ProverError(ZkhostError):
 
 
 class ProverUnavailableError(ProverError):
-    """The chosen prover is not here: no r0vm on any path tried, or a build without the in-process prover."""
+    """The chosen prover is not available: no r0vm on any path tried, or a build without the in-process prover."""
 
     tried: tuple[str, ...]
     """Each place where r0vm was looked for, and why it is not the one."""
@@ -528,7 +528,7 @@ class ServerError(ProverError):
 
 
 class ServerVersionError(ServerError):
-    """r0vm is of another version than this build speaks."""
+    """r0vm's version is not the one this build speaks."""
 
     expected: str
     """The version that this build speaks."""
@@ -551,7 +551,7 @@ class ServerVersionError(ServerError):
 
 
 class RemoteError(ProverError):
-    """The remote prover refused, failed or answered nonsense."""
+    """The remote prover refused, failed or sent an invalid answer."""
 
     session_id: str | None
     """The session, where one exists: `attach` takes it up again."""
@@ -580,7 +580,7 @@ class RemoteUnavailableError(RemoteError):
 
 
 class RemoteRefusedError(RemoteError):
-    """The remote prover said no (HTTP 4xx)."""
+    """The remote prover refused the request (HTTP 4xx)."""
 
     status_code: int
     """The HTTP status."""
@@ -593,7 +593,7 @@ class RemoteRefusedError(RemoteError):
 
 
 class RemoteAnswerError(RemoteError):
-    """The remote prover's answer is not one: malformed, truncated, too large, or it sends us where we do not go."""
+    """The remote prover's answer is invalid: malformed, truncated, too large, or a forbidden redirect."""
 
 
 class RemoteSessionError(RemoteError):
@@ -623,7 +623,7 @@ class MissingAssumptionError(ProverError):
 
 
 class OutOfMemoryError(ProverError):
-    """Proving needs more memory than there is, even with the smallest segments."""
+    """Proving needs more memory than is available, even with the smallest segments."""
 
     segment_limit_po2: int | None
     """The last limit tried; None where it was not chosen here."""
@@ -634,7 +634,7 @@ class OutOfMemoryError(ProverError):
 
 
 class WorkerLostError(ProverError):
-    """A job of a proof was lost with its worker, more often than it is retried."""
+    """A job of a proof was lost with its worker, more often than the retry limit allows."""
 
     job: str
     """Which job, as in `segment 3`."""
@@ -693,7 +693,7 @@ class ImageIDMismatchError(VerificationError):
 
 
 class JournalMismatchError(VerificationError):
-    """The journal is not the one that was proved: somebody changed it, or joined it to another receipt."""
+    """The journal is not the one that was proved: it was modified, or attached to another receipt."""
 
 
 class InvalidSealError(VerificationError):

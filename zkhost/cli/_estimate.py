@@ -1,4 +1,4 @@
-"""`zkhost prove --estimate`: what a proof will take, printed."""
+"""`zkhost prove --estimate`: what a proof will cost, printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def show_estimate(env: ExecutorEnv, binary: bytes, *, as_json: bool) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Return seconds in readable units.
 
     >>> [duration(s) for s in (15, 300, 8000, 300000)]
     ['15 s', '5 min', '2.2 h', '3.5 days']

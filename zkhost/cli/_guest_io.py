@@ -1,4 +1,4 @@
-"""What execute and prove share: which program, what the guest is given, and how results are shown."""
+"""What execute and prove share: the program, the guest's input, and how results are shown."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ _OPTIONS = [
 
 
 def guest_options(command: F) -> F:
-    """The options that say which program runs, on what."""
+    """Add the options that choose the program and its input."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def read_guest(target: Path, guest_name: str | None = None) -> tuple[bytes, Contract[Any, Any] | None]:
-    """The program binary in a file (an ELF is combined with risc0's kernel), or of a project's built guest and its contract.
+    """Return the program binary of a file (an ELF: with risc0's kernel) or of a project's guest, and its contract.
 
-    Raises ContractDriftError for one that was built before the project's contract changed.
+    Raises ContractDriftError for a guest that was built before the project's contract changed.
     """
     from zkhost.guest.program_file import read_program_file
 
@@ -68,14 +68,14 @@ def read_guest(target: Path, guest_name: str | None = None) -> tuple[bytes, Cont
 
 
 def read_program(target: Path, guest_name: str | None = None) -> bytes:
-    """As read_guest, without the contract."""
+    """Return what read_guest does, without the contract."""
     return read_guest(target, guest_name)[0]
 
 
 def guest_and_env(
     target: Path, guest_name: str | None, contract_file: Path | None, **given: Any
 ) -> tuple[bytes, Contract[Any, Any] | None, ExecutorEnv]:
-    """The program, its contract (that of its project unless --contract names another), and its environment."""
+    """Return the program, its contract (that of its project unless --contract names another), and its environment."""
     binary, contract = read_guest(target, guest_name)
     contract = given_contract(contract_file, guest_name) or contract
     return binary, contract, build_env(contract, **given)
@@ -91,7 +91,7 @@ def build_env(
     session_limit: int | None,
     **_: object,
 ) -> ExecutorEnv:
-    """The guest's environment from the options. Its stdout goes to this command's stderr: stdout is for results."""
+    """Build the guest's environment from the options. Its stdout goes to the command's stderr: stdout is for results."""
     from zkhost.environment.executor_env import ExecutorEnv
 
     builder = ExecutorEnv.builder().args(list(args)).stdout(sys.stderr.buffer)
@@ -114,13 +114,13 @@ def build_env(
 
 
 def cycles_line(segments: int, user_cycles: int, total_cycles: int | None) -> str:
-    """As in `4,242 user cycles of 32,768 in 1 segment`."""
+    """Return a line as `4,242 user cycles of 32,768 in 1 segment`."""
     of = "" if total_cycles is None else f" of {total_cycles:,}"
     return f"{user_cycles:,} user cycles{of} in {segments} segment{'' if segments == 1 else 's'}"
 
 
 def dev_mode_banner() -> None:
-    """Say on stderr that proofs are fake, where they are."""
+    """Report on stderr that proofs are fake, where they are."""
     from zkhost import _config
 
     if _config.dev_mode():

@@ -10,8 +10,8 @@ ALWAYS = {2: "wrong usage; nothing was done", 130: "stopped with Ctrl-C"}
 
 
 def notes(examples: str, exit_codes: Mapping[int, str]) -> str:
-    """An epilog for click. `examples`: one a line, with a remark after it where it needs one. `exit_codes`: its own,
-    beside those that all commands have.
+    """Return an epilog for click. `examples`: one a line, with a remark where it needs one. `exit_codes`: the command's
+    own, besides those that all commands have.
     """
     shown = textwrap.indent(textwrap.dedent(examples).strip("\n"), "  ")
     codes = "".join(f"  {code:<4} {meaning}\n" for code, meaning in {**exit_codes, **ALWAYS}.items())

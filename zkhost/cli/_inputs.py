@@ -27,7 +27,7 @@ _FIELDS = {"value", "text", "hex", "base64", "file", "args", "env"}
 
 
 def read_inputs(path: Path, base: ExecutorEnv, contract: Contract[Any, Any] | None) -> Iterator[ExecutorEnv]:
-    """An environment a line: `base` with the line's input, arguments and variables. Blank lines count for nothing.
+    """Yield an environment a line: `base` with the line's input, arguments and variables. Blank lines are ignored.
 
     A line is {"value": ...} for an input as the contract declares it, or {"text": ...}, {"hex": ...}, {"base64": ...} or
     {"file": path beside FILE} for the guest's standard input, with "args" (a list) and "env" (an object) where needed.
@@ -85,7 +85,7 @@ def prove_all(
     concurrency: int,
     cache: Path | None,
 ) -> None:
-    """Proves every line, writes receipts into the folder, prints a JSON line for each. Exit status 1 if one failed."""
+    """Prove every line, write receipts into the folder, print a JSON line for each. Exit status 1 if one failed."""
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
     results = prover.map(read_inputs(inputs, base, contract), program, opts, concurrency=concurrency, cache=cache)

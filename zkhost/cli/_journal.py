@@ -1,4 +1,4 @@
-"""How commands show a journal: in hexadecimal, and decoded where a contract says what it is."""
+"""How commands show a journal: in hexadecimal, and decoded where a contract has its type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ contract_option = click.option(
 
 
 def given_contract(file: Path | None, guest_name: str | None) -> Contract[Any, Any] | None:
-    """The contract that --contract names."""
+    """Return the contract that --contract names."""
     if file is None:
         return None
     from zkhost.project.contracts import find_guests_contract
@@ -33,7 +33,7 @@ def given_contract(file: Path | None, guest_name: str | None) -> Contract[Any, A
 def journal_lines(
     data: bytes, contract: Contract[Any, Any] | None = None, *, shown: int = 32, chars: int = 2000
 ) -> str:
-    """As in `journal: 8 bytes 8701000000000000`, and below it `decoded: Product(product=391)`."""
+    """Return lines as `journal: 8 bytes 8701000000000000`, and below it `decoded: Product(product=391)`."""
     line = f"journal: {len(data):,} bytes {data[:shown].hex()}{'...' if len(data) > shown else ''}"
     if contract is None or contract.journal is None:
         return line
@@ -45,7 +45,7 @@ def journal_lines(
 
 
 def journal_json(data: bytes, contract: Contract[Any, Any] | None = None) -> dict[str, Any]:
-    """`journal` in hexadecimal; with a contract also `decoded`, null with `decode_error` where it is something else."""
+    """`journal` in hexadecimal; with a contract also `decoded`, null with `decode_error` where decoding fails."""
     result: dict[str, Any] = {"journal": data.hex()}
     if contract is not None and contract.journal is not None:
         from zkhost.codec import to_json

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def cargo_width() -> int | None:
-    """Columns for cargo's bar and colours; None where standard error is no terminal, or NO_COLOR is set."""
+    """Return the columns for cargo's bar and colours; None where standard error is no terminal, or NO_COLOR is set."""
     return shutil.get_terminal_size().columns if sys.stderr.isatty() and not _config.no_color() else None
 
 
 @contextmanager
 def progress_bar() -> Iterator[OnProgress | None]:
-    """A callback that draws segments done of total, cycles, elapsed and remaining time; None where nobody looks."""
+    """Yield a callback that draws segments done of total, cycles, elapsed and remaining time; None if no terminal."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -12,7 +12,7 @@ from zkhost.contract.declare import Contract
 
 
 def encode_option(contract: Contract[Any, Any] | None, text: str) -> bytes:
-    """The words of the value of --value: JSON, or @FILE for a file with JSON.
+    """Return the words of the value of --value: JSON, or @FILE for a file with JSON.
 
     Raises EncodeError, naming the field, for what the contract does not accept, and click.UsageError.
     """
@@ -24,7 +24,7 @@ def encode_option(contract: Contract[Any, Any] | None, text: str) -> bytes:
 
 
 def encode_input(contract: Contract[Any, Any] | None, data: Any) -> bytes:
-    """The words of an input that JSON describes, as the contract declares it. Raises as `encode_option` does."""
+    """Return the words of an input that JSON describes, as the contract declares it. Raises as `encode_option` does."""
     from zkhost.codec import from_json
 
     if contract is None:
@@ -35,7 +35,7 @@ def encode_input(contract: Contract[Any, Any] | None, data: Any) -> bytes:
 
 
 def parse(text: str) -> Any:
-    """JSON in which no object has two members of one name. Raises ValueError."""
+    """Parse JSON in which no object has two members of one name. Raises ValueError."""
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:

@@ -61,10 +61,10 @@ def build(
     pyproject.toml.
 
     Writes each guest's program binary and a Python module with its constants into the project's methods/ folder, and
-    how it was built into zkhost.lock. What has not changed is not built.
+    how it was built into zkhost.lock. Unchanged guests are not built.
 
-    The project's contract.py, if it declares one, is written into the guest first, as `zkhost codegen` does; with
-    --check it must have been.
+    The contract of the project's contract.py, if there is one, is written into the guest first, as `zkhost codegen`
+    does; with --check it must be up to date.
     """
     from zkhost.project.builder import BuildOptions, build_project, options_of_risc0
     from zkhost.project.contracts import update_contract
@@ -106,7 +106,7 @@ def build(
 
 
 def _guess(project: GuestProject) -> str:
-    """Return the notice of a build that goes by dependencies alone."""
+    """Return the notice of a build whose guests were found by dependencies alone."""
     folders = ", ".join(str(package.folder.relative_to(project.root)) for package in project.packages)
     return (
         f"nothing names the guest packages of {project.root}; taken for guests, since they depend on risc0-zkvm as guests "
@@ -115,7 +115,7 @@ def _guess(project: GuestProject) -> str:
 
 
 def _show(data: bytes) -> None:
-    """cargo's output, as it comes."""
+    """Print cargo's output as it comes."""
     sys.stderr.buffer.write(data)
     sys.stderr.buffer.flush()
 

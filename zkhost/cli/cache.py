@@ -1,4 +1,4 @@
-"""`zkhost cache`: look at and tidy a cache of receipts."""
+"""`zkhost cache`: list, verify and clean up a cache of receipts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
     )
 )
 def cache() -> None:
-    """Look at and tidy a cache of receipts: the folder given to `prove --cache`."""
+    """List, verify and clean up a cache of receipts: the folder of `prove --cache`."""
 
 
 @cache.command(
@@ -71,7 +71,7 @@ def ls(folder: Path, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Remove every receipt.")
 @_JSON
 def rm(folder: Path, keys: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Remove receipts by their keys, or the first digits of them, as `ls` shows."""
+    """Remove receipts by their keys, or the first digits of these, as `ls` shows."""
     from zkhost.provers.storage.receipt_cache import ReceiptCache
 
     if bool(keys) == everything:

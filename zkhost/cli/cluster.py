@@ -1,4 +1,4 @@
-"""`zkhost cluster`: an r0vm cluster on this machine, or the text that makes one of several."""
+"""`zkhost cluster`: an r0vm cluster on this machine, or the text of one over several machines."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def cluster() -> None:
 @click.option("--manager-host", default="10.0.0.1", show_default=True, help="With --print: the manager's address.")
 @_JSON
 def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, as_json: bool, **given: Any) -> None:
-    """Start a cluster and watch over it, until Ctrl-C or `zkhost cluster down`.
+    """Start a cluster and supervise it, until Ctrl-C or `zkhost cluster down`.
 
     Prints the variables that make the remote prover use it, as a line for the shell.
 
-    A process that dies has the whole cluster started afresh, as r0vm gives a dead worker's task to nobody else.
+    When a process dies the whole cluster is restarted, as r0vm does not reassign a dead worker's task.
     """
     from zkhost.provers.cluster.local_cluster import Plan, Supervisor, load_state, state_folder
 
@@ -138,7 +138,7 @@ def status(as_json: bool) -> None:
 @cluster.command(epilog=notes("zkhost cluster down", {0: "none runs any more", 1: "an error"}))
 @_JSON
 def down(as_json: bool) -> None:
-    """End the cluster of this user. What it stored stays."""
+    """Stop the cluster of this user. Its storage is kept."""
     from zkhost.provers.cluster.local_cluster import state_folder, take_down
 
     state = take_down(state_folder())
@@ -183,7 +183,7 @@ def _print(plan: Any, form: str, manager_host: str) -> None:
 
 
 def _detach(folder: Path) -> str:
-    """Starts the cluster in the background; gives the address of its REST API."""
+    """Start the cluster in the background and return the address of its REST API."""
     from zkhost.provers.cluster.local_cluster import load_state
 
     arguments = [word for word in sys.argv[1:] if word != "--detach"]

@@ -27,7 +27,7 @@ _EPILOG = notes(
 def codegen(path: Path, check: bool, as_json: bool) -> None:
     """Write the Rust module of the guest from the project's contract.py.
 
-    PATH is the project's folder or the contract file; without it, contract.py is looked for here and in the folders
+    PATH is the project's folder or the contract file; without it, contract.py is searched for here and in the folders
     above. Each guest package gets src/contract.rs, and in its Cargo.toml the crates that this needs. `zkhost build` does the same when the contract changed.
     """
     from zkhost.project.contracts import codegen as write

@@ -29,5 +29,5 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None, shell  # click has all three
     script = kind(cli, {}, "zkhost", "_ZKHOST_COMPLETE")
-    # `source()` would first run the shell to see how old it is; the script itself needs nothing of that.
+    # `source()` would first run the shell to find its version, which the script does not need.
     click.echo(script.source_template % script.source_vars(), nl=True)

@@ -1,4 +1,4 @@
-"""`zkhost doctor`: what is here, what is missing, and which prover would be used and why."""
+"""`zkhost doctor`: what is installed, what is missing, and which prover would be used and why."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, whether it is well (None: a remark), what was found, what to do.
+    """One line: what was checked, whether it is in order (None: a remark), what was found, what to do.
 
-    False is for what proving needs; without the rest one can prove all the same.
+    False is for what proving needs; the rest is optional.
     """
 
     what: str
@@ -45,8 +45,8 @@ _EPILOG = notes(
 def doctor(*, as_json: bool) -> None:
     """Check this machine: native library, prover and executor choice, r0vm, guest toolchain, bundled guests.
 
-    Nothing is proved or changed. What proving needs is marked [ok] or [!!]; what is missing for something else only, as
-    building guests or smaller receipts, is marked [--].
+    Nothing is proved or changed. What proving needs is marked [ok] or [!!]; what is missing only for other tasks, such
+    as building guests or smaller receipts, is marked [--].
     """
     findings = [_checked(what, check, needed) for what, check, needed in _CHECKS]
     if as_json:
@@ -103,7 +103,7 @@ def _executor() -> Finding:
 
 
 def _choice(what: str, choice: Choice) -> Finding:
-    """What the environment chooses, and why; raises where that is r0vm and there is none."""
+    """Return what the environment chooses, and why; raises where that is r0vm and it is missing."""
     from zkhost.provers import r0vm
 
     if choice.name == "ipc":

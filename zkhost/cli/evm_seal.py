@@ -1,4 +1,4 @@
-"""`zkhost evm-seal`: a receipt as a smart contract takes it."""
+"""`zkhost evm-seal`: a receipt as a smart contract accepts it."""
 
 from __future__ import annotations
 

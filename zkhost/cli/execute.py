@@ -46,7 +46,7 @@ def execute(
 ) -> None:
     """Run a guest in the executor and show its exit code, journal, cycles and segments. Nothing is proved.
 
-    What the guest prints goes to standard error, so that standard output has the result alone.
+    What the guest prints goes to standard error, so that standard output has only the result.
     """
     from zkhost.cli._progress import progress_bar
     from zkhost.provers.select import default_executor

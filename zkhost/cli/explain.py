@@ -25,13 +25,13 @@ from zkhost.cli._help import notes
 def explain(error: str | None) -> None:
     """Explain an error of zkhost: what it means, and what to do.
 
-    ERROR is the name of its class, which stands at the end of every message.
+    ERROR is the name of its class, which is at the end of every message.
     """
     click.echo(tree() if error is None else section(error))
 
 
 def section(name: str) -> str:
-    """The section about a class as plain text; the name in any case, with or without `Error`.
+    """Return the section about a class as plain text; `name` in any case, with or without `Error`.
 
     Raises click.ClickException, naming similar ones, where there is none.
     """
@@ -46,7 +46,7 @@ def section(name: str) -> str:
 
 
 def tree() -> str:
-    """All classes, drawn as a tree."""
+    """Return all classes, drawn as a tree."""
     drawn = re.search(r"^```text\n(.*?)\n```$", _page(), re.MULTILINE | re.DOTALL)
     assert drawn is not None, "errors.md has the tree"
     return drawn[1]
@@ -66,5 +66,5 @@ def _key(name: str) -> str:
 
 
 def _plain(markdown: str) -> str:
-    """Without the targets of links, which lead into the documentation's other pages."""
+    """Return the text without the targets of links, which point to other pages of the documentation."""
     return re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", markdown).strip()

@@ -54,7 +54,7 @@ def import_types(
     checkout too. What is not understood (an attribute that may change the wire form, a type of an unknown crate, an impl
     written by hand) is left out, with all that uses it, and listed on standard error with file, line and reason.
     What is printed has been imported and made into codecs. --type, and the table [tool.zkhost.types] of pyproject.toml,
-    say what a type is that cannot be read.
+    declare types that cannot be read.
     """
     from zkhost.contract.from_rust import import_rust
     from zkhost.contract.from_rust.check import check_types
@@ -76,7 +76,7 @@ def import_types(
 
 
 def _declared(options: tuple[str, ...]) -> dict[str, str]:
-    """The types of pyproject.toml, and over them those of the command line."""
+    """Return the types of pyproject.toml, overridden by those of the command line."""
     found = _of_pyproject()
     for option in options:
         name, sign, annotation = option.partition("=")

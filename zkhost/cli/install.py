@@ -34,7 +34,7 @@ def install(source: str | None, dry_run: bool, as_json: bool) -> None:
     """Install a toolchain that builds guests, where there is none.
 
     RISC Zero's own by rzup where that can be reached, else Debian's packages by apt-get (as root, or by sudo where that
-    asks for no password). Says what it does before it does it. Nothing is removed.
+    needs no password). Each step is reported before it runs. Nothing is removed.
     """
     from zkhost.errors import ToolchainError
     from zkhost.project.toolchain import plan_install, run_steps, toolchain_info
@@ -89,7 +89,7 @@ def build_toolchain(as_json: bool) -> None:
     """Build the guest's std once, into a sysroot in zkhost's cache.
 
     Needs a toolchain with the source of std, as Debian's. Builds of guests use the sysroot from then on; their image
-    IDs are others than with std built from source in each project, so zkhost.lock records which it was.
+    IDs differ from those with std built from source in each project, so zkhost.lock records which was used.
     """
     from zkhost.project import toolchain
 

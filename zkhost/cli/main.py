@@ -1,4 +1,4 @@
-"""The command group. Each command's module is imported only when that command runs, so `zkhost --help` stays quick."""
+"""The command group. Each command's module is imported only when that command runs, so `zkhost --help` stays fast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zkhost.cli._help import notes
 
 @dataclass(frozen=True)
 class _Lazy:
-    """Where a command lives, and the line `zkhost --help` shows for it."""
+    """A command's module, and its line in `zkhost --help`."""
 
     target: str
     help: str
@@ -92,7 +92,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command; an error of zkhost or of the system prints as text, never as a traceback.
 
-    Exit codes: 0 done, 1 an error or the answer no, 2 wrong usage, 130 after Ctrl-C.
+    Exit codes: 0 done, 1 an error or a negative result, 2 wrong usage, 130 after Ctrl-C.
     """
     from zkhost import _config
     from zkhost.errors import ZkhostError

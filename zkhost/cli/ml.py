@@ -35,7 +35,8 @@ _EPILOG = notes(
 def ml() -> None:
     """Prove what a model computes: ONNX files in int8, bit for bit as onnxruntime.
 
-    Options that choose shapes, outputs and what the journal shows are part of the image ID: give the same to verify.
+    Options that choose shapes, outputs and what the journal shows are part of the image ID: pass the same ones to
+    verify.
     """
     from zkhost.errors import ConfigError
 
@@ -105,7 +106,7 @@ def _load(
 
 
 def _arrays(path: Path) -> Any:
-    """What a .npy or .npz file holds; never pickled objects."""
+    """Return the arrays of a .npy or .npz file; never pickled objects."""
     import numpy as np
 
     from zkhost.errors import ModelInputError
@@ -262,7 +263,7 @@ def quantize(
 @_INPUT
 @_JSON
 def estimate(input_file: Path, as_json: bool, **given: Any) -> None:
-    """Say what a proof takes here: segments, memory, time. Proves nothing."""
+    """Estimate what a proof costs here: segments, memory, time. Nothing is proved."""
     from zkhost.cli._estimate import show_estimate
 
     model = _load(**given)
@@ -373,7 +374,7 @@ def prove(
 def verify(receipt_file: Path, allow_fake: bool, as_json: bool, **given: Any) -> None:
     """Verify that a receipt proves this model's outputs, and show them.
 
-    The image ID is recomputed from the file. Who has only the ID uses `zkhost verify --image-id`.
+    The image ID is recomputed from the file. With only the ID, use `zkhost verify --image-id`.
     """
     from zkhost.receipt.receipt import Receipt
 

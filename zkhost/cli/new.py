@@ -1,4 +1,4 @@
-"""`zkhost new`: make a project from a template."""
+"""`zkhost new`: create a project from a template."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def new(
     list_all: bool,
     as_json: bool,
 ) -> None:
-    """Make a project NAME: a guest in Rust, its host in Python, their common types, and tests.
+    """Create a project NAME: a guest in Rust, its host in Python, their common types, and tests.
 
-    Nothing is written unless all of it can be.
+    Either the whole project is written or nothing.
     """
     from zkhost.project.scaffold import NewProject, list_templates, make_project
 

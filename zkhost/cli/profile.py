@@ -68,7 +68,7 @@ def profile(
     are first built with debug information (in a target folder of their own, so your normal build stays as it is).
 
     Writes a page with a flame graph, a table of functions and the segments (profile.html), the same as data
-    (profile.json) and a pprof file for other tools (profile.pb), and prints the essence. Functions that were inlined
+    (profile.json) and a pprof file for other tools (profile.pb), and prints a summary. Functions that were inlined
     are shown as calls, if the program was built with debug information.
     """
     from zkhost.profile.html import render_html
@@ -128,7 +128,7 @@ def _profile(
 
 
 def _summary(profile: Profile, base: Profile | None, out: Path) -> dict[str, object]:
-    """The figures for --json: cycles of the run, of every function, and of every segment."""
+    """Return the figures for --json: cycles of the run, of every function, and of every segment."""
     from zkhost.profile.compare import compare_profiles
 
     run = profile.run

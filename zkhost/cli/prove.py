@@ -91,7 +91,7 @@ def prove(
 ) -> None:
     """Run a guest, prove the run, verify the receipt, and write it to a file.
 
-    Which prover does it is chosen by the environment, as `zkhost doctor` explains. Ctrl-C stops at once.
+    The environment chooses the prover, as `zkhost doctor` explains. Ctrl-C stops at once.
     With --inputs a JSON line is printed for each proof, in the order of the lines.
     """
     from zkhost.cli._progress import progress_bar

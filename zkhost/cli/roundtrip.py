@@ -47,7 +47,7 @@ _EPILOG = notes(
 def roundtrip(target: str, examples: int, oracles: str, format_: str, seed: int | None, as_json: bool) -> None:
     """Send random values of a type through zkhost's codec and through Rust's.
 
-    Where they disagree, the smallest value found to do so is shown with both streams of words aligned. MODULE:TYPE is
+    Where they disagree, the smallest such value found is shown with both streams of words aligned. MODULE:TYPE is
     a class, or any name that stands for an annotation, as in contract:Input. Needs the extra `testing`.
     """
     annotation = _load(target)

@@ -53,8 +53,8 @@ def test(
     """Run the #[test] functions of a guest package inside the zkVM's executor, one line each, with their cycles.
 
     PATH is a project, or one package. A package with `#![no_main]` needs `#![cfg_attr(not(test), no_main)]`
-    for it. Tests are compiled in release mode, as what is proved is. Each runs by itself: the cycles are the test's own
-    and the harness's, which the last line reports.
+    for it. Tests are compiled in release mode, as proved programs are. Each runs by itself: the cycles are the test's
+    own and the harness's, which the last line reports.
     """
     from zkhost.project.test_runner import TestRunner, build_tests
 
@@ -98,7 +98,7 @@ def test(
 
 
 def _packages(path: Path) -> list[tuple[Path, GuestOptions]]:
-    """The guest packages of a project with their options; a folder with a Cargo package of any kind is that package."""
+    """Return a project's guest packages with their options; a folder with a Cargo package of any kind is one."""
     from zkhost.errors import GuestNotFoundError
     from zkhost.project.discover import find_project
     from zkhost.project.plan import guest_options

@@ -87,7 +87,7 @@ def verify(
 
 
 def _program(program: Path, guest_name: str | None) -> tuple[ImageID, Contract[Any, Any] | None]:
-    """Its image ID, and its project's contract."""
+    """Return the program's image ID, and its project's contract."""
     from zkhost.image_id import compute_image_id
 
     binary, contract = read_guest(program, guest_name)

@@ -1,7 +1,7 @@
 """Python values to RISC Zero's u32 words and back, in the standard and in the packed format.
 
-Describe a type once, with a dataclass, an enum or any annotation built from the types here, and `codec` gives an object
-that encodes and decodes it. docs/codec.md has the table of Rust types, annotations and words.
+Describe a type once, with a dataclass, an enum or any annotation built from the types here, and `codec` returns an
+object that encodes and decodes it. docs/codec.md has the table of Rust types, annotations and words.
 
 >>> from dataclasses import dataclass
 >>> @dataclass
@@ -104,22 +104,22 @@ __all__ = [
 
 
 def describe(type: Any) -> list[Any]:
-    """The descriptor of an annotation, as data: see the page on the codec."""
+    """Return the descriptor of an annotation, as data: see the page on the codec."""
     return describe_node(schema_of(type))
 
 
 def to_plain(type: Any, value: Any) -> Any:
-    """A value in the plain form that goes with `describe(type)`."""
+    """Convert a value to the plain form that goes with `describe(type)`."""
     return node_to_plain(schema_of(type), value)
 
 
 def from_plain(type: Any, plain: Any) -> Any:
-    """The value of a plain form. Raises EncodeError, naming the field, where it is none of the type's."""
+    """Return the value of a plain form. Raises EncodeError, naming the field, where it does not fit."""
     return node_from_plain(schema_of(type), plain)
 
 
 def to_json(type: Any, value: Any) -> Any:
-    """A value as what `json.dumps` takes, as serde_json writes the Rust value; bytes are hexadecimal.
+    """Convert a value to what `json.dumps` accepts, as serde_json writes the Rust value; bytes are hexadecimal.
 
     >>> to_json(tuple[U8, bytes, str | None], (7, b"ab", None))
     [7, '6162', None]
@@ -128,9 +128,9 @@ def to_json(type: Any, value: Any) -> Any:
 
 
 def from_json(type: Any, data: Any) -> Any:
-    """The value of what `json.loads` returned. Raises EncodeError, naming the field, where it is none of the type's.
+    """Convert what `json.loads` returned to a value. Raises EncodeError, naming the field, where it does not fit.
 
-    A field may be left out where its dataclass has a default, and an option. Members that are no fields are refused.
+    Options and fields with a default may be left out. Unknown members are refused.
 
     >>> from_json(dict[str, U8], {"a": 300})
     Traceback (most recent call last):

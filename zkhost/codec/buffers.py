@@ -1,4 +1,4 @@
-"""What counts as bytes and as a list of numbers: the buffers that are accepted beside `bytes` and `list`, and filled."""
+"""What counts as bytes and as a list of numbers: the buffers accepted besides `bytes` and `list`, and those filled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CODES = {8: "bB", 16: "hH", 32: "iI", 64: "qQ"}
 
 
 def native_code(node: s.Node) -> str | None:
-    """The array typecode whose items are the node's values: `I` for u32; None where there is none."""
+    """Return the array typecode whose items are the node's values: `I` for u32; None where there is none."""
     match node:
         case s.Int(bits=bits, signed=signed) if bits <= 64:
             return CODES[bits][not signed]
@@ -28,7 +28,7 @@ def native_code(node: s.Node) -> str | None:
 
 
 def as_bytes(value: Any) -> bytes | None:
-    """The bytes of a bytes-like value of one-byte unsigned items; None for anything else."""
+    """Return the bytes of a bytes-like value of one-byte unsigned items; None for anything else."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
@@ -41,7 +41,7 @@ def as_bytes(value: Any) -> bytes | None:
 
 
 def as_items(inner: s.Node, value: Any) -> Any:
-    """A value that can stand for a sequence of `inner`: a list or tuple itself, a matching 1-d buffer as a list.
+    """Return a value that can stand for a sequence of `inner`: a list or tuple itself, a matching 1-d buffer as a list.
 
     None for anything else: a buffer of another element type is refused rather than converted.
     """
@@ -54,7 +54,7 @@ def as_items(inner: s.Node, value: Any) -> Any:
 
 
 def as_array(code: str | None, value: Any) -> memoryview | None:
-    """A view of a 1-d buffer of the items of an array typecode; None for anything else."""
+    """Return a view of a 1-d buffer of the items of an array typecode; None for anything else."""
     if code is None:
         return None
     try:
@@ -71,7 +71,7 @@ def as_array(code: str | None, value: Any) -> memoryview | None:
 
 
 def fill(container: str, code: str | None) -> Callable[[memoryview], Any]:
-    """A function that makes the container of a Seq or Array from a memoryview of numbers of an array typecode."""
+    """Return a function from a memoryview of numbers of an array typecode to the container of a Seq or Array."""
     assert code is not None
 
     def numpy_array(raw: memoryview) -> Any:
@@ -94,7 +94,7 @@ def fill(container: str, code: str | None) -> Callable[[memoryview], Any]:
 
 
 def hold(container: str, inner: s.Node, items: list[Any]) -> Any:
-    """The items in the container of a Seq or Array."""
+    """Return the items in the container of a Seq or Array."""
     if container in ("array", "numpy"):
         code = native_code(inner) or ""
         return fill(container, code)(memoryview(bytes(items) if code == "?" else array(code, items)).cast("B"))

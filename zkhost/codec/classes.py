@@ -26,15 +26,15 @@ class Classes:
         self.open: set[Any] = set()
 
     def node(self, ann: Any, where: str, env: dict[Any, s.Node], marks: tuple[Any, ...] = ()) -> s.Node:
-        """Translates one annotation (given by the whole)."""
+        """Translate one annotation (the whole class has it)."""
         raise NotImplementedError
 
     def error(self, where: str, problem: str, fix: str) -> SchemaError:
-        """A SchemaError that names the place and the fix."""
+        """Return a SchemaError that names the place and the fix."""
         return SchemaError(f"{where}: {problem}", hint=fix, path=where)
 
     def class_node(self, cls: Any, args: tuple[Any, ...], where: str, env: dict[Any, s.Node]) -> s.Node | None:
-        """The node of a dataclass or enum; None for any other class."""
+        """Return the node of a dataclass or enum; None for any other class."""
         if not isinstance(cls, type):
             return None
         if not (dataclasses.is_dataclass(cls) or is_enum_base(cls) or issubclass(cls, enum.Enum)):
@@ -63,7 +63,7 @@ class Classes:
         return made
 
     def tagged_union(self, name: str, members: list[Any], where: str, env: dict[Any, s.Node]) -> s.Node:
-        """The node of `Annotated[A | B, Tagged(name)]`."""
+        """Return the node of `Annotated[A | B, Tagged(name)]`."""
         key = ("union", name, tuple(map(repr, members)), tuple(env.items()))
         if key in self.done:
             return self.done[key]
@@ -87,7 +87,7 @@ class Classes:
         return self.done[key]
 
     def resolve(self, ref: str | ForwardRef, where: str, scope: Mapping[str, Any] | None = None) -> Any:
-        """What a forward reference names, looked up in the scope and the namespace given by the caller."""
+        """Resolve a forward reference, looked up in the scope and the caller's namespace."""
         text = ref if isinstance(ref, str) else ref.__forward_arg__
         module = None if isinstance(ref, str) else ref.__forward_module__
         names = {**vars(typing), **(vars(module) if module else {}), **self.namespace, **(scope or {})}
@@ -97,7 +97,7 @@ class Classes:
             raise self._unresolved(where, text, exc) from None
 
     def key(self, node: s.Node, where: str, ordered: bool) -> s.Node:
-        """Checks that a node can be the key of a map or the item of a set: hashable in Python, Ord or Hash in Rust."""
+        """Check that a node can be the key of a map or the item of a set: hashable in Python, Ord or Hash in Rust."""
         for part in s.walk(node):
             if isinstance(part, s.Float):
                 raise self.error(
@@ -155,7 +155,7 @@ class Classes:
         return kind_of(cls), tuple(fields)
 
     def _inherited(self, cls: type, env: dict[Any, s.Node]) -> dict[Any, s.Node]:
-        """Adds what the bases of a class bind: `class Child(Pair[U8])` gives Pair's T the node of U8."""
+        """Add what the bases of a class bind: `class Child(Pair[U8])` binds Pair's T to the node of U8."""
         env = dict(env)
         for base in getattr(cls, "__orig_bases__", ()):
             origin = get_origin(base)
@@ -191,7 +191,7 @@ class Classes:
 
 
 def _doc(cls: type) -> str | None:
-    """The docstring somebody wrote; dataclasses and enums make up one of their own."""
+    """Return the class's written docstring, not the one that dataclasses and enums generate."""
     doc = cls.__dict__.get("__doc__")
     made_up = doc is None or doc.startswith(f"{cls.__name__}(") or doc == "An enumeration."
     return None if made_up else doc

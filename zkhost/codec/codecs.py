@@ -46,20 +46,20 @@ class Codec(Generic[T]):
         return f"Codec({getattr(self.schema, 'name', self.schema)}, {self.format.value})"
 
     def encode(self, value: T) -> bytes:
-        """The value as words, in little-endian bytes. Raises EncodeError with the path of what does not fit."""
+        """Return the value as words, in little-endian bytes. Raises EncodeError with the path of what does not fit."""
         self.__dict__["encode"] = self._engine[0]
         return self.encode(value)
 
     def encode_words(self, value: T) -> list[int]:
-        """The value as a list of words. Raises EncodeError."""
+        """Return the value as a list of words. Raises EncodeError."""
         return self.encode_array(value).tolist()
 
     def encode_array(self, value: T) -> array[int]:
-        """The value as an array('I') of words. Raises EncodeError."""
+        """Return the value as an array('I') of words. Raises EncodeError."""
         return array("I", self.encode(value))
 
     def decode(self, data: Words, strict: bool = True) -> T:
-        """The value that `data` holds. Raises DecodeError with the path and the word offset of what is wrong.
+        """Return the value that `data` holds. Raises DecodeError with the path and the word offset of what is wrong.
 
         Where `strict`, words left over, padding that is not zero and maps or sets out of order are refused;
         otherwise exactly what the Rust deserializer accepts is accepted, words left over included.
@@ -68,9 +68,9 @@ class Codec(Generic[T]):
         return self.decode(data, strict)
 
     def decode_from(self, data: Words, offset: int = 0, strict: bool = True) -> tuple[T, int]:
-        """The value that begins at word `offset`, and the offset of the word after it: what env::read does in Rust.
+        """Return the value at word `offset` and the offset of the word after it, as env::read does in Rust.
 
-        Raises DecodeError; what follows the value is not looked at.
+        Raises DecodeError; what follows the value is ignored.
         """
         self.__dict__["decode_from"] = self._engine[2]
         return self.decode_from(data, offset, strict)
@@ -88,7 +88,7 @@ def codec(type: Any, format: WireFormat | str = ..., *, namespace: Mapping[str, 
 def codec(
     type: Any, format: WireFormat | str = WireFormat.STANDARD, *, namespace: Mapping[str, Any] | None = None
 ) -> Codec[Any]:
-    """The codec of an annotation: made once, then remembered.
+    """Return the codec of an annotation; it is made once and cached.
 
     `namespace` resolves forward references to names neither global in the module of the class nor nested in it.
     Raises SchemaError, naming the field and the fix, for an annotation without a wire form.
@@ -119,7 +119,7 @@ def _cached(type: Any, format: WireFormat) -> Codec[Any]:
 
 
 def encode(value: Any, type: Any = None, format: WireFormat | str = WireFormat.STANDARD) -> bytes:
-    """Encodes a value of `type`; without it, the class of the value, which must then be a dataclass or an enum.
+    """Encode a value of `type`; without it, the class of the value, which must then be a dataclass or an enum.
 
     Raises EncodeError, and SchemaError as `codec` does.
     """
@@ -131,5 +131,5 @@ def decode(type: type[T], data: Words, format: WireFormat | str = ..., strict: b
 @overload
 def decode(type: Any, data: Words, format: WireFormat | str = ..., strict: bool = ...) -> Any: ...
 def decode(type: Any, data: Words, format: WireFormat | str = WireFormat.STANDARD, strict: bool = True) -> Any:
-    """Decodes a value of `type` from words. Raises DecodeError, and SchemaError as `codec` does."""
+    """Decode a value of `type` from words. Raises DecodeError, and SchemaError as `codec` does."""
     return codec(type, format).decode(data, strict)

@@ -1,4 +1,4 @@
-"""Decorators that say what kind of Rust type a dataclass is."""
+"""Decorators that declare what kind of Rust type a dataclass is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENUM = "__zkhost_enum__"
 
 
 def newtype(cls: C) -> C:
-    """Makes a dataclass of one field a newtype: `struct Height(u64)`, or a newtype variant of an enum.
+    """Make a dataclass of one field a newtype: `struct Height(u64)`, or a newtype variant of an enum.
 
     Raises SchemaError where the class is not a dataclass of exactly one field.
     """
@@ -27,7 +27,7 @@ def newtype(cls: C) -> C:
 
 
 def tuple_struct(cls: C) -> C:
-    """Makes a dataclass a tuple struct: `struct Point(u32, u32)`, or a tuple variant of an enum.
+    """Make a dataclass a tuple struct: `struct Point(u32, u32)`, or a tuple variant of an enum.
 
     Raises SchemaError where the class is not a dataclass, or has one field only (Rust calls that a newtype) or none.
     """
@@ -41,7 +41,7 @@ def tuple_struct(cls: C) -> C:
 
 
 def enum(cls: C) -> C:
-    """Makes a class a Rust enum. Its variants are the dataclasses derived from it, in the order of their definition.
+    """Make a class a Rust enum. Its variants are the dataclasses derived from it, in the order of their definition.
 
     >>> from dataclasses import dataclass
     >>> from zkhost.codec import U32, encode
@@ -70,12 +70,12 @@ def kind_of(cls: type) -> str:
 
 
 def is_enum_base(cls: Any) -> bool:
-    """Whether the class itself (not a base of it) was declared with `@enum`."""
+    """Return whether the class itself (not a base of it) was declared with `@enum`."""
     return isinstance(cls, type) and cls.__dict__.get(ENUM) is cls
 
 
 def variants_of(cls: type) -> list[type]:
-    """The variants in order. A dataclass with slots replaces the class it decorates, so the last of a name counts."""
+    """Return the variants in order. A dataclass with slots replaces its class, so the last of a name counts."""
     subclasses: list[type] = cls.__subclasses__()
     return list({sub.__qualname__: sub for sub in subclasses}.values())
 

@@ -19,7 +19,7 @@ _lock = threading.RLock()
 
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """Raises the interpreter's recursion limit inside the block, one thread at a time."""
+    """Raise the interpreter's recursion limit inside the block, one thread at a time."""
     with _lock:
         before = sys.getrecursionlimit()
         sys.setrecursionlimit(max(before, LIMIT))

@@ -20,7 +20,7 @@ __all__ = [
 
 #: How many times a value may go through a recursive reference, one inside the other.
 NESTING_LIMIT = 512
-#: How many elements that take no words (as of `Vec<()>`) one decode call makes in all.
+#: How many elements of no words (as of `Vec<()>`) one decode call makes in all.
 ZERO_SIZED_LIMIT = 65_536
 
 #: What to do about words that only a strict reader refuses.
@@ -40,7 +40,7 @@ def render(path: Path) -> str:
 
 
 def show(value: Any) -> str:
-    """A value with its type, cut to what fits a line."""
+    """Return a value with its type, truncated to fit a line."""
     if value is None:
         return "None"
     text = repr(value)
@@ -50,12 +50,12 @@ def show(value: Any) -> str:
 
 
 def refuse_value(path: Path, expected: str, value: Any, hint: str | None = None) -> NoReturn:
-    """Raises the EncodeError for a value."""
+    """Raise the EncodeError for a value."""
     refuse_found(path, expected, show(value), hint)
 
 
 def refuse_found(path: Path, expected: str, found: str, hint: str | None = None) -> NoReturn:
-    """Raises the EncodeError for what was found at a path."""
+    """Raise the EncodeError for what was found at a path."""
     where = render(path)
     raise EncodeError(
         f"at {where or 'the value'}: expected {expected}, found {found}",
@@ -67,7 +67,7 @@ def refuse_found(path: Path, expected: str, found: str, hint: str | None = None)
 
 
 def refuse_words(path: Path, offset: int, expected: str, found: str, hint: str | None = None) -> NoReturn:
-    """Raises the DecodeError for the word at `offset`."""
+    """Raise the DecodeError for the word at `offset`."""
     where = render(path)
     raise DecodeError(
         f"at {where or 'the value'}, word {offset}: expected {expected}, found {found}",

@@ -45,7 +45,7 @@ class Node:
 
     @property
     def rust(self) -> str:
-        """The name of the Rust type, whose arguments are the node's children; empty where that is not all of it."""
+        """The name of the Rust type, whose arguments are the node's children; empty where they do not suffice."""
         return ""
 
     @property
@@ -288,7 +288,7 @@ class Ref(Node):
 
 
 def children(node: Node) -> Iterator[Node]:
-    """The direct parts of a node. A Ref has none: follow `target` yourself, or you never stop."""
+    """Yield the direct parts of a node. A Ref has none: the caller follows `target`, which may be recursive."""
     match node:
         case Option(inner=inner) | Seq(inner=inner) | Array(inner=inner) | Set(inner=inner) | NewType(inner=inner):
             yield inner
@@ -304,7 +304,7 @@ def children(node: Node) -> Iterator[Node]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and all below it, each distinct object once, parents first."""
+    """Yield the node and all below it, each distinct object once, parents first."""
     seen: set[int] = set()
     todo = [node]
     while todo:
@@ -316,7 +316,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def zero_sized(node: Node) -> bool:
-    """Whether every value of the node is written as no words, so that a length word in front of them bounds nothing."""
+    """Return whether every value of the node takes no words, so that a length word before them bounds nothing."""
     match node:
         case Unit() | Bytes(length=0):
             return True

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Collects values; each is written for itself, so each begins at a word boundary.
+    """Collects values; each is written separately, so each begins at a word boundary.
 
     >>> from zkhost.codec import U8, U32
     >>> out = Writer("packed")
@@ -27,18 +27,18 @@ class Writer:
         self._parts: list[bytes] = []
 
     def write(self, value: Any, type: Any = None, format: WireFormat | str | None = None) -> Writer:
-        """Adds a value; without `type`, of its own class. Raises EncodeError; then nothing was added."""
+        """Add a value; without `type`, of its own class. Raises EncodeError; then nothing was added."""
         made: Codec[Any] = codec(value.__class__ if type is None else type, format or self.format)
         self._parts.append(made.encode(value))
         return self
 
     def to_bytes(self) -> bytes:
-        """All words so far, in little-endian bytes."""
+        """Return all words so far, in little-endian bytes."""
         return b"".join(self._parts)
 
 
 class Reader:
-    """Reads values from words; `offset` is how many words were read.
+    """Reads values from words; `offset` is the number of words read.
 
     >>> from zkhost.codec import U8, U32
     >>> words = Reader([5, 2, 10, 20])
@@ -55,7 +55,7 @@ class Reader:
 
     @property
     def left(self) -> int:
-        """How many words are left."""
+        """The number of words left."""
         return len(self._data) // 4 - self.offset
 
     @overload
@@ -63,12 +63,12 @@ class Reader:
     @overload
     def read(self, type: Any, format: WireFormat | str | None = ...) -> Any: ...
     def read(self, type: Any, format: WireFormat | str | None = None) -> Any:
-        """The next value. Raises DecodeError, with the offset in the whole input; then nothing was read."""
+        """Read the next value. Raises DecodeError, with the offset in the whole input; then nothing was read."""
         made: Codec[Any] = codec(type, format or self.format)
         value, self.offset = made.decode_from(self._data, self.offset, self.strict)
         return value
 
     def finish(self) -> None:
-        """Raises DecodeError where words are left."""
+        """Raise DecodeError where words are left."""
         if self.left:
             refuse_words(None, self.offset, "the end of the input", f"{self.left} more words")

@@ -44,9 +44,9 @@ NUMPY |= {"float32": s.Float(32), "float64": s.Float(64), "bool": s.Bool(), "boo
 
 
 def schema_of(annotation: Any, namespace: Mapping[str, Any] | None = None) -> s.Node:
-    """The schema of an annotation.
+    """Return the schema of an annotation.
 
-    `namespace` gives meaning to forward references that name neither a module global of their class nor a class
+    `namespace` resolves forward references that name neither a module global of their class nor a class
     they are nested in. Raises SchemaError, which names the field and the fix.
     """
     try:
@@ -62,10 +62,10 @@ def schema_of(annotation: Any, namespace: Mapping[str, Any] | None = None) -> s.
 
 
 class Translator(Classes):
-    """One translation. `where` names the place for errors; `env` gives type variables their nodes."""
+    """One translation. `where` names the place for errors; `env` maps type variables to their nodes."""
 
     def node(self, ann: Any, where: str, env: dict[Any, s.Node], marks: tuple[Any, ...] = ()) -> s.Node:
-        """Translates one annotation; `marks` are the metadata of the Annotated around it, outermost first."""
+        """Translate one annotation; `marks` are the metadata of the Annotated around it, outermost first."""
         if get_origin(ann) is Annotated:
             inner, *meta = get_args(ann)
             return self.node(inner, where, env, (*marks, *reversed(meta)))
@@ -91,13 +91,13 @@ class Translator(Classes):
         return found or self._other(ann, where, env, marks)
 
     def nodes(self, anns: tuple[Any, ...], where: str, env: dict[Any, s.Node]) -> tuple[s.Node, ...]:
-        """Translates the arguments of one generic."""
+        """Translate the arguments of one generic."""
         return tuple(self.node(a, where, env) for a in anns)
 
     def _sequence(
         self, ann: Any, where: str, env: dict[Any, s.Node], marks: tuple[Any, ...], length: int | None
     ) -> s.Node | None:
-        """What Len applies to: bytes, list, tuple[T, ...], array.array, numpy.ndarray; None for anything else."""
+        """Return the node of what Len applies to: bytes, list, tuple[T, ...], array.array, numpy.ndarray; else None."""
         origin, args = get_origin(ann), get_args(ann)
         if ann is bytes:
             return s.Bytes(length)
@@ -201,7 +201,7 @@ class Translator(Classes):
 
 
 def _refuse_endless(root: s.Node) -> None:
-    """Refuses a struct that contains itself with no option, list, map or enum between: it would have no end."""
+    """Refuse a struct that contains itself with no option, list, map or enum between: its values would be infinite."""
     for struct in s.walk(root):
         todo = list(s.children(struct)) if isinstance(struct, s.Struct) else []
         while todo:

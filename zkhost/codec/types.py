@@ -3,7 +3,7 @@
 U8 U16 U32 U64 U128 I8 I16 I32 I64 I128    int
 F32 F64 (float alone is f64)               float
 Char                                       str of one character
-SerdeBytes                                 bytes, as serde_bytes sends them
+SerdeBytes                                 bytes, as serde_bytes writes them
 Digest                                     bytes, the 32 of a risc0 Digest: an image ID, a SHA-256
 HashMap[K, V]  HashSet[T]                  dict, set, in any order (dict and set alone are BTreeMap and BTreeSet)
 Annotated[bytes, Len(32)]                  [u8; 32]
@@ -79,7 +79,7 @@ else:  # array.array takes no arguments at run time before Python 3.12
 
 @dataclass(frozen=True, slots=True)
 class AnyOrder:
-    """Marks a dict or set as one whose Rust twin keeps no order."""
+    """Marks a dict or set whose Rust counterpart keeps no order."""
 
 
 HashMap = Annotated[dict[H, T], AnyOrder()]
@@ -99,8 +99,8 @@ class Tagged:
 
     A dataclass without fields is a unit variant; `@newtype` and `@tuple_struct` make newtype and tuple variants.
 
-    Write such a union once: to Python `A | B` equals `B | A`, so `typing` may give both orders, under one name, the order
-    of whichever was made first.
+    Write such a union once: to Python `A | B` equals `B | A`, so `typing` may turn both orders, under one name, into
+    the order of whichever was made first.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Some(Generic[T_co]):
 class Array:
     """`Array[T, n]` is short for `Annotated[list[T], Len(n)]`, and `Array[U8, n]` for `Annotated[bytes, Len(n)]`.
 
-    Type checkers refuse it as the type of a field: where one reads the code, write the long form.
+    Type checkers refuse it as the type of a field: write the long form for code that is type-checked.
     """
 
     def __class_getitem__(cls, args: tuple[Any, int]) -> Any:

@@ -1,4 +1,4 @@
-"""What holds words: bytes, buffers, arrays and lists of ints."""
+"""Containers of words: bytes, buffers, arrays and lists of ints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Words = bytes | bytearray | memoryview | Iterable[int]
 
 
 def as_words(data: Words) -> bytes:
-    """Words in any form as little-endian bytes: a copy, unless they are bytes. Raises DecodeError for anything else.
+    """Return words in any form as little-endian bytes: a copy, unless they are bytes. Raises DecodeError for other
+    types.
 
     A buffer is copied because its owner, or another process, may change it while values are made of it.
     """

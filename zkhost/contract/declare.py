@@ -18,8 +18,8 @@ class Contract(Generic[I, J]):
 
         multiply = Contract(Input, Output)
 
-    (a guest whose name is no Python name gives it as `guest="my-guest"`). `zkhost codegen` writes the Rust side.
-    `input` None: the guest reads nothing by this contract; `journal` None: its journal is left as bytes. Raises
+    (for a guest whose name is no Python name, pass `guest="my-guest"`). `zkhost codegen` writes the Rust side.
+    `input` None: the contract has no input; `journal` None: its journal is left as bytes. Raises
     SchemaError for a type without wire form, and where both are None.
     """
 

@@ -9,7 +9,7 @@ _HASHED = frozenset({"HashMap", "HashSet"})
 
 
 class Derives:
-    """Answers for one module what its items derive."""
+    """The derives of one module's items."""
 
     def __init__(self, module: Module) -> None:
         self._module = module
@@ -18,7 +18,7 @@ class Derives:
         self._not_eq = self._without_eq()
 
     def of(self, item: Item) -> list[str]:
-        """The derives in the order Rust code usually has them.
+        """Return the derives in the order Rust code usually has them.
 
         Eq where nothing in the type is a float; ordering and hashing where the type is in the key of a map or set;
         Copy for enums without payload.
@@ -42,7 +42,7 @@ class Derives:
         return [inner for t in (*declared, *guests) for inner in walk(t)]
 
     def _keys(self, containers: frozenset[str]) -> set[str]:
-        """The items that stand in the key of one of the containers, and all that those hold."""
+        """Return the items used in the key of one of the containers, and all that those hold."""
         keys = [t.args[0] for t in self._uses() if isinstance(t, Named) and t.name in containers and t.args]
         found: set[str] = set()
         while keys:
@@ -54,7 +54,7 @@ class Derives:
         return found
 
     def _without_eq(self) -> set[str]:
-        """The items that hold a float somewhere, by their own fields or by what they give a generic type."""
+        """Return the items that hold a float somewhere, by their own fields or as arguments of a generic type."""
         found: set[str] = set()
         while True:
             more = {item.name for item in self._module.items if any(self._floats(t, found) for t in field_types(item))}

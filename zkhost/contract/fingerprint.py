@@ -42,7 +42,7 @@ _HEADER = re.compile(rb"zkhost-contract/1 sha256=([0-9a-f]{64}) bytes=([0-9]{1,7
 
 
 def contract_text(module: Module, guest: Guest) -> str:
-    """The canonical text of what one guest reads and commits: all that shapes the words, and the names of it."""
+    """Return the canonical text of what one guest reads and commits: all that shapes the words, with its names."""
     lines = [f"format {guest.format}"]
     for role, rust_type in (("input", guest.input), ("journal", guest.journal)):
         lines += [] if rust_type is None else [f"{role} {_type(rust_type)}"]
@@ -58,7 +58,7 @@ def contract_text(module: Module, guest: Guest) -> str:
 
 
 def reachable(module: Module, guest: Guest) -> list[Item]:
-    """The items that a guest's input and journal are made of, by name: the same whatever else the module holds."""
+    """Return the items that make up a guest's input and journal, by name, whatever else the module holds."""
     todo = [t for t in (guest.input, guest.journal) if t is not None]
     found: set[str] = set()
     while todo:
@@ -70,13 +70,13 @@ def reachable(module: Module, guest: Guest) -> list[Item]:
 
 
 def embedded(text: str) -> str:
-    """The text with its header, as it lies in the guest's binary."""
+    """Return the text with its header, as it is in the guest's binary."""
     data = text.encode()
     return f"zkhost-contract/1 sha256={hashlib.sha256(data).hexdigest()} bytes={len(data)}\n{text}"
 
 
 def find_contracts(program: bytes) -> list[str]:
-    """The texts of all contracts in an ELF or program binary, each once. One whose hash is wrong does not count."""
+    """Return the texts of all contracts in an ELF or program binary, each once. Those with a wrong hash are ignored."""
     texts: list[str] = []
     for header in _HEADER.finditer(program):
         data = program[header.end() : header.end() + int(header[2])]
@@ -86,7 +86,7 @@ def find_contracts(program: bytes) -> list[str]:
 
 
 def check_contract(program: bytes, text: str, name: str) -> None:
-    """Checks that a program was built with the contract that the host has.
+    """Check that a program was built with the host's contract.
 
     Raises ContractDriftError, with `differences`, where it was built with another, or with none.
     """
@@ -107,7 +107,7 @@ def check_contract(program: bytes, text: str, name: str) -> None:
 
 
 def compare(host: str, guest: str) -> list[str]:
-    """How two contract texts differ, one phrase for each difference, naming the type and the field."""
+    """Return how two contract texts differ, one phrase for each difference, naming the type and the field."""
     ours, theirs = _sections(host), _sections(guest)
     out = []
     for head in [*ours, *(h for h in theirs if h not in ours)]:
@@ -142,7 +142,7 @@ def _compare_members(head: str, ours: dict[str, str], theirs: dict[str, str]) ->
 
 
 def _sections(text: str) -> dict[str, dict[str, str]]:
-    """Heads (`input`, `struct Pair<T>`) with their members (field or variant name -> its type or payload)."""
+    """Return the heads (`input`, `struct Pair<T>`) with their members (field or variant name -> type or payload)."""
     sections: dict[str, dict[str, str]] = {}
     members: dict[str, str] = {}
     for line in text.splitlines():

@@ -1,6 +1,6 @@
 """Rust types as data: what codegen prints and what import-types reads.
 
-Names are as Rust has them, raw identifiers (`r#type`) without their prefix: printers add it.
+Names are Rust's, raw identifiers (`r#type`) without their prefix: printers add it.
 """
 
 from __future__ import annotations
@@ -111,13 +111,13 @@ class Module:
 
 
 def field_types(item: Item) -> Iterator[RustType]:
-    """The types of all fields of an item, as declared."""
+    """Yield the types of all fields of an item, as declared."""
     groups = [item.fields] if isinstance(item, Struct) else [variant.fields for variant in item.variants]
     return (f.type for group in groups for f in group.items)
 
 
 def walk(rust_type: RustType) -> Iterator[RustType]:
-    """A type and every type written inside it."""
+    """Yield a type and every type written inside it."""
     yield rust_type
     match rust_type:
         case Named(args=inner) | Tuple(items=inner):
@@ -128,7 +128,7 @@ def walk(rust_type: RustType) -> Iterator[RustType]:
 
 
 def map_types(item: Item, change: Callable[[RustType], RustType]) -> Item:
-    """The item with `change` made to the type of every field."""
+    """Return the item with `change` made to the type of every field."""
 
     def changed(fields: Fields) -> Fields:
         return replace(fields, items=tuple(replace(f, type=change(f.type)) for f in fields.items))

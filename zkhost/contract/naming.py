@@ -1,4 +1,4 @@
-"""Names on both sides: which words Rust keeps for itself, and how a name of Python is spelt in Rust."""
+"""Names on both sides: Rust's reserved words, and how a Python name is spelt in Rust."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ BUILT_AT_ONCE = {"BTreeMap": "zkhost_guest::sorted_map", "BTreeSet": "zkhost_gue
 
 
 def rust_identifier(name: str) -> str:
-    """The name as Rust source has it: `type` is `r#type`."""
+    """Return the name as written in Rust source: `type` is `r#type`."""
     return f"r#{name}" if name in KEYWORDS else name
 
 
 def snake_case(name: str) -> str:
-    """A field's name in Rust: `unitPrice` and `UnitPrice` are `unit_price`; names already in snake case stay."""
+    """Return a field's name in Rust: `unitPrice` and `UnitPrice` are `unit_price`; names already in snake case stay."""
     if keyword.iskeyword(name.rstrip("_")):
         name = name.rstrip("_")  # `from_` is how Python spells a field called `from`
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
@@ -39,7 +39,7 @@ def snake_case(name: str) -> str:
 
 
 def camel_case(name: str) -> str:
-    """A type's or variant's name in Rust: `HTTP_ERROR` and `http_error` are `HttpError`; camel case stays."""
+    """Return a type's or variant's name in Rust: `HTTP_ERROR` and `http_error` are `HttpError`; camel case stays."""
     if "_" in name.strip("_") or name.isupper() or name[:1].islower():
         words = [word for word in name.split("_") if word]
         camel = "".join(word[:1].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)

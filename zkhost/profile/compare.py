@@ -9,7 +9,7 @@ from zkhost.profile.cost_tree import Cycles, FunctionCost, Profile
 
 @dataclass(frozen=True, slots=True)
 class FunctionDelta:
-    """A function in the base and now; None where that run does not have it. `own` and `total` are now minus base."""
+    """A function in the base and now; None where that run lacks it. `own` and `total` are now minus base."""
 
     name: str
     crate: str
@@ -26,7 +26,7 @@ class FunctionDelta:
 
 
 def compare_profiles(base: Profile, profile: Profile) -> list[FunctionDelta]:
-    """The functions whose cost changed, the largest change of own cycles (either way) first."""
+    """Return the functions whose cost changed, the largest change of own cycles (either way) first."""
     before = {row.name: row for row in base.functions()}
     after = {row.name: row for row in profile.functions()}
     deltas = [

@@ -1,4 +1,4 @@
-"""A profile: the call tree of one run with the cycles of each call path, and what follows from it per function.
+"""A profile: the call tree of one run with the cycles of each call path, and the costs per function derived from it.
 
 Cycles are the executor's. *User* cycles run the guest's instructions; *paging* cycles bring a page of memory into a
 segment the first time it is touched there, and write it out again. A page's cycles count for the function that touched
@@ -59,7 +59,7 @@ class SegmentCost:
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What was run, and the executor's own figures for the whole of it (cycles)."""
+    """The program that ran, and the executor's own figures for the whole run (cycles)."""
 
     program: str = "guest"
     image_id: str = ""
@@ -72,7 +72,7 @@ class RunFigures:
 
 @dataclass(slots=True)
 class Source:
-    """Where a function is written: the first of its lines that ran, and the own cycles of each line."""
+    """A function's place in the source: the first of its lines that ran, and the own cycles of each line."""
 
     file: str = ""
     line: int = 0
@@ -104,7 +104,7 @@ class Node:
         return sum((node.own for _, node in self.walk()), Cycles())
 
     def walk(self) -> Iterator[tuple[int, Node]]:
-        """This node and all below, callers first, with the depth below this one."""
+        """Yield this node and all below, callers first, with the depth below this one."""
         pending = [(0, self)]
         while pending:
             depth, node = pending.pop()
@@ -141,7 +141,7 @@ class Profile:
         return self.sources.get(name) or Source()
 
     def folded(self) -> Profile:
-        """The same profile with every inlined function's cycles counted for the function it was compiled into."""
+        """Return the profile with every inlined function's cycles counted for the function it was compiled into."""
         folded = Profile(Node(self.root.name, own=self.root.own), self.run, self.sources)
         pending = [(self.root, folded.root)]
         while pending:
@@ -154,7 +154,7 @@ class Profile:
         return folded
 
     def functions(self) -> list[FunctionCost]:
-        """Every function, the most expensive (own cycles) first."""
+        """Return every function, the most expensive (own cycles) first."""
         own: dict[str, Cycles] = {}
         for _, node in self.root.walk():
             if node is not self.root:
@@ -167,7 +167,7 @@ class Profile:
         return sorted(rows, key=lambda row: (-row.own.all, -row.total.all, row.name))
 
     def crates(self) -> list[tuple[str, Cycles]]:
-        """Own cycles by the crate they were spent in, the most expensive first."""
+        """Return own cycles by the crate they were spent in, the most expensive first."""
         sums: dict[str, Cycles] = {}
         for row in self.functions():
             sums[row.crate] = sums.get(row.crate, Cycles()) + row.own
@@ -175,7 +175,7 @@ class Profile:
 
 
 def _totals(root: Node) -> dict[str, Cycles]:
-    """Cycles below each function. On a path where a function calls itself, only its outermost call counts."""
+    """Return the cycles below each function. Where a function calls itself, only its outermost call counts."""
     below = {id(node): node.own for _, node in root.walk()}
     for _, node in reversed(list(root.walk())):
         for child in node.children.values():

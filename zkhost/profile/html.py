@@ -1,4 +1,4 @@
-"""Writes a profile as one HTML page that needs nothing but itself: no server, no network, no fonts."""
+"""A profile as one self-contained HTML page: no server, no network, no fonts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCRIPTS = ("model.js", "flame.js", "segments.js", "table.js", "main.js")
 
 
 def render_html(profile: Profile, base: Profile | None = None, base_name: str = "base") -> str:
-    """The page of a profile; with a `base`, the page of what changed since then, calling the base by `base_name`.
+    """Return the page of a profile; with a `base`, of what changed since then, with the base called `base_name`.
 
     The page's own content policy allows its one script by hash and no other, so a function's name can't run as code.
     """

@@ -1,8 +1,8 @@
 """Reads the pprof protobuf that the executor writes (`ExecutorEnv.pprof_out`), and those of other writers.
 
 The format is google/pprof's `profile.proto`; a file may be gzipped, as `go tool pprof` writes it. Only what a call tree
-needs is read: sample types, samples, locations, functions, strings. Two writers matter. zkhost's own executor gives a
-location the lines of all functions inlined there, as the format means it. r0vm, which is risc0's, has one line per
+needs is read: sample types, samples, locations, functions, strings. Two writers matter. zkhost's own executor writes
+for a location the lines of all functions inlined there, as the format intends. r0vm, which is risc0's, has one line per
 location and, with RISC0_PPROF_ENABLE_INLINE_FUNCTIONS=1, inlined functions as locations of their own. Both have one
 sample type (cycles, count), and paging as a leaf named `[PageIn]` or `[PageOut]` below the function that touched it.
 """
@@ -25,7 +25,7 @@ _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING = 1, 2, 4, 5, 6
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One function on a call stack. `line` is where in `file` it was at the time; 0 where unknown.
+    """One function on a call stack. `line` is its current line in `file`; 0 where unknown.
 
     `inlined` functions were compiled into the one above them on the stack.
     """
@@ -124,12 +124,12 @@ def _location(data: bytes) -> tuple[int, list[tuple[int, int]]]:
 
 
 def _scalars(data: bytes) -> dict[int, int]:
-    """A message's integer fields by number."""
+    """Return a message's integer fields by number."""
     return {field: value for field, value in _fields(data) if isinstance(value, int)}
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a protobuf message in order: the field's number with an integer, or with the bytes inside."""
+    """Yield the fields of a protobuf message in order: the field's number with an integer, or with the bytes inside."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -153,7 +153,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The base-128 integer at byte `at`, as an unsigned 64-bit number, and where it ends."""
+    """Return the base-128 integer at byte `at`, as an unsigned 64-bit number, and where it ends."""
     value = shift = 0
     while True:
         byte = data[at]
@@ -167,7 +167,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _repeated(value: int | bytes) -> list[int]:
-    """A repeated integer field: packed into bytes, or one at a time."""
+    """Return a repeated integer field: packed into bytes, or one at a time."""
     if isinstance(value, int):
         return [value]
     numbers, at = [], 0

@@ -1,4 +1,4 @@
-"""Finds the program to profile: a program binary, an ELF, or a project's guest built with debug information."""
+"""The program to profile: a program binary, an ELF, or a project's guest built with debug information."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zkhost.guest.program_file import read_program_file
 
 @dataclass(frozen=True, slots=True)
 class NamedProgram:
-    """A program binary and what to call it."""
+    """A program binary and its name."""
 
     name: str
     binary: bytes
@@ -21,7 +21,7 @@ class NamedProgram:
 def load_program(
     target: Path, guest: str | None = None, *, output: Callable[[bytes], object] = lambda data: None
 ) -> NamedProgram:
-    """The program at `target`; `guest` picks one of a project's, and `output` takes what cargo prints.
+    """Return the program at `target`; `guest` picks one of a project's, and `output` receives what cargo prints.
 
     Raises ProfileError where there is none, and a BuildError where it cannot be built.
     """
@@ -35,7 +35,7 @@ def load_program(
 
 
 def _build(folder: Path, guest: str | None, output: Callable[[bytes], object]) -> NamedProgram:
-    """A guest of the project in this folder (or above it), built with debug information."""
+    """Return a guest of the project in this folder (or above it), built with debug information."""
     from zkhost.project.builder import build_for_profile
     from zkhost.project.discover import find_project
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProfiledRun:
-    """A profile, and how the run ended: `session`, or the `error` that ended it early; the profile goes up to there."""
+    """A profile, and how the run ended: `session`, or the `error` that ended it early; the profile ends there."""
 
     profile: Profile
     session: SessionInfo | None
@@ -29,7 +29,7 @@ class ProfiledRun:
 def profile_run(env: ExecutorEnv, program: bytes, pprof_path: Path, *, name: str = "guest") -> ProfiledRun:
     """Run `program` (a program binary) in this process's executor; the pprof file is left at `pprof_path`.
 
-    A guest that panics or faults is profiled up to that. Raises InvalidProgramError for bytes that are no program.
+    A guest that panics or faults is profiled up to there. Raises InvalidProgramError for bytes that are not a program.
     """
     from zkhost.provers.local import LocalProver
 

@@ -25,7 +25,7 @@ _FORMAT, _VERSION = "zkhost-profile", 1
 
 
 def profile_to_plain(profile: Profile) -> dict[str, Any]:
-    """The profile as JSON values, in the form above."""
+    """Return the profile as JSON values, in the form above."""
     run = profile.run
     functions: dict[str, int] = {}
     rows: list[list[Any]] = []
@@ -75,7 +75,7 @@ def _function(name: str, source: Source) -> list[Any]:
 
 
 def profile_from_plain(plain: Any) -> Profile:
-    """The profile of JSON values in the form above. Raises ProfileError where they have another."""
+    """Return the profile of JSON values in the form above. Raises ProfileError where they have another form."""
     if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
         raise ProfileError(f'not a saved profile: no "format": "{_FORMAT}" in it')
     if plain.get("version") != _VERSION:

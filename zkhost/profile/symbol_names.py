@@ -1,10 +1,10 @@
-"""Function names as people read them, and the crate each belongs to."""
+"""Readable function names, and the crate each belongs to."""
 
 from __future__ import annotations
 
 import re
 
-# rustc's legacy mangling ends in a hash that says nothing to a reader.
+# rustc's legacy mangling ends in a hash that is of no use to a reader.
 _HASH = re.compile(r"::h[0-9a-f]{16}$")
 # `<alloc::vec::Vec<T,A> as core::ops::Drop>::drop` is alloc's; `&mut dyn core::fmt::Write` is core's.
 _LEADING = re.compile(r"^(?:[<&*(\[]|mut |const |dyn |impl )+")
@@ -21,7 +21,7 @@ RUNTIME = "runtime"
 
 
 def tidy(name: str) -> str:
-    """A demangled name without the compiler's hash and escapes."""
+    """Return a demangled name without the compiler's hash and escapes."""
     name = _HASH.sub("", name)
     if "$" in name:
         for escape, character in _ESCAPES:
@@ -30,7 +30,7 @@ def tidy(name: str) -> str:
 
 
 def crate_of(name: str, file: str = "") -> str:
-    """The crate a function belongs to, from its name, else from where its source lies; `RUNTIME` where neither says."""
+    """Return the crate of a function, from its name, else from its source's path; `RUNTIME` where neither names one."""
     if name.startswith("[") and name.endswith("]"):
         return MACHINE
     path = _LEADING.sub("", name)

@@ -1,4 +1,4 @@
-"""A profile for the terminal: the run's figures, the dearest functions, the dearest call path, the segments."""
+"""A profile for the terminal: the run's figures, the most expensive functions and call path, the segments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BAR = 20
 
 
 def render_profile(profile: Profile, base: Profile | None = None, *, top: int = 20) -> RenderableType:
-    """What `zkhost profile` prints: `top` functions; with a `base`, what changed since then."""
+    """Return what `zkhost profile` prints: `top` functions; with a `base`, what changed since then."""
     parts: list[RenderableType] = [_figures(profile, base), Text()]
     if base:
         parts += [_changes(profile, base, top)]
@@ -29,7 +29,7 @@ def render_profile(profile: Profile, base: Profile | None = None, *, top: int = 
 def _figures(profile: Profile, base: Profile | None) -> RenderableType:
     run = profile.run
     was = base.run if base else None
-    # Without segments nothing is known of the base's padding.
+    # Without segments the base's padding is unknown.
     padded = was if was and was.segments else None
     title = Text(run.program, style="bold")
     if run.image_id:
@@ -86,7 +86,7 @@ def _where(row: FunctionCost) -> str:
 
 
 def _path(profile: Profile) -> RenderableType:
-    """The calls that cost most at every step, from the guest's main on."""
+    """Return the most expensive call at every step, from the guest's main on."""
     nodes = list(profile.folded().root.walk())
     totals: dict[int, int] = {id(node): node.own.user for _, node in nodes}
     for _, node in reversed(nodes):

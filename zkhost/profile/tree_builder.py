@@ -1,4 +1,4 @@
-"""Makes the call tree of a pprof file."""
+"""The call tree of a pprof file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ PAGE_IN, PAGE_OUT = "[PageIn]", "[PageOut]"
 
 
 def build_profile(pprof: Pprof, run: RunFigures | None = None, *, program: str = "guest") -> Profile:
-    """The profile of a pprof file. Its first sample type is taken for user cycles, whatever its name.
+    """Return the profile of a pprof file. Its first sample type is read as user cycles, whatever its name.
 
-    Without a `run`, the figures are the tree's own sums, of `program`, and nothing is known of its segments.
+    Without a `run`, the figures are the tree's own sums, of `program`, and its segments are unknown.
     """
     profile = Profile(Node("all"), run or RunFigures(program))
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""A project on disk: its guests, its builds, and what is recorded of them."""
+"""A project on disk: its guests, its builds, and the record of them."""
 
 from __future__ import annotations
 

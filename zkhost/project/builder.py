@@ -1,4 +1,4 @@
-"""A build of a project's guests, and the files it leaves: programs, methods module, image IDs for guests, zkhost.lock."""
+"""A build of a project's guests, and the files it writes: programs, methods module, image IDs, zkhost.lock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WITHOUT_EFFECT = {
 class BuiltGuest:
     """A guest that was built, or was found up to date.
 
-    `path` is the program binary next to the methods module, `elf` what cargo made, `bytes` the program binary's size,
+    `path` is the program binary next to the methods module, `elf` what cargo built, `bytes` the program binary's size,
     `fresh` whether cargo had nothing to do.
     """
 
@@ -47,10 +47,10 @@ class BuiltGuest:
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """`guest`: only that guest, and those whose image IDs it needs. `features`: beside those of the settings. `locked`:
-    refuse to change Cargo.lock. `force`: ask cargo even if nothing has changed. `check`: compare with zkhost.lock rather
-    than write it, and refuse to change Cargo.lock. `docker`: in RISC Zero's container. `progress_width`: the columns of a
-    terminal for cargo's progress bar, None for plain lines."""
+    """`guest`: only that guest, and those whose image IDs it needs. `features`: besides those of the settings.
+    `locked`: refuse to change Cargo.lock. `force`: run cargo even if nothing has changed. `check`: compare with
+    zkhost.lock rather than write it, and refuse to change Cargo.lock. `docker`: in RISC Zero's container.
+    `progress_width`: the columns of a terminal for cargo's progress bar, None for plain lines."""
 
     guest: str | None = None
     features: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ def build_project(
     """Build the guests, and write the program binaries, the methods module and zkhost.lock.
 
     `output` receives what cargo prints, as it comes. Raises ToolchainError, GuestNotFoundError, CargoError, DriftError
-    (`check`), CancelledError, and BuildError for a project that is not to be built.
+    (`check`), CancelledError, and BuildError for a project that cannot be built.
     """
     output = output or _nowhere
     jobs = plan_build(project, options.guest, options.features)
@@ -119,7 +119,7 @@ def build_for_profile(project: GuestProject, guest: str, output: Output) -> Path
 
 
 def package_request(package: GuestPackage | Path, features: tuple[str, ...], env: Mapping[str, str]) -> dict[str, Any]:
-    """Return the part that all requests about a package have in common."""
+    """Return what all requests about a package have in common."""
     folder = package if isinstance(package, Path) else package.folder
     request: dict[str, Any] = {"package": str(folder), "features": list(features), "env": dict(env)}
     return request | {"crates": str(guest_crates_folder())}
@@ -128,7 +128,7 @@ def package_request(package: GuestPackage | Path, features: tuple[str, ...], env
 def _build(
     job: Job, options: BuildOptions, output: Output, cancel: CancelToken | None, *, debug: bool = False
 ) -> dict[str, Any]:
-    """The shim's reply: `package`, `guests`, `toolchain`, `flags`, `source`, `fresh` and more."""
+    """Return the shim's reply: `package`, `guests`, `toolchain`, `flags`, `source`, `fresh` and more."""
     request = package_request(job.package, job.options.features, dict(job.options.env)) | {
         "bins": list(job.bins),
         "excluded": [str(path) for path in job.excluded],

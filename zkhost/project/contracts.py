@@ -1,4 +1,4 @@
-"""A project's contract: finding `contract.py`, the guest packages it speaks of, and writing their Rust modules."""
+"""A project's contract: finding `contract.py`, the guest packages it names, and writing their Rust modules."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RUST_FILE = "contract.rs"
 
 @dataclass(frozen=True)
 class Written:
-    """One Rust module: where it is, what it holds, and whether that differs from what was there (`changed`).
+    """One Rust module: its path, its text, and whether that differs from the text before (`changed`).
 
-    `added`: the dependencies that the guest package lacked, which its Cargo.toml has now.
+    `added`: the dependencies that were added to the guest package's Cargo.toml.
     """
 
     path: Path
@@ -62,7 +62,7 @@ def load_contracts(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]
 
 
 def _declared(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]]] | None:
-    """As load_contracts; None for a file that is missing or has but types."""
+    """Return what load_contracts does; None for a file that is missing or has only types."""
     if not file.is_file():
         return None
     module = _run(file.resolve())
@@ -74,17 +74,17 @@ def _declared(file: Path) -> tuple[ModuleType, dict[str, Contract[Any, Any]]] | 
 
 
 def codegen(start: Path, *, check: bool = False) -> list[Written]:
-    """Writes the Rust module of every guest package that the contract speaks of, where it changed.
+    """Write the Rust module of every guest package that the contract names, where it changed.
 
     With `check` nothing is written. Raises ContractError where there is no contract, or a guest it names is not in the
-    project; SchemaError for a type without Rust twin.
+    project; SchemaError for a type without a Rust counterpart.
     """
     file = _contract_file(start)
     return list(_codegen(file, *load_contracts(file), check))
 
 
 def update_contract(root: Path, *, check: bool = False) -> list[Written]:
-    """What `zkhost build` does first: as codegen, and nothing for a project whose contract.py is missing or has but types.
+    """Run codegen as `zkhost build` does first: nothing for a project whose contract.py is missing or has only types.
 
     With `check` nothing is written, and a module that differs from the contract raises ContractError.
     """
@@ -101,7 +101,7 @@ def update_contract(root: Path, *, check: bool = False) -> list[Written]:
 
 
 def built_contract(root: Path, guest: str, program: bytes) -> Contract[Any, Any] | None:
-    """The contract of a project's built guest, if it has one. Raises ContractDriftError where it was built with another."""
+    """Return the contract of a project's built guest, if any. Raises ContractDriftError if it was built with another."""
     declared = _declared(root / CONTRACT_FILE)
     for name, contract in (declared[1] if declared else {}).items():
         if name == "" or _spelt(name, (guest,)) == guest:
@@ -111,7 +111,7 @@ def built_contract(root: Path, guest: str, program: bytes) -> Contract[Any, Any]
 
 
 def find_guests_contract(start: Path, guest: str | None) -> Contract[Any, Any]:
-    """A guest's contract, of a contract file or a project; `guest` may be None where there is only one.
+    """Return a guest's contract, of a contract file or a project; `guest` may be None where there is only one.
 
     Raises ContractError where there is no contract, GuestNotFoundError where there is none for that guest.
     """
@@ -139,7 +139,7 @@ def _codegen(
 
 
 def _assign(file: Path, contracts: dict[str, Contract[Any, Any]]) -> dict[GuestPackage, list[tuple[str, str]]]:
-    """For each guest package the contracts of its guests: pairs of the contract's name and the guest's."""
+    """Return for each guest package the contracts of its guests: pairs of the contract's name and the guest's."""
     packages = find_project(file.resolve().parent).packages
     owners = {guest: package for package in packages for guest in package.bins}
     assigned: dict[GuestPackage, list[tuple[str, str]]] = {}
@@ -166,7 +166,7 @@ def _contract_file(start: Path) -> Path:
 
 
 def _spelt(name: str, guests: Iterable[str]) -> str:
-    """The guest that a Python name means: `my_guest` is also `my-guest`."""
+    """Return the guest that a Python name means: `my_guest` is also `my-guest`."""
     return next((g for g in guests if g == name or g.replace("-", "_") == name), name)
 
 
@@ -176,7 +176,7 @@ def _run(file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ContractError(f"{file} is not a Python file", hint="name a file that ends in .py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while their annotations are read
+    sys.modules[name] = module  # dataclasses look up their module while their annotations are read
     sys.path.insert(0, str(file.parent))
     try:
         spec.loader.exec_module(module)

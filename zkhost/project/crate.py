@@ -1,6 +1,6 @@
-"""How a guest package comes to depend on zkhost's crate for guests.
+"""How a guest package depends on zkhost's crate for guests.
 
-The dependency is an ordinary one, on a version of crates.io. A build tells cargo to take the copy that came with this
+The dependency is an ordinary one, on a version of crates.io. A build makes cargo use the copy that came with this
 zkhost instead (`[patch.crates-io]` on its command line), so projects hold no copy, and build with plain cargo once that
 version is published.
 """
@@ -19,7 +19,7 @@ GUEST_CRATE = "zkhost-guest"
 
 
 def guest_crate_requirement() -> str:
-    """The version of zkhost-guest to depend on, as Cargo.toml has it: "0.1"."""
+    """Return the version of zkhost-guest to depend on, as written in Cargo.toml: "0.1"."""
     manifest = guest_crates_folder() / GUEST_CRATE / "Cargo.toml"
     version = str(tomllib.loads(manifest.read_text("utf-8"))["package"]["version"])
     return ".".join(version.split(".")[:2])

@@ -1,6 +1,6 @@
 """The guest packages of a project, found by its layout from Cargo manifests and pyproject.toml alone.
 
-Tried in this order, in the folder given and then in those above it:
+Tried in this order, in the caller's folder and then in those above it:
 
 | found                                                               | guest packages     | the methods module goes to   |
 |---------------------------------------------------------------------|--------------------|------------------------------|
@@ -13,7 +13,7 @@ Tried in this order, in the folder given and then in those above it:
 
 A methods crate is one with `[package.metadata.risc0] methods`. The last two rows go by dependencies: a guest package has
 a bin and depends on risc0-zkvm or zkhost-guest; with default features, `prove` or `client` of risc0-zkvm it is a host.
-The last row is a guess, which a build reports. `[tool.zkhost] exclude` takes packages out of any of them.
+The last row is a guess, which a build reports. `[tool.zkhost] exclude` removes packages from any of them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _QUICK_LOOK = 500
 
 @dataclass(frozen=True)
 class GuestPackage:
-    """A Cargo package with guests: its folder, its name, and the bins it declares or that lie in their usual places.
+    """A Cargo package with guests: its folder, its name, and the bins it declares or that are in their usual places.
 
     `required_features` has the features that a bin needs to be built at all, for those that need any.
     """
@@ -51,7 +51,7 @@ class GuestPackage:
 class GuestProject:
     """A project: its folder, its guest packages, and the folder of the methods module.
 
-    `guessed`: nothing names the packages, they were taken for guests by their dependencies. `unread`: build scripts of
+    `guessed`: nothing names the packages, their dependencies identified them as guests. `unread`: build scripts of
     methods crates that set options of guests in Rust, which is not read.
     """
 
@@ -63,18 +63,18 @@ class GuestProject:
 
     @property
     def lock(self) -> Path:
-        """Where the project's zkhost.lock is."""
+        """The path of the project's zkhost.lock."""
         return self.root / "zkhost.lock"
 
     @property
     def settings(self) -> ProjectSettings:
-        """The project's settings, as they are now. Raises BuildError for a file that is not right."""
+        """The project's current settings. Raises BuildError for an invalid file."""
         return read_settings(self.root)
 
     def owners(self, guest: str) -> tuple[GuestPackage, ...]:
-        """The packages a guest's name means: the one with such a bin, else the package of that name.
+        """Return the packages a guest's name means: the one with such a bin, else the package of that name.
 
-        Raises GuestNotFoundError, naming the guests there are.
+        Raises GuestNotFoundError, naming the guests that exist.
         """
         found = tuple(package for package in self.packages if guest in package.bins)
         found = found or tuple(package for package in self.packages if guest == package.name)
@@ -100,7 +100,7 @@ def find_project(path: Path) -> GuestProject:
         if project is None:
             continue
         if _is_alone(project, folder):
-            # A guest package is a project by itself, but rather part of the one around it.
+            # A guest package is a project by itself only where it is not part of one around it.
             around = (_project_in(outer) for outer in folders[depth + 1 : depth + 3])
             own = {package.folder for package in project.packages}
             parts = (p for p in around if p is not None and not p.guessed)
@@ -153,14 +153,14 @@ def _by_layout(folder: Path, settings: ProjectSettings) -> GuestProject | None:
 
 
 def _methods_crates(folder: Path, manifest: Manifest) -> list[Manifest]:
-    """The methods crates of a folder: itself, methods/, and the members of its workspace."""
+    """Return the methods crates of a folder: itself, methods/, and the members of its workspace."""
     members = [read_manifest(each) for each in manifest.members()]
     beside = [] if manifest.methods else [read_manifest(folder / "methods")]
     return list({crate.folder: crate for crate in (manifest, *beside, *members) if crate.methods}.values())
 
 
 def _sets_options(script: Path) -> bool:
-    """Whether a build script passes options of its own to risc0-build."""
+    """Return whether a build script passes options of its own to risc0-build."""
     try:
         text = script.read_text("utf-8", errors="replace")
     except OSError:
@@ -187,7 +187,7 @@ def _named(file: Path, where: str, folder: Path) -> GuestPackage:
 
 
 def _package(manifest: Manifest) -> GuestPackage | None:
-    """The package of a manifest, if it has a bin."""
+    """Return the package of a manifest, if it has a bin."""
     bins = tuple(manifest.bins())
     if manifest.name is None or not bins:
         return None
@@ -196,7 +196,7 @@ def _package(manifest: Manifest) -> GuestPackage | None:
 
 
 def _is_alone(project: GuestProject, folder: Path) -> bool:
-    """Whether the project is but the guest package in this folder."""
+    """Return whether the project is only the guest package in this folder."""
     return [package.folder for package in project.packages] == [folder]
 
 
@@ -236,7 +236,7 @@ def _hint(start: Path) -> str:
 
 
 def _projects_below(start: Path, depth: int) -> Iterator[Path]:
-    """Folders with projects some levels below, as far as a quick look finds them."""
+    """Yield folders with projects some levels below, as far as a quick search finds them."""
     open_, looked_at = deque([(start, 0)]), 0
     while open_ and looked_at < _QUICK_LOOK:
         folder, level = open_.popleft()

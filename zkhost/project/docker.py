@@ -43,9 +43,9 @@ class Recipe:
 class Container:
     """Builds the jobs of a project in the container.
 
-    `locked` refuses to change Cargo.lock, `force` uses no layer that was built before; `output` takes what is reported on
+    `locked` refuses to change Cargo.lock, `force` uses no layer that was built before; `output` receives the reports on
     the way. Everything that a build here would refuse is refused, and every Dockerfile written, before an engine is
-    looked for.
+    searched for.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class Container:
         self._engine = find_engine()
 
     def build(self, job: Job) -> dict[str, Any]:
-        """The report of a job, with what the shim's own has: `package`, `guests`, `toolchain`, `flags`, `source`, `fresh`.
+        """Build a job and return its report, as the shim's: `package`, `guests`, `toolchain`, `flags`, `source`,
+        `fresh`.
 
         Raises BuildError where the engine fails.
         """
@@ -158,9 +159,9 @@ def _tag() -> str:
 
 
 def dockerfile(job: Job, rustc_flags: Iterable[str], root: Path, crates: dict[str, Path]) -> str:
-    """The same container and flags as risc0-build's, so the image IDs are those of `cargo risczero build`.
+    """Return a Dockerfile with risc0-build's container and flags, so the image IDs are those of `cargo risczero build`.
 
-    `crates`: by name, those that stand for crates.io's, by their place in the context, which is `root`.
+    `crates`: by name, those that replace crates.io's, by their place in the context, which is `root`.
     """
     flags = "\\x1f".join((*rustc_flags, *_FLAGS)).replace('"', '\\"')
     manifest = (job.package.folder.relative_to(root) / "Cargo.toml").as_posix()
@@ -193,12 +194,12 @@ COPY --from=build /src/target/{_TARGET}/release /
 
 
 def _quoted(value: str) -> str:
-    """A value as Dockerfiles have it."""
+    """Return a value quoted for Dockerfiles."""
     return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
 
 
 def find_engine() -> str:
-    """The container engine that runs here. Raises ToolchainError, saying what was tried."""
+    """Return the container engine that runs here. Raises ToolchainError, naming what was tried."""
     tried = []
     for name in ("docker", "podman"):
         program = shutil.which(name)

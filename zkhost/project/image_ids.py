@@ -1,6 +1,6 @@
-"""The Rust module with the image IDs that a guest knows of others: src/image_ids.rs of its package.
+"""The Rust module with the image IDs of other guests that a guest knows: src/image_ids.rs of its package.
 
-`mod image_ids;` and `env::verify(image_ids::INNER_ID, journal)` is all that the guest needs. The file is made to be
+`mod image_ids;` and `env::verify(image_ids::INNER_ID, journal)` is all that the guest needs. The file is meant to be
 committed, as src/contract.rs is.
 """
 
@@ -25,8 +25,8 @@ _HEADER = (
 def write_image_ids(package: GuestPackage, image_ids: Mapping[str, str], *, check: bool = False) -> Path | None:
     """Write the module, and return its path if it changed; `image_ids` has 64 hex digits by guest.
 
-    Raises BuildError rather than write over a file of another's making, and DriftError where it would change and `check`
-    is set.
+    Raises BuildError rather than overwrite a file that zkhost did not generate, and DriftError where it would change
+    and `check` is set.
     """
     path = package.folder / IMAGE_IDS_FILE
     text = image_ids_source(image_ids)
@@ -49,7 +49,7 @@ def write_image_ids(package: GuestPackage, image_ids: Mapping[str, str], *, chec
 
 
 def image_ids_source(image_ids: Mapping[str, str]) -> str:
-    """The module's text: one constant for each guest, eight words as risc0 has them, formatted as rustfmt does."""
+    """Return the module's text: one constant for each guest, eight words as in risc0, formatted as by rustfmt."""
     parts = [_HEADER]
     for guest in sorted(image_ids):
         words = ", ".join(f"0x{word:08x}" for word in ImageID(image_ids[guest]).words)

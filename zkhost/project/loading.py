@@ -37,16 +37,16 @@ def load(
     *,
     check: bool = True,
 ) -> Guest[Any, Any]:
-    """A built guest.
+    """Load a built guest.
 
     `where` is a project's folder or its methods/ folder ("methods"), the module that `zkhost build` wrote there (by
     name, or the module itself), a folder of program binaries, or one such file (or a guest's ELF, which is combined with
     risc0's kernel). `guest` is the guest's name; None, or a contract alone, where there is only one.
 
-    With a contract the guest is typed, and it is checked that the program was built with that very contract: if not,
-    ContractDriftError names the fields that differ. `check=False` leaves that out.
+    With a contract the guest is typed, and the program is checked to be built with that very contract: if not,
+    ContractDriftError names the fields that differ. `check=False` skips that.
 
-    Raises GuestNotFoundError, with what was looked for and which guests exist.
+    Raises GuestNotFoundError, with what was searched for and which guests exist.
     """
     if isinstance(guest, Contract):
         name, program = _find(where, guest.guest)

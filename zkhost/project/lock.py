@@ -1,7 +1,7 @@
-"""zkhost.lock: how each guest was built and its image ID, so that a build with another result is noticed.
+"""zkhost.lock: how each guest was built and its image ID, so that a build with a different result is detected.
 
 TOML, one table `guest.NAME` each with `package`, `toolchain`, `flags`, `features`, `env` (NAME=VALUE), `source` (SHA-256 of the sources, by
-their names within the project) and `image_id`. Made to be committed; `zkhost build --check` compares.
+their names within the project) and `image_id`. Meant to be committed; `zkhost build --check` compares.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class LockedGuest:
 
 
 def read_lock(path: Path) -> dict[str, LockedGuest]:
-    """The guests on record; none where there is no file. Raises BuildError for a file that is not a zkhost.lock."""
+    """Return the recorded guests; none without a file. Raises BuildError for a file that is not a zkhost.lock."""
     if not path.exists():
         return {}
     names = {field.name for field in fields(LockedGuest)}
@@ -68,7 +68,7 @@ def write_lock(path: Path, guests: Mapping[str, LockedGuest]) -> None:
 
 
 def lock_text(guests: Mapping[str, LockedGuest]) -> str:
-    """The file's text: guests by name, so that it is the same however they were built."""
+    """Return the file's text: guests by name, so that it is the same however they were built."""
     parts = [_HEADER]
     for name in sorted(guests):
         parts.append(f"\n[guest.{_toml(name)}]\n")
@@ -77,14 +77,14 @@ def lock_text(guests: Mapping[str, LockedGuest]) -> str:
 
 
 def _toml(value: str | list[str]) -> str:
-    """JSON's strings and lists of strings are TOML's, but for one character that JSON leaves as it is."""
+    """Return a value as TOML: JSON's strings and lists, except for one character that JSON does not escape."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_lock(path: Path, built: Mapping[str, LockedGuest], *, complete: bool) -> None:
-    """Compares a build with the record. `complete`: every guest was built, so none on record may be missing.
+    """Compare a build with the record. `complete`: every guest was built, so no recorded one may be missing.
 
-    Raises DriftError that names each guest and what of it drifted.
+    Raises DriftError that names each guest and what of it differs.
     """
     recorded = read_lock(path)
     if not recorded:

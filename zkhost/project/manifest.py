@@ -1,7 +1,7 @@
 """A Cargo manifest: a package's bins, the members of a workspace, and whether a package is a guest or a host.
 
-Read as cargo reads it for the guest's target: `[target.'cfg(...)'.dependencies]` count where the zkVM is meant, renamed
-dependencies by the crate's own name, and what `workspace = true` takes from the workspace's table.
+Read as cargo reads it for the guest's target: `[target.'cfg(...)'.dependencies]` count where they apply to the zkVM,
+renamed dependencies by the crate's own name, and what `workspace = true` inherits from the workspace's table.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Side(enum.Enum):
 
 @dataclass(frozen=True)
 class Manifest:
-    """A Cargo.toml, empty where there is none: `folder` and the parsed `data`."""
+    """A Cargo.toml, empty where it is missing: `folder` and the parsed `data`."""
 
     folder: Path
     data: Mapping[str, Any]
@@ -59,13 +59,13 @@ class Manifest:
         return tuple(each for each in named if isinstance(each, str)) if isinstance(named, list) else ()
 
     def members(self) -> Iterator[Path]:
-        """The folders of a workspace's members, without those that `exclude` names."""
+        """Yield the folders of a workspace's members, without those that `exclude` names."""
         workspace = _table(self.data, "workspace")
         excluded = [self.folder / each for each in workspace.get("exclude", [])]
         seen = set()
         for pattern in workspace.get("members", []):
             for folder in sorted(self.folder.glob(pattern)):
-                # As cargo has it: what is listed by its own name is a member all the same.
+                # As in cargo: what is listed by its own name is a member nevertheless.
                 listed = not any(c in pattern for c in "*?[")
                 if not listed and any(folder.is_relative_to(each) for each in excluded):
                     continue
@@ -74,7 +74,7 @@ class Manifest:
                     yield folder
 
     def bins(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """The bins that are declared or lie in their usual places, each with the features it requires."""
+        """Yield the bins that are declared or in their usual places, each with the features it requires."""
         package = self.name
         if package is None:
             return
@@ -95,7 +95,7 @@ class Manifest:
                 yield name, ()
 
     def side(self, workspace: Manifest | None = None) -> Side:
-        """Guest or host, by its dependencies: risc0-zkvm with default features, `prove` or `client` makes a host.
+        """Tell guest from host by the dependencies: risc0-zkvm with default features, `prove` or `client` is a host's.
 
         `workspace`: the manifest whose `[workspace.dependencies]` it inherits from.
         """
@@ -108,7 +108,7 @@ class Manifest:
         return Side.HOST if features & _HOST_FEATURES else Side.GUEST
 
     def _dependencies(self, workspace: Manifest | None) -> dict[str, frozenset[str]]:
-        """Each dependency for the zkVM, by its crate's own name, with its features; "default" is one of them."""
+        """Return each dependency for the zkVM, by its crate's own name, with its features; "default" is one of them."""
         shared = _table(workspace.data, "workspace", "dependencies") if workspace is not None else {}
         tables = [_table(self.data, "dependencies")]
         for target, table in _table(self.data, "target").items():
@@ -122,7 +122,7 @@ class Manifest:
         return found
 
     def _default_features(self) -> frozenset[str]:
-        """The features of risc0-zkvm that the package's own default features turn on."""
+        """Return the features of risc0-zkvm that the package's own default features turn on."""
         features = _table(self.data, "features")
         names = {key for key, entry in self._all_entries() if _dependency(key, entry, {})[0] == _RUNTIME} | {_RUNTIME}
         found, open_, seen = set(), ["default"], set()
@@ -146,7 +146,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a folder. Raises BuildError for one that is not TOML."""
+    """Return the manifest in a folder. Raises BuildError for one that is not TOML."""
     path = folder / "Cargo.toml"
     try:
         return Manifest(folder, tomllib.loads(path.read_text("utf-8")))
@@ -164,7 +164,7 @@ def _dependency(key: str, entry: Any, shared: Mapping[str, Any]) -> tuple[str, f
         inherited = common if isinstance(common, dict) else {}
     name = str(table.get("package", inherited.get("package", key)))
     features = {str(each) for each in (*inherited.get("features", ()), *table.get("features", ()))}
-    # A member can turn default features on again that the workspace's table turned off, not off.
+    # A member can turn on default features that the workspace's table turned off, but not the reverse.
     if table.get("default-features", inherited.get("default-features", True)) is not False:
         features.add("default")
     return name, frozenset(features)
@@ -177,7 +177,7 @@ def _table(data: Any, *path: str) -> Mapping[str, Any]:
 
 
 def _is_guests(target: str) -> bool:
-    """Whether `[target.'...']` is meant for the zkVM: its triple, or a `cfg(...)` that holds there.
+    """Return whether `[target.'...']` applies to the zkVM: its triple, or a `cfg(...)` that holds there.
 
     >>> _is_guests('cfg(target_os = "zkvm")'), _is_guests('cfg(not(target_os = "zkvm"))')
     (True, False)
@@ -189,7 +189,7 @@ def _is_guests(target: str) -> bool:
 
 
 def _holds(tokens: list[str]) -> bool:
-    """Reads one predicate off the front of the tokens. An option that the target does not have does not hold."""
+    """Read one predicate off the front of the tokens. An option that the target does not have does not hold."""
     if not tokens:
         return False
     word = tokens.pop(0)

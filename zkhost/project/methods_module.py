@@ -26,8 +26,8 @@ def write_methods(folder: Path, programs: Mapping[str, Path], image_ids: Mapping
     """Copy the program binaries into `folder`, write the module there, and return the copies by guest.
 
     Guests of the module that are not among `programs` are kept if their image ID is given. Files that would not change
-    are not touched. Raises BuildError rather than write over a module of another's making, and for two guests whose
-    names differ only in what a Python name cannot hold.
+    are not written. Raises BuildError rather than overwrite a module that zkhost did not generate, and for two guests
+    whose names differ only in what a Python name cannot hold.
     """
     module = folder / "__init__.py"
     if module.exists() and _MARK not in (text := module.read_text("utf-8")) and text.strip():
@@ -45,7 +45,7 @@ def write_methods(folder: Path, programs: Mapping[str, Path], image_ids: Mapping
 
 
 def module_source(image_ids: Mapping[str, str]) -> str:
-    """The module's text; `image_ids` has the 64 hex digits by guest."""
+    """Return the module's text; `image_ids` has the 64 hex digits by guest."""
     parts = [_HEADER]
     for guest in sorted(image_ids):
         name = constant(guest)
@@ -58,7 +58,7 @@ def module_source(image_ids: Mapping[str, str]) -> str:
 
 
 def constant(guest: str) -> str:
-    """The prefix of a guest's constants.
+    """Return the prefix of a guest's constants.
 
     >>> constant("my-guest")
     'MY_GUEST'

@@ -1,4 +1,4 @@
-"""In which order, and with which options, the guests of a project are built.
+"""The order and options in which the guests of a project are built.
 
 A guest that verifies others (`verifies` of its settings) knows their image IDs, so they are built before it. Guests of one
 package with the same options are built by one run of cargo.
@@ -28,7 +28,7 @@ class Job:
 
 
 def guest_options(settings: ProjectSettings, package: GuestPackage, guest: str | None = None) -> GuestOptions:
-    """The options of a guest: its own, else its package's. Without `guest`, the package's, or those of its only guest."""
+    """Return a guest's options: its own, else its package's. Without `guest`, the package's, or its only guest's."""
     if guest is None:
         guest = package.bins[0] if len(package.bins) == 1 else package.name
     names = (guest, package.name)
@@ -36,10 +36,10 @@ def guest_options(settings: ProjectSettings, package: GuestPackage, guest: str |
 
 
 def plan_build(project: GuestProject, guest: str | None = None, features: tuple[str, ...] = ()) -> list[Job]:
-    """The jobs that build a project, or one of its guests and those whose image IDs it needs.
+    """Return the jobs that build a project, or one of its guests and those whose image IDs it needs.
 
-    `features` are added to those of the settings, and mean one package only. Raises GuestNotFoundError for a guest that is
-    not there, BuildError for settings that cannot be met.
+    `features` are added to those of the settings, and apply to one package only. Raises GuestNotFoundError for a
+    missing guest, BuildError for settings that cannot be met.
     """
     settings = project.settings
     _refuse_unknown(project, settings)
@@ -107,7 +107,7 @@ def _in_order(settings: ProjectSettings, options: dict[str, GuestOptions]) -> li
 
 
 def _refuse_chains(owners: dict[str, GuestPackage], options: dict[str, GuestOptions]) -> None:
-    """One file holds the IDs that a package's guests know, so none of them can wait for another that waits itself."""
+    """Refuse chains: one file holds the IDs for all guests of a package, so none can wait for one that itself waits."""
     for name, each in options.items():
         for inner in each.verifies:
             if inner in owners and owners[inner] == owners[name] and options[inner].verifies:

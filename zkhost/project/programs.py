@@ -1,4 +1,4 @@
-"""Which built guests a folder means: one rule for `zkhost.load` and the command line.
+"""Which built guests a folder stands for: one rule for `zkhost.load` and the command line.
 
 1. A project's folder, its methods/ folder, or one of its guest packages: the guests of that project, as `zkhost build`
    put them into methods/. Other files there do not count.
@@ -23,7 +23,7 @@ def find_program(folder: Path, name: str | None) -> tuple[str, Path, Path | None
 
     `name` may be None where there is only one.
 
-    Raises GuestNotFoundError, with what was looked for and what exists.
+    Raises GuestNotFoundError, with what was searched for and what exists.
     """
     loose = _binaries(folder)
     try:
@@ -39,7 +39,7 @@ def find_program(folder: Path, name: str | None) -> tuple[str, Path, Path | None
 
 
 def pick(found: dict[str, F], name: str | None, where: str, hint: str | None = None) -> tuple[str, F]:
-    """The one of that name, or the only one. Raises GuestNotFoundError, naming those that are there."""
+    """Return the one of that name, or the only one. Raises GuestNotFoundError, naming those that exist."""
     if name is None and len(found) == 1:
         return next(iter(found.items()))
     if name is not None and name in found:
@@ -61,7 +61,7 @@ def _of_project(project: GuestProject, name: str | None, loose: dict[str, Path])
 
 
 def _is_part(folder: Path, project: GuestProject) -> bool:
-    """Whether this is a folder that one names to mean the project."""
+    """Return whether this folder stands for the project."""
     return folder in (project.root, project.methods) or any(
         folder.is_relative_to(package.folder) for package in project.packages
     )

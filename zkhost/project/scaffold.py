@@ -2,7 +2,7 @@
 
 A template is a folder: files that end in `.j2` are rendered with jinja2 and lose the ending, the others are copied, and
 names of files and folders are rendered too. `template.toml` at its root is not copied; it may have `description` and
-`guest-name` (the guest's default name). Templates know these variables:
+`guest-name` (the guest's default name). Templates have these variables:
 
     name, package       the project's name, and that name as Python spells it
     guest, guest_ident, GUEST    the guest's name, as an identifier, as a constant
@@ -11,7 +11,7 @@ names of files and folders are rendered too. `template.toml` at its root is not 
     risc0_version, zkhost_version
     guest_crate         the version of zkhost-guest to depend on
 
-A guest package without a Cargo.lock of its own gets the one that zkhost's crates were tried with.
+A guest package without a Cargo.lock of its own gets the one that zkhost's crates were tested with.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class TemplateInfo:
 
 @dataclass(frozen=True)
 class NewProject:
-    """What to make. `dest` is the folder it goes into (as a folder `name`); `guest` None takes the template's."""
+    """A project to create. `dest` is the folder it goes into (as a folder `name`); `guest` None: the template's."""
 
     name: str
     dest: Path = field(default_factory=Path)
@@ -65,14 +65,14 @@ class NewProject:
 
 
 def list_templates() -> list[TemplateInfo]:
-    """The templates that come with zkhost, the first one for beginners."""
+    """Return the templates that come with zkhost, the first one for beginners."""
     folders = sorted(path for path in templates_folder().iterdir() if (path / "template.toml").is_file())
     infos = [TemplateInfo(path.name, str(_settings(path).get("description", ""))) for path in folders]
     return sorted(infos, key=lambda info: (info.name != "basic", info.name))
 
 
 def make_project(project: NewProject, on_file: OnFile | None = None) -> Path:
-    """Make the project and return its folder; `on_file` receives number, total and path of each file.
+    """Create the project and return its folder; `on_file` receives number, total and path of each file.
 
     Raises ScaffoldError for a bad name, an existing folder, a missing template, a template that does not render: then
     nothing was written.
@@ -107,7 +107,7 @@ def make_project(project: NewProject, on_file: OnFile | None = None) -> Path:
 
 
 def check_name(name: str, what: str) -> None:
-    """Raises ScaffoldError unless cargo, Python and the file system all take the name."""
+    """Raise ScaffoldError unless cargo, Python and the file system all accept the name."""
     why = None
     if not _NAME.fullmatch(name):
         why = "it must be lower-case letters, digits, - and _, and begin with a letter"
@@ -120,7 +120,7 @@ def check_name(name: str, what: str) -> None:
 
 
 def _fetch(project: NewProject, repository: Path) -> Path:
-    """The folder of the template: one of ours, a folder, or a repository that is cloned."""
+    """Return the folder of the template: one of zkhost's, a folder, or a repository that is cloned."""
     wants_git = project.tag is not None or project.branch is not None
     if project.tag is not None and project.branch is not None:
         raise ScaffoldError("--tag and --branch name two versions", hint="give one of them")
@@ -205,10 +205,10 @@ def _installed() -> bool:
 
 
 def _files(template: Path, variables: dict[str, Any]) -> Iterator[tuple[Path, Callable[[Path], object]]]:
-    """Each file of the project: its place, and what writes it. Everything is rendered before it is given."""
+    """Yield each file of the project: its place, and what writes it. Everything is rendered before it is yielded."""
     sources: dict[Path, Path] = {}
     ours = templates_folder()
-    # Our own templates have some files in common.
+    # zkhost's own templates have some files in common.
     for root in (ours / "_common", template) if template.parent == ours else (template,):
         sources |= {path.relative_to(root): path for path in sorted(root.rglob("*")) if path.is_file()}
     for inside, path in sorted(sources.items()):

@@ -2,8 +2,8 @@
 
 ```toml
 [tool.zkhost]
-packages = ["crates/guest"]      # the guest packages, where their layout does not say
-exclude = ["crates/bench"]       # packages that are none
+packages = ["crates/guest"]      # the guest packages, where the layout does not show them
+exclude = ["crates/bench"]       # packages that are not guests
 
 [tool.zkhost.guests.NAME]        # NAME: a guest, or a package with all its guests
 features = ["precompile"]        # features of the package
@@ -38,7 +38,7 @@ class GuestOptions:
 
 @dataclass(frozen=True)
 class ProjectSettings:
-    """`[tool.zkhost]` as far as building guests goes; `file` is where it was read, for messages."""
+    """The part of `[tool.zkhost]` for building guests; `file` is its source, for messages."""
 
     file: Path
     packages: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class ProjectSettings:
 
 
 def read_settings(folder: Path) -> ProjectSettings:
-    """The settings of the project in `folder`; defaults where there are none.
+    """Return the settings of the project in `folder`; defaults where there are none.
 
     Raises BuildError for a file that is not TOML, and for a setting that does not exist or has another type.
     """

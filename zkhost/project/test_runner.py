@@ -1,10 +1,10 @@
-"""Runs a guest package's own #[test] functions inside the zkVM's executor.
+"""A guest package's own #[test] functions, run inside the zkVM's executor.
 
-cargo's test harness is compiled for the zkVM and asked for its list; then each test runs in an executor of its own, as
-`NAME --exact` does. So a test that panics ends only itself (in the zkVM a panic ends the program), and the cycles are
-one test's. The harness itself costs some thousand cycles of each: `harness_cycles` returns how many.
+cargo's test harness is compiled for the zkVM and run once for its list; then each test runs in an executor of its own,
+as `NAME --exact` does. So a test that panics ends only itself (in the zkVM a panic ends the program), and the cycles
+are one test's. The harness itself costs some thousand cycles of each: `harness_cycles` returns how many.
 
-The harness does not run tests marked should_panic there: nothing is left that could look at the panic. They are ignored.
+The harness does not run tests marked should_panic there: nothing could check the panic. They are ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_SUCH_TEST = "-"
 
 
 class Outcome(enum.StrEnum):
-    """How a test went."""
+    """The outcome of a test."""
 
     PASSED = "ok"
     FAILED = "FAILED"
@@ -54,7 +54,7 @@ class TestProgram:
 
 @dataclass(frozen=True)
 class TestResult:
-    """One test. `user_cycles` and `segments` are 0 where it did not run to its end; `output` is what it printed."""
+    """One test. `user_cycles` and `segments` are 0 where it did not finish; `output` is what it printed."""
 
     __test__ = False
 
@@ -76,7 +76,7 @@ def build_tests(
     output: Callable[[bytes], object] = lambda data: None,
     progress_width: int | None = None,
 ) -> list[TestProgram]:
-    """Compile a package's tests for the zkVM. `output` takes what cargo prints. Raises a BuildError."""
+    """Compile a package's tests for the zkVM. `output` receives what cargo prints. Raises a BuildError."""
     request = package_request(package, features, env) | {"locked": locked, "progress_width": progress_width}
     report = _shim.call("build_tests", request, _shim.Host(writers={2: output}))
     return [
@@ -97,7 +97,7 @@ class TestRunner:
         self._prover = LocalProver("tests")
 
     def names(self) -> list[str]:
-        """The program's tests, in its order. Raises BuildError where the program is not a test harness."""
+        """Return the program's tests, in its order. Raises BuildError where the program is not a test harness."""
         try:
             _, printed = self._run("--list", "--format", "terse")
         except GuestError as error:
@@ -109,7 +109,7 @@ class TestRunner:
         return [found["name"] for found in _LISTED.finditer(printed)]
 
     def harness_cycles(self) -> int:
-        """What the harness costs when it runs no test."""
+        """Return the harness's cycles when it runs no test."""
         session, _ = self._run(_NO_SUCH_TEST, "--exact")
         return session.user_cycles
 

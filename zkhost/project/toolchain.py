@@ -1,4 +1,4 @@
-"""The guest toolchain: which one is here, and getting one: rzup's where it can be reached, else Debian's packages."""
+"""The guest toolchain: which is installed, and installing one: rzup's where it can be reached, else Debian's packages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ToolchainInfo:
     """A toolchain that can build guests: where it comes from (named, rzup, zkhost, debian), its folder and versions.
 
     `git_cargo` fetches git dependencies: its own cargo, or another where its own is Debian's, which cannot; None where
-    none here can.
+    none installed can.
     """
 
     origin: str
@@ -43,7 +43,7 @@ class ToolchainInfo:
 
 
 def toolchain_info() -> ToolchainInfo:
-    """The toolchain a build would use now. Raises ToolchainError where there is none."""
+    """Return the toolchain that a build would use now. Raises ToolchainError where there is none."""
     reply = _shim.call("toolchain_info", {})
     found, versions = reply["toolchain"], reply["versions"]
     return ToolchainInfo(
@@ -76,9 +76,9 @@ class Step:
 
 
 def plan_install(*, only: str | None = None) -> list[Step]:
-    """The steps that would give this machine a guest toolchain; `only`: "rzup" or "debian".
+    """Return the steps that would install a guest toolchain; `only`: "rzup" or "debian".
 
-    Raises ToolchainError where nothing can be done, naming what is missing.
+    Raises ToolchainError, naming what is missing, where no installation is possible.
     """
     tried = []
     if only != "debian":
@@ -97,7 +97,7 @@ def plan_install(*, only: str | None = None) -> list[Step]:
 
 
 def run_steps(steps: Sequence[Step], say: Say) -> None:
-    """Run the steps, reporting each before it starts. Raises ToolchainError where one fails, and leaves out the later ones."""
+    """Run the steps, reporting each before it starts. Raises ToolchainError, skipping the rest, where one fails."""
     for step in steps:
         say(f"{step.why}: {step}")
         done = subprocess.run(step.command, check=False)
@@ -125,7 +125,7 @@ def _rzup_steps() -> list[Step]:
 
 
 def _reachable() -> bytes | None:
-    """rzup's installer script, if its host answers in time."""
+    """Return rzup's installer script, if its host answers in time."""
     import httpx
 
     try:
@@ -173,7 +173,7 @@ def _installed(package: str) -> bool:
 
 
 def _as_root() -> tuple[str, ...] | None:
-    """What to put before a command to run it as root without being asked for a password; None where that cannot be."""
+    """Return the prefix that runs a command as root without a password prompt; None where that is impossible."""
     if os.geteuid() == 0:
         return ()
     sudo = shutil.which("sudo")
@@ -183,7 +183,7 @@ def _as_root() -> tuple[str, ...] | None:
 
 
 def _refuse_old_packages() -> None:
-    """rustc-web before 1.88 cannot build risc0: Debian's security archive has a newer one."""
+    """Refuse rustc-web before 1.88, which cannot build risc0: Debian's security archive has a newer one."""
     done = subprocess.run(["apt-cache", "policy", "rustc-web"], capture_output=True, text=True, check=False)
     candidates: list[Any] = [line.split()[-1] for line in done.stdout.splitlines() if "Candidate:" in line]
     numbers = candidates[0].split("+")[0].split(".")[:2] if candidates else []

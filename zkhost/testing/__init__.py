@@ -1,8 +1,8 @@
 """Tools for the tests of projects: random values of any schema, round trips through Rust, guests in the executor.
 
 `check_roundtrip(T)` sends random values of a type through this codec and through Rust's. `strategy(T)` is the
-hypothesis strategy for one's own tests. The pytest plugin (`zkhost.testing.plugin`, installed with zkhost) adds the
-fixtures `zkhost_execute`, `zkhost_prove` and `assert_cycles`, and the marker `zkhost_prove`.
+hypothesis strategy for a project's own tests. The pytest plugin (`zkhost.testing.plugin`, installed with zkhost) adds
+the fixtures `zkhost_execute`, `zkhost_prove` and `assert_cycles`, and the marker `zkhost_prove`.
 
 Needs the extra `testing`: pip install zkhost[testing]
 """

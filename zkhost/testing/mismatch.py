@@ -1,4 +1,4 @@
-"""What is shown when this codec and an oracle disagree: the value, and both streams word by word."""
+"""The report when this codec and an oracle disagree: the value, and both streams word by word."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MismatchError(CodecError, AssertionError):
 
 
 def align(ours: bytes, theirs: bytes, names: tuple[str, str], context: int = 3) -> str:
-    """Two streams side by side, a word a line, with `!` where they differ and gaps where one has more.
+    """Return two streams side by side, a word a line, with `!` where they differ and gaps where one has more.
 
     >>> print(align(bytes([1, 0, 0, 0, 2, 0, 0, 0]), bytes([1, 0, 0, 0, 3, 0, 0, 0]), ("zkhost", "rust")))
        word  zkhost    rust
@@ -73,7 +73,7 @@ def align(ours: bytes, theirs: bytes, names: tuple[str, str], context: int = 3) 
 
 
 def _words(data: bytes) -> list[str]:
-    """Words as eight hex digits; bytes that do not fill one as they are."""
+    """Return words as eight hex digits; bytes that do not fill one unchanged."""
     whole = len(data) // 4 * 4
     words = [f"{int.from_bytes(data[i : i + 4], 'little'):08x}" for i in range(0, whole, 4)]
     return words + ([data[whole:].hex()] if data[whole:] else [])

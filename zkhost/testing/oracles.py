@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "EchoGuest", "Oracle", "Refused", "RustOracle", "SerdeOracle", "TypedGuest"]
 
-#: What an oracle says that will not judge a value, because it is too deep or has too many parts (rust-shim/serde-oracle).
+#: What an oracle reports for a value that is too deep or has too many parts to judge (rust-shim/serde-oracle).
 LIMIT = "beyond the oracle's limits"
 
 
@@ -31,7 +31,7 @@ class Case:
     plain: Any
 
     def differs(self, oracle: str, what: str, theirs: bytes | None = None) -> NoReturn:
-        """Raises MismatchError, with both streams aligned where there are two."""
+        """Raise MismatchError, with both streams aligned where there are two."""
         streams = "" if theirs is None else "\n" + align(self.words, theirs, ("zkhost", oracle))
         raise MismatchError(
             f"{what}\n  type:   {self.type!r}\n  value:  {self.value!r}\n  format: {self.format}{streams}",
@@ -46,7 +46,7 @@ class Refused(str):
 
     @property
     def undecided(self) -> bool:
-        """Whether the oracle reached its own limits, and says nothing about the value."""
+        """Whether the oracle reached its own limits, and did not judge the value."""
         return LIMIT in self
 
 
@@ -58,10 +58,10 @@ class Oracle(Protocol):
 
     @property
     def formats(self) -> Sequence[str]:
-        """The formats that it knows."""
+        """The formats that it supports."""
 
     def compare(self, case: Case) -> None:
-        """Raises MismatchError where it does not agree with the case."""
+        """Raise MismatchError where it does not agree with the case."""
 
 
 class SerdeOracle:
@@ -71,15 +71,15 @@ class SerdeOracle:
     formats: tuple[str, ...]
 
     def encode(self, descriptor: list[Any], plains: Sequence[Any], format: str) -> list[Any]:
-        """The words of each value, or a Refused."""
+        """Return the words of each value, or a Refused."""
         raise NotImplementedError
 
     def decode(self, descriptor: list[Any], streams: Sequence[bytes], format: str) -> list[Any]:
-        """The first value of each stream, in plain form, or a Refused. Words after it are not looked at."""
+        """Return the first value of each stream, in plain form, or a Refused. Words after it are ignored."""
         raise NotImplementedError
 
     def compare(self, case: Case) -> None:
-        """Its words must be the case's, and the case's words must be the value to it."""
+        """Check that its words are the case's, and that it decodes the case's words to the value."""
         [theirs] = self.encode(case.descriptor, [case.plain], case.format)
         if isinstance(theirs, Refused):
             if not theirs.undecided:
@@ -124,11 +124,11 @@ class EchoGuest:
         self._executor = executor
 
     def input(self, case: Case) -> bytes:
-        """What the guest is sent."""
+        """Return the guest's input."""
         return case.words
 
     def compare(self, case: Case) -> None:
-        """The journal must be the case's words."""
+        """Check that the journal has the case's words."""
         from zkhost.environment.executor_env import ExecutorEnv
         from zkhost.provers.select import default_executor
 

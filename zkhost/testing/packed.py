@@ -1,7 +1,7 @@
 """The reference of the packed format, l2r0-small-serde, and zkhost-guest, each in a process of its own.
 
-They come from tests/oracle in zkhost's source tree: a workspace of its own, which is no part of the installed package.
-ZKHOST_ORACLES says where it is.
+They come from tests/oracle in zkhost's source tree: a workspace of its own, which is not part of the installed package.
+ZKHOST_ORACLES names its folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HINT = "set ZKHOST_ORACLES to tests/oracle of zkhost's source tree, or to a fold
 
 
 def find_server(implementation: str) -> Path:
-    """The server's binary: in the folder ZKHOST_ORACLES, or built from the workspace there. Raises ConfigError."""
+    """Find the server's binary in the folder ZKHOST_ORACLES, or build it from the workspace there. Raises ConfigError."""
     binary, named = f"zkhost-oracle-{implementation}", _config.get("ZKHOST_ORACLES")
     if named is None:
         raise ConfigError(
@@ -41,7 +41,7 @@ def find_server(implementation: str) -> Path:
 
 
 def _built(workspace: Path) -> Path:
-    """The folder of the binaries that cargo builds from the workspace."""
+    """Return the folder of the binaries that cargo builds from the workspace."""
     cargo = shutil.which("cargo")
     if cargo is None:
         raise ConfigError(f"the packed oracle is built from {workspace} with cargo, which is not installed", hint=HINT)
@@ -57,7 +57,7 @@ class PackedOracle(SerdeOracle):
     """`l2r0_small_serde`: the packed format.
 
     With `implementation="guest"` it is the crate zkhost-guest, compiled for this machine: both formats.
-    The server starts with the first question and ends with this object.
+    The server starts with the first request and ends with this object.
     """
 
     def __init__(self, implementation: str = "packed") -> None:
@@ -72,7 +72,7 @@ class PackedOracle(SerdeOracle):
         return self._ask("decode", format, descriptor, list(streams))
 
     def close(self) -> None:
-        """Ends the server."""
+        """End the server."""
         if self._process is not None:
             _stop(self._process)
             self._process = None

@@ -1,7 +1,7 @@
 """The pytest plugin: guests in tests.
 
 Fixtures: `zkhost_execute(program, *inputs)` runs a guest in the executor; `zkhost_prove(program, *inputs)` makes and
-verifies a proof (in dev mode a fake one); `assert_cycles(session, name)` holds a run's user cycles against a stored
+verifies a proof (in dev mode a fake one); `assert_cycles(session, name)` compares a run's user cycles with a stored
 baseline. Marker: `zkhost_prove`, for tests that make real proofs; they run only with --zkhost-prove.
 
 Baselines lie in `cycles.json` beside the test's file; --zkhost-update-cycles writes them.
@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def environment(inputs: tuple[Any, ...]) -> ExecutorEnv:
-    """One ready ExecutorEnv, or one that holds each input in turn: bytes as they are, values in the standard format."""
+    """Return a ready ExecutorEnv, or one with each input in turn: bytes unchanged, values in the standard format."""
     from zkhost.environment.executor_env import ExecutorEnv
 
     if len(inputs) == 1 and isinstance(inputs[0], ExecutorEnv):
@@ -72,7 +72,7 @@ def zkhost_execute() -> Callable[..., SessionInfo]:
 
 @pytest.fixture(scope="session")
 def zkhost_prove() -> Callable[..., ProveInfo]:
-    """`zkhost_prove(program, *inputs)`: a verified receipt. Tests that use it bear the marker `zkhost_prove`."""
+    """`zkhost_prove(program, *inputs)`: a verified receipt. Tests that use it need the marker `zkhost_prove`."""
 
     def prove(program: Program, *inputs: Any) -> ProveInfo:
         from zkhost.provers.select import default_prover
@@ -86,7 +86,7 @@ def zkhost_prove() -> Callable[..., ProveInfo]:
 def assert_cycles(request: pytest.FixtureRequest) -> Callable[..., None]:
     """`assert_cycles(session, name=None, tolerance=0.01)`: user cycles within a hundredth of the stored baseline.
 
-    Fewer fail too, so that a gain is written down and then kept. The name is the test's own by default.
+    Fewer fail too, so that a gain is recorded and then kept. The name is the test's own by default.
     """
     path = Path(request.path).parent / BASELINES
     update = bool(request.config.getoption("--zkhost-update-cycles"))

@@ -22,9 +22,9 @@ FORMATS = ("standard", "packed")
 def check_value(
     type: Any, value: Any, *, formats: Iterable[str] = FORMATS, oracles: Sequence[Oracle] | None = None
 ) -> None:
-    """Encodes and decodes a value in each format, here and by each oracle that knows the format.
+    """Encode and decode a value in each format, here and by each oracle that supports the format.
 
-    All must give the same words and the same value. By default the oracle is `risc0_zkvm::serde`. Raises MismatchError.
+    All must return the same words and the same value. The default oracle is `risc0_zkvm::serde`. Raises MismatchError.
     """
     descriptor, plain = c.describe(type), c.to_plain(type, value)
     for format in formats:
@@ -47,7 +47,7 @@ def check_roundtrip(
     oracles: Sequence[Oracle] | None = None,
     seed: int | None = None,
 ) -> int:
-    """`check_value` on `examples` random values; gives their number.
+    """Run `check_value` on `examples` random values and return their number.
 
     Raises MismatchError for the smallest value that was found to fail, with both streams of words aligned. `seed` makes
     a run repeatable.

@@ -1,7 +1,7 @@
 """`strategy(T)`: hypothesis strategies for the values of any type, the edges of every range among them.
 
-They are made of the type's descriptor, in the plain form, so they know no class and no kind of node (see the page on the
-codec): the codec turns plain data into values.
+They are made of the type's descriptor, in the plain form, so they depend on no class and no kind of node (see the page
+on the codec): the codec turns plain data into values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["strategy"]
 
 Strategy = st.SearchStrategy[Any]
 
-#: Values nest this deep, and no deeper than they must below that.
+#: Values nest this deep, and below that no deeper than necessary.
 DEPTH = 6
 #: Code points of one, two, three and four bytes of UTF-8, and the borders between them.
 EDGES = "\0a\x7f\x80\u07ff\u0800\ufffd\U00010000\U0010ffff"
@@ -27,10 +27,11 @@ OCTETS = st.binary(max_size=9) | st.binary(min_size=60, max_size=70)
 
 
 def strategy(type: Any) -> Strategy:
-    """Values of an annotation: every one that the codec takes, small ones most often.
+    """Return a strategy for the values of an annotation: every one that the codec accepts, small ones most often.
 
     Lengths around a word's four bytes, the ends of integer ranges, NaN and infinities, and code points of every UTF-8
-    length come up often. Recursive types stop after a few levels. Raises SchemaError for what is no schema.
+    length come up often. Recursive types stop after a few levels. Raises SchemaError for an annotation without wire
+    form.
     """
     node = c.schema_of(type)
     return _Plain().values(c.describe(type), 0).map(lambda plain: node_from_plain(node, plain))
@@ -41,7 +42,7 @@ class _Plain:
         self.named: dict[str, list[Any]] = {}
 
     def values(self, descriptor: list[Any], depth: int) -> Strategy:
-        """Plain values of a descriptor."""
+        """Return a strategy for the plain values of a descriptor."""
         kind = descriptor[0]
         most = 3 if depth < 3 else 1
         match descriptor:
@@ -89,7 +90,7 @@ class _Plain:
         return st.tuples(*[self.values(part, depth + 1) for part in parts]).map(list)
 
     def variants(self, variants: list[Any], depth: int) -> Strategy:
-        # At the bottom those that carry least, so that an enum which holds itself comes to an end.
+        # At the bottom the smallest ones, so that a recursive enum ends.
         sizes = [
             len(payload) if kind in ("tuple", "struct") else int(kind == "newtype") for _, kind, payload in variants
         ]

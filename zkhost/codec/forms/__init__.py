@@ -1,1 +1,1 @@
-"""Other forms of values: plain data for oracles and tools, and JSON for people."""
+"""Other forms of values: plain data for oracles and tools, and readable JSON."""

@@ -2,7 +2,8 @@
 
 As serde_json writes the Rust value (a newtype is its content, an option null or its content, a variant without data its
 name, one with data {name: data}), with these differences: bytes and digests are hexadecimal, and a map whose keys JSON
-cannot have is a list of pairs. Two things have no way back: a float that is not finite is null, and so is Some(None).
+cannot have is a list of pairs. Two conversions lose information: a float that is not finite is null, and so is
+Some(None).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["node_from_json", "node_to_json"]
 
 
 def node_to_json(node: s.Node, value: Any) -> Any:
-    """What `json.dumps` takes, of a value that the node's codec accepts. What it would refuse may fail in any way here."""
+    """Convert a value that the node's codec accepts to what `json.dumps` accepts; other values may fail in any way."""
     match node:
         case s.Ref():
             return node_to_json(node.target, value)
@@ -69,14 +70,14 @@ def _parts(kind: str, fields: tuple[s.Field, ...], value: Any) -> Any:
 
 
 def _object(pairs: list[tuple[Any, Any]]) -> Any:
-    """An object where every key is a text, a number or a truth value, written as serde_json writes such keys."""
+    """Return an object where every key is a text, a number or a truth value, written as serde_json writes such keys."""
     if any(isinstance(key, list | dict | float | None) for key, _ in pairs):
         return [list(pair) for pair in pairs]
     return {str(key).lower() if isinstance(key, bool) else str(key): item for key, item in pairs}
 
 
 def node_from_json(node: s.Node, data: Any, path: Path = None) -> Any:
-    """The value of what `json.loads` returned. Raises EncodeError, naming the field, where it is none of the node's."""
+    """Convert what `json.loads` returned to a value. Raises EncodeError, naming the field, where it does not fit."""
     match node:
         case s.Ref():
             return node_from_json(node.target, data, path)
@@ -169,7 +170,7 @@ def _dict(node: s.Map, data: Any, path: Path) -> dict[Any, Any]:
 
 
 def _key(node: s.Node, text: str, path: Path) -> Any:
-    """The key that the name of a member stands for."""
+    """Return the key that the name of a member stands for."""
     inner = node
     while isinstance(inner, s.NewType) or (isinstance(inner, s.Struct) and inner.kind == "newtype"):
         inner = inner.inner if isinstance(inner, s.NewType) else inner.fields[0].type
@@ -199,7 +200,7 @@ def _instance(cls: Any, kind: str, fields: tuple[s.Field, ...], data: Any, path:
 
 
 def _members(cls: Any, fields: tuple[s.Field, ...], data: Any, path: Path) -> dict[str, Any]:
-    """The members of an object. One may be left out where the dataclass has a default, and an option, as in serde."""
+    """Return the members of an object. Options and fields with a default may be left out, as in serde."""
     names = ", ".join(f.name for f in fields)
     if not isinstance(data, dict):
         refuse_value(path, f"an object with {names}, for {cls.__name__}", data)

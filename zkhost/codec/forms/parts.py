@@ -1,4 +1,4 @@
-"""What both forms do alike with instances of classes."""
+"""What both forms share: instances of classes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["built", "variant_of"]
 
 
 def variant_of(node: s.Enum, value: Any) -> s.Variant:
-    """The variant that a value is of. Raises EncodeError."""
+    """Return the variant that a value belongs to. Raises EncodeError."""
     for v in node.variants:
         if value is v.python or (not node.plain and type(value) is v.python):
             return v
@@ -19,7 +19,7 @@ def variant_of(node: s.Enum, value: Any) -> s.Variant:
 
 
 def built(cls: Any, values: dict[str, Any], path: Path) -> Any:
-    """An instance of a dataclass. Raises EncodeError where the class refuses the values, from what it raised."""
+    """Return an instance of a dataclass. Raises EncodeError, its cause chained, where the class refuses."""
     try:
         return cls(**values)
     except Exception as exc:

@@ -25,7 +25,7 @@ __all__ = ["describe_node", "node_from_plain", "node_to_plain"]
 
 
 def describe_node(node: s.Node) -> list[Any]:
-    """The descriptor of a node. Types that share a name get a number, so that a ref is never ambiguous."""
+    """Return the descriptor of a node. Types that share a name get a number, so that a ref is never ambiguous."""
     return _Describer().describe(node)
 
 
@@ -100,7 +100,7 @@ class _Describer:
 
 
 def node_to_plain(node: s.Node, value: Any) -> Any:
-    """The plain form of a value that the node's codec accepts. What it would refuse may fail in any way here."""
+    """Return the plain form of a value that the node's codec accepts; other values may fail in any way."""
     match node:
         case s.Ref():
             return node_to_plain(node.target, value)
@@ -144,7 +144,7 @@ def node_to_plain(node: s.Node, value: Any) -> Any:
 
 
 def node_from_plain(node: s.Node, plain: Any, path: Path = None) -> Any:
-    """The value of a plain form. Raises EncodeError where it is none of the node's."""
+    """Return the value of a plain form. Raises EncodeError where it does not fit."""
     match node:
         case s.Ref():
             return node_from_plain(node.target, plain, path)
@@ -226,7 +226,7 @@ def _each(node: s.Node, items: Any, path: Path) -> list[Any]:
 
 
 def _items(plain: Any, count: int | None, path: Path, name: str = "") -> Any:
-    """The items of a list (msgpack makes tuples of those that are keys)."""
+    """Return the items of a list (msgpack makes tuples of those that are keys)."""
     if not isinstance(plain, list | tuple) or count not in (None, len(plain)):
         expected = "a list" if count is None else f"a list of {count}"
         hint = "from_json takes names of fields" if isinstance(plain, dict) else None

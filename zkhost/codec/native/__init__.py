@@ -1,9 +1,9 @@
-"""The native engine: encoders and decoders that the native library makes, one set for each type.
+"""The native engine: encoders and decoders from the native library, one set for each type.
 
 They are builtin functions, made by the crate `zkhost-native-codec` through CPython's stable ABI: the addresses of
-CPython's functions and of a few objects are handed to it, so that one library serves every CPython. A value or word that
-they do not take, and every error, is left to the reference engine. Where the library or the ABI is missing, the reference
-engine does everything.
+CPython's functions and of a few objects are passed to it, so that one library serves every CPython. A value or word
+that they do not accept, and every error, is left to the reference engine. Where the library or the ABI is missing, the
+reference engine does everything.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Functions = tuple[Callable[[Any], bytes], Callable[..., Any], Callable[..., tupl
 
 
 def native_functions(node: s.Node, packed: bool, reference: Functions) -> Functions | None:
-    """The functions of a type, which hand what they do not take to those given; None where there is no native engine."""
+    """Return the functions of a type, with `reference` as their fallback; None where there is no native engine."""
     make = _maker()
     return None if make is None else make(describe(node), packed, reference)
 
 
 def engine(node: s.Node, packed: bool) -> Functions:
-    """The fastest functions there are for a type."""
+    """Return the fastest functions available for a type."""
     reference = Reference(node, packed)
     functions = (reference.encode, reference.decode, reference.decode_from)
     return native_functions(node, packed, functions) or functions

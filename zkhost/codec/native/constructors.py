@@ -1,7 +1,8 @@
 """Whether an instance of a dataclass can be made without its constructor.
 
 The constructor that `@dataclass` generates only stores the fields (through `object.__setattr__` where frozen, which is
-slow). Storing them directly is equivalent if nobody added a `__post_init__`, `__new__`, `__setattr__` or descriptor.
+slow). Storing them directly is equivalent unless the class defines a `__post_init__`, `__new__`, `__setattr__` or
+descriptor.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ __all__ = ["stored_directly"]
 
 
 def stored_directly(cls: Any, fields: tuple[s.Field, ...]) -> bool:
-    """Whether storing the fields in a bare instance is what calling the class does."""
+    """Return whether storing the fields in a bare instance is what calling the class does."""
     code = getattr(cls.__init__, "__code__", None)
     generated = code is not None and code.co_filename == "<string>" and "__init__" in cls.__dict__
     own = hasattr(cls, "__post_init__") or cls.__new__ is not object.__new__

@@ -18,7 +18,7 @@ __all__ = ["describe"]
 
 
 def describe(root: s.Node) -> tuple[Any, tuple[Any, ...]]:
-    """The description of a type."""
+    """Return the description of a type."""
     made = _Description(root)
     node = made.node(root)
     return node, tuple(made.definitions)
@@ -43,7 +43,7 @@ class _Description:
         return type(node).__name__, *[self.part(node, getattr(node, f.name)) for f in fields(node)]
 
     def part(self, node: s.Node, value: Any) -> Any:
-        """A field of a node."""
+        """Return a field of a node."""
         if isinstance(value, s.Node):
             return self.node(value)
         if isinstance(value, tuple):
@@ -78,7 +78,7 @@ class _Description:
 
 
 def _shared(root: s.Node) -> set[int]:
-    """The ids of the structs and enums that are used more than once, or in themselves."""
+    """Return the ids of the structs and enums that are used more than once, or recursively."""
     once: set[int] = set()
     more: set[int] = set()
     for node in s.walk(root):

@@ -1,6 +1,6 @@
 """The reference engine: walks the schema as the Rust code does, and reports exactly what is wrong and where.
 
-It explains every refusal, takes what the native engine does not, and is all there is where that cannot be loaded.
+It explains every refusal, handles what the native engine does not, and replaces that where it cannot be loaded.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Reference:
         self.packed = packed
 
     def encode(self, value: Any) -> bytes:
-        """The value as words. Raises EncodeError."""
+        """Return the value as words. Raises EncodeError."""
         try:
             return encode_value(self.node, value, self.packed)
         except RecursionError:
             raise EncodeError(_too_deep("value"), path="", expected="fewer levels", found="more") from None
 
     def decode(self, data: Words, strict: bool = True) -> Any:
-        """The value that `data` holds. Raises DecodeError."""
+        """Return the value that `data` holds. Raises DecodeError."""
         raw = as_words(data)
         value, end = self._read(raw, 0, strict)
         if strict and end != len(raw):
@@ -44,7 +44,7 @@ class Reference:
         return value
 
     def decode_from(self, data: Words, offset: int = 0, strict: bool = True) -> tuple[Any, int]:
-        """The value that begins at word `offset`, and the offset of the word after it. Raises DecodeError."""
+        """Return the value at word `offset` and the offset of the word after it. Raises DecodeError."""
         raw = as_words(data)
         if not 0 <= offset <= len(raw) // 4:
             refuse_words(None, offset, f"an offset from 0 to {len(raw) // 4}", str(offset))

@@ -1,4 +1,4 @@
-"""Rules of what holds any number of elements: sequences, arrays, sets, maps."""
+"""Rules of containers with any number of elements: sequences, arrays, sets, maps."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _write_count(enc: Encoder, items: Any, path: Path) -> None:
 
 
 def _in_order(node: s.Node, keys: Any, path: Path) -> list[Any]:
-    """The keys in the order they are written. A key of the wrong type is refused as it would be alone."""
+    """Return the keys in the order they are written. A key of the wrong type is refused as it would be elsewhere."""
     for key in keys:
         Encoder(PackedWriter()).value(node, key, (path, f"[{key!r}].key"), 0)
     return sorted(keys, key=order_key(node))

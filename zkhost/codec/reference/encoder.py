@@ -18,7 +18,7 @@ __all__ = ["Encoder", "encode_value"]
 
 
 def encode_value(node: s.Node, value: Any, packed: bool) -> bytes:
-    """The words of a value as little-endian bytes. Raises EncodeError."""
+    """Return the words of a value as little-endian bytes. Raises EncodeError."""
     out = PackedWriter() if packed else Writer()
     Encoder(out).value(node, value, None, 0)
     return bytes(out.data)
@@ -31,8 +31,8 @@ class Encoder:
         self.out = out
 
     def value(self, node: s.Node, value: Any, path: Path, nesting: int) -> None:
-        """Writes one value. `nesting` counts how many uses of a type in itself it lies in."""
-        while True:  # nodes that add no level of their own go round here instead of one call deeper
+        """Write one value. `nesting` counts how many uses of a type in itself it lies in."""
+        while True:  # nodes that add no level of their own loop here instead of recursing
             if isinstance(node, s.Ref):
                 nesting += 1
                 if nesting > NESTING_LIMIT:
@@ -59,12 +59,12 @@ class Encoder:
         RULES[type(node)].write(self, node, value, path, nesting)
 
     def instance(self, node: s.Struct, value: Any, path: Path) -> None:
-        """Refuses what is no instance of the class itself: a derived class is another type."""
+        """Refuse anything but an instance of the class itself: a derived class is another type."""
         if type(value) is not node.cls:
             refuse_value(path, f"an instance of {node.name}", value)
 
     def field(self, f: s.Field, value: Any, path: Path) -> tuple[Any, Path, s.Node]:
-        """The value of a field, its path and its node."""
+        """Return the value of a field, its path and its node."""
         try:
             return getattr(value, f.name), (path, f".{f.name}"), f.type
         except AttributeError:

@@ -17,30 +17,30 @@ class Writer:
         self.data = bytearray()
 
     def word(self, value: int) -> None:
-        """One word."""
+        """Write one word."""
         self.data += value.to_bytes(4, "little")
 
     def byte(self, value: int) -> None:
-        """One u8 or bool."""
+        """Write one u8 or bool."""
         self.word(value)
 
     def octets(self, raw: bytes) -> None:
-        """Any number of u8 or bool, inside a container."""
+        """Write any number of u8 or bool, inside a container."""
         self.data += struct.pack(f"<{len(raw)}I", *raw)
 
     def words(self, raw: bytes) -> None:
-        """Any number of whole words."""
+        """Write any number of whole words."""
         self.data += raw
 
     def padded(self, raw: bytes) -> None:
-        """Bytes, zero-padded to a word."""
+        """Write bytes, zero-padded to a word."""
         self.data += raw + bytes(-len(raw) % 4)
 
     def open(self) -> None:
-        """A container opens (only the packed format cares)."""
+        """Open a container (only the packed format depends on it)."""
 
     def close(self) -> None:
-        """It closes."""
+        """Close the container."""
 
 
 class PackedWriter(Writer):
@@ -52,18 +52,18 @@ class PackedWriter(Writer):
         self.held = bytearray()
 
     def flush(self) -> None:
-        """Writes the word that is being filled, if one is."""
+        """Write the word that is being filled, if one is."""
         if self.held:
             super().padded(bytes(self.held))
             self.held.clear()
 
     def word(self, value: int) -> None:
-        """One word, after a flush."""
+        """Write one word, after a flush."""
         self.flush()
         super().word(value)
 
     def byte(self, value: int) -> None:
-        """A byte: at depth 0 a whole word, deeper the next byte of the current word."""
+        """Write a byte: at depth 0 a whole word, deeper the next byte of the current word."""
         if self.depth == 0:
             super().word(value)
             return
@@ -72,29 +72,29 @@ class PackedWriter(Writer):
             self.flush()
 
     def octets(self, raw: bytes) -> None:
-        """Bytes, where the last one ended."""
+        """Write bytes, where the last one ended."""
         self.held += raw
         whole = len(self.held) & ~3
         self.data += self.held[:whole]
         del self.held[:whole]
 
     def words(self, raw: bytes) -> None:
-        """Words, after a flush; none of them flushes nothing."""
+        """Write words, after a flush; no words flush nothing."""
         if raw:
             self.flush()
             super().words(raw)
 
     def padded(self, raw: bytes) -> None:
-        """Bytes, after a flush."""
+        """Write bytes, after a flush."""
         self.flush()
         super().padded(raw)
 
     def open(self) -> None:
-        """One level deeper."""
+        """Go one level deeper."""
         self.depth += 1
 
     def close(self) -> None:
-        """One level up; flushes when it was the outermost."""
+        """Go one level up; flush when that level was the outermost."""
         self.depth -= 1
         if self.depth == 0:
             self.flush()
@@ -109,26 +109,26 @@ class Reader:
         self.strict = strict
 
     def state(self) -> Any:
-        """Where it is, for `restore`."""
+        """Return the position, for `restore`."""
         return self.at
 
     def restore(self, state: Any) -> None:
-        """Goes back to where it was."""
+        """Return to a position of `state`."""
         self.at = state
 
     def word(self, path: Path, expected: str) -> int:
-        """The next word."""
+        """Read the next word."""
         if self.at + 4 > len(self.data):
             refuse_words(path, self.at // 4, expected, "the end of the input")
         self.at += 4
         return int.from_bytes(self.data[self.at - 4 : self.at], "little")
 
     def byte(self, path: Path, expected: str) -> int:
-        """What stands for one u8 or bool."""
+        """Read what stands for one u8 or bool."""
         return self.word(path, expected)
 
     def octets(self, count: int) -> bytes | None:
-        """So many u8 or bool; None, with nothing read, where one is above 255 or they are not all there."""
+        """Read `count` u8 or bool; return None, with nothing read, where one is above 255 or some are missing."""
         end = self.at + 4 * count
         if end > len(self.data):
             return None
@@ -140,14 +140,14 @@ class Reader:
         return raw
 
     def words(self, size: int) -> bytes | None:
-        """So many bytes of whole words; None, with nothing read, where they are not all there."""
+        """Read `size` bytes of whole words; return None, with nothing read, where some are missing."""
         if self.at + size > len(self.data):
             return None
         self.at += size
         return self.data[self.at - size : self.at]
 
     def padded(self, size: int, path: Path, expected: str) -> bytes:
-        """Bytes and their padding."""
+        """Read bytes and their padding."""
         end = self.at + size
         aligned = end + (-size % 4)
         if aligned > len(self.data):
@@ -160,7 +160,7 @@ class Reader:
         return raw
 
     def finish(self, path: Path) -> None:
-        """The value ends here."""
+        """Finish the value."""
 
 
 class PackedReader(Reader):
@@ -169,15 +169,15 @@ class PackedReader(Reader):
     held = b""
 
     def state(self) -> Any:
-        """Where it is, and the bytes of the current word that are left."""
+        """Return the position, and the unread bytes of the current word."""
         return self.at, self.held
 
     def restore(self, state: Any) -> None:
-        """Goes back to where it was."""
+        """Return to a position of `state`."""
         self.at, self.held = state
 
     def octets(self, count: int) -> bytes | None:
-        """Bytes from where the last one ended; None, with nothing read, where they are not all there."""
+        """Read bytes from where the last one ended; return None, with nothing read, where some are missing."""
         more = max(count - len(self.held), 0)
         end = self.at + more + -more % 4
         if end > len(self.data):
@@ -187,7 +187,7 @@ class PackedReader(Reader):
         return raw[:count]
 
     def words(self, size: int) -> bytes | None:
-        """Whole words, after a flush; None, with nothing read, where they are not all there or it cannot flush."""
+        """Read whole words, after a flush; return None, with nothing read, where some are missing or it fails."""
         if not size:
             return b""
         if any(self.held):
@@ -198,18 +198,18 @@ class PackedReader(Reader):
         return raw
 
     def flush(self, path: Path, hint: str | None = None) -> None:
-        """Drops the unread bytes of the current word, which must be zero."""
+        """Drop the unread bytes of the current word, which must be zero."""
         if any(self.held):
             refuse_words(path, self.at // 4 - 1, "zero padding", _word(self.data, self.at // 4 - 1), hint)
         self.held = b""
 
     def word(self, path: Path, expected: str) -> int:
-        """The next word, after a flush."""
+        """Read the next word, after a flush."""
         self.flush(path)
         return super().word(path, expected)
 
     def byte(self, path: Path, expected: str) -> int:
-        """The next byte of the current word, or the first of a new one."""
+        """Read the next byte of the current word, or the first of a new one."""
         if not self.held:
             super().word(path, expected)
             self.held = self.data[self.at - 4 : self.at]
@@ -217,12 +217,12 @@ class PackedReader(Reader):
         return byte
 
     def padded(self, size: int, path: Path, expected: str) -> bytes:
-        """Bytes and their padding, after a flush."""
+        """Read bytes and their padding, after a flush."""
         self.flush(path)
         return super().padded(size, path, expected)
 
     def finish(self, path: Path) -> None:
-        """The value ends: where strict, what is left of its last word must be zero."""
+        """Finish the value; where strict, the rest of its last word must be zero."""
         if self.strict:
             self.flush(path, AS_RUST)
 

@@ -1,4 +1,4 @@
-"""What the reference engine knows of each kind of node: how it is written, how it is read, and how its values are ordered."""
+"""The reference engine's rules for each kind of node: how it is written and read, and how its values are ordered."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Read = Callable[[Any, Any, Path, int], Any]
 class Rules(NamedTuple):
     """The rules of one kind of node.
 
-    `write` takes the encoder, the node, the value, its path and how deep it is nested, `read` the same without a value.
+    `write` takes the encoder, the node, the value, its path and its nesting depth, `read` the same without a value.
     `order` takes the node and returns a function whose results sort as Rust's derived `Ord` sorts the values, or None
-    where the values sort so themselves.
+    where the values themselves sort so.
     """
 
     write: Write
@@ -34,14 +34,14 @@ RULES: dict[type[s.Node], Rules] = {}
 
 
 def order_key(node: s.Node) -> Key | None:
-    """The order of a node's values: see `Rules.order`."""
+    """Return the order of a node's values: see `Rules.order`."""
     return RULES[type(node)].order(node)
 
 
 def natural(_: s.Node) -> None:
-    """The order of values that Python sorts as Rust does. (Both order text by code point.)"""
+    """Return None: Python sorts these values as Rust does. (Both order text by code point.)"""
 
 
 def unordered(node: s.Node) -> Key:
-    """The order of what cannot be a key: none. `translate` refuses such keys."""
+    """Fail for a node that cannot be a key. `translate` refuses such keys."""
     raise AssertionError(node)

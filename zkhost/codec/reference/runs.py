@@ -1,4 +1,4 @@
-"""The short cut for runs of numbers: all at once where all are in order, else one by one, which finds what is not."""
+"""The fast path for runs of numbers: all at once where all are valid, else one by one, which finds the invalid one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .formats import Reader, Writer
 
 __all__ = ["read", "write"]
 
-#: The code of a number on the wire, by its code in a buffer, where that is another one.
+#: The code of a number on the wire, by its code in a buffer, where the two differ.
 WIDE = {"b": "i", "h": "i", "B": "I", "H": "I", "?": "I"}
 
 
 def write(out: Writer, code: str | None, items: Any) -> bool:
-    """Writes numbers, by their array typecode; False, with nothing written, where they are none or one does not fit."""
+    """Write numbers, by their array typecode; return False, with nothing written, unless all fit."""
     if code is None:
         return False
     try:
@@ -37,7 +37,7 @@ def write(out: Writer, code: str | None, items: Any) -> bool:
 
 
 def read(source: Reader, code: str | None, count: int) -> bytes | None:
-    """Reads so many numbers, as a buffer of the array typecode holds them; None, with nothing read, where it cannot."""
+    """Read `count` numbers into a buffer of the array typecode; return None, with nothing read, where that fails."""
     if code is None:
         return None
     if code in "B?":

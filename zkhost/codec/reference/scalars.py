@@ -141,7 +141,7 @@ def read_bytes(dec: Decoder, node: s.Bytes, path: Path, nesting: int) -> bytes:
     raw = source.octets(count)
     if raw is not None:
         return raw
-    for i in range(count):  # one of them is not there, or is no byte: this finds it
+    for i in range(count):  # one is missing, or is no byte: this finds it
         byte = source.byte((path, i), "u8, 0 to 255")
         if byte > 255:
             refuse_words((path, i), source.at // 4 - 1, "u8, 0 to 255", str(byte))

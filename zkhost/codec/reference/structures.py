@@ -1,4 +1,4 @@
-"""Rules of what has parts of its own: options, tuples, structs, enums, newtypes, and uses of a type in itself."""
+"""Rules of nodes with parts: options, tuples, structs, enums, newtypes, and uses of a type in itself."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def order_enum(node: s.Enum) -> Key:
 
 
 def write_through(enc: Encoder, node: s.Node, value: Any, path: Path, nesting: int) -> None:
-    raise AssertionError(node)  # `Encoder.value` goes through these itself
+    raise AssertionError(node)  # `Encoder.value` handles these itself
 
 
 def read_through(dec: Decoder, node: s.Node, path: Path, nesting: int) -> Any:
-    raise AssertionError(node)  # `Decoder.value` goes through these itself
+    raise AssertionError(node)  # `Decoder.value` handles these itself
 
 
 def read_option(dec: Decoder, node: s.Option, path: Path, nesting: int) -> Any:

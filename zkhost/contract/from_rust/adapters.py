@@ -1,6 +1,6 @@
-"""Fields that serde writes by other code than their type's: `#[serde(with = ...)]` and `#[serde_as(as = ...)]`.
+"""Fields that serde writes by code other than their type's: `#[serde(with = ...)]` and `#[serde_as(as = ...)]`.
 
-Only code whose wire form is known is taken: that of serde_bytes, serde_with and a few more crates.
+Only code whose wire form is known is accepted: that of serde_bytes, serde_with and a few more crates.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _DIGITS = {"bool": ("true", "false"), "char": ("a",), "f32": ("1", "2.5"), "f64"
 
 
 def with_module(value: str, node: Node, scope: Scope, reader: TypeReader) -> RustType:
-    """The wire form of a field `#[serde(with = "value")]`. Raises RefusalError where it is not known."""
+    """Return the wire form of a field `#[serde(with = "value")]`. Raises RefusalError where it is unknown."""
     segments = value.removeprefix("::").split("::")
     target = reader.names.path(scope.module, segments) or reader.names.path(scope.module, ["", *segments])
     name = str(target) if isinstance(target, Foreign) else ""
@@ -93,7 +93,7 @@ def _quantity(rust_type: RustType) -> RustType | None:
 
 
 def hexadecimal(inner: RustType | None) -> RustType | None:
-    """Bytes as a string of hex digits."""
+    """Return bytes as a string of hex digits."""
     match inner:
         case Constrained("ByteBuf") as fixed:
             return Constrained("String", (), lambda rng: fixed.sample(rng).hex(), f"{fixed.limit} in hex")
@@ -103,8 +103,8 @@ def hexadecimal(inner: RustType | None) -> RustType | None:
 
 
 def as_type(way: Node, node: Node, scope: Scope, reader: TypeReader) -> RustType:
-    """The wire form of a field of type `node` that is `#[serde_as(as = "way")]`. Raises RefusalError where it is not
-    known.
+    """Return the wire form of a field of type `node` that is `#[serde_as(as = "way")]`. Raises RefusalError where it
+    is not known.
     """
     if text_of(way) == "_":
         return reader.read(node, scope)
@@ -144,7 +144,7 @@ def _container(target: Foreign, given: list[Node], node: Node, scope: Scope, rea
 
 
 def _serde_with(name: str, given: list[Node], node: Node, scope: Scope, reader: TypeReader) -> RustType | None:
-    """What serde_with's own adapters write where a format is not for people."""
+    """Return what serde_with's own adapters write in a format that is not human-readable."""
     match name:
         case "Same":
             return reader.read(node, scope)
@@ -175,7 +175,7 @@ def _serde_with(name: str, given: list[Node], node: Node, scope: Scope, reader: 
 
 
 def _displayed(node: Node, scope: Scope, reader: TypeReader) -> RustType:
-    """A value as its Display writes it."""
+    """Return the wire form of a value written by its Display."""
     try:
         inner = reader.read(node, scope)
     except RefusalError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Meta:
-    """`path`, `path = value` or `path(arguments)`; for a string literal `value` is what the string says.
+    """`path`, `path = value` or `path(arguments)`; for a string literal `value` is the string's content.
 
     `conditions` are the predicates of the `cfg_attr` around it.
     """
@@ -33,17 +33,17 @@ class Meta:
 
 @dataclass
 class Attributes:
-    """What stands above a declaration, a variant or a field."""
+    """The attributes and documentation of a declaration, a variant or a field."""
 
     metas: list[Meta] = field(default_factory=list)
     doc: list[str] = field(default_factory=list)
 
     def named(self, path: str) -> list[Meta]:
-        """The attributes of a path."""
+        """Return the attributes of a path."""
         return [meta for meta in self.metas if meta.path == path]
 
     def arguments(self, path: str) -> list[Meta]:
-        """The arguments of all attributes of a path, each with the conditions of its attribute."""
+        """Return the arguments of all attributes of a path, each with the conditions of its attribute."""
         return [
             Meta(a.path, a.line, a.value, a.arguments, meta.conditions)
             for meta in self.named(path)
@@ -52,7 +52,7 @@ class Attributes:
 
 
 def with_attributes(nodes: Sequence[Node]) -> Iterator[tuple[Node, Attributes]]:
-    """Each node that is neither comment nor attribute, with those that stand before it."""
+    """Yield each node that is neither comment nor attribute, with the attributes before it."""
     attributes = Attributes()
     for node in nodes:
         match node.type:
@@ -68,7 +68,7 @@ def with_attributes(nodes: Sequence[Node]) -> Iterator[tuple[Node, Attributes]]:
 
 
 def read_attribute(item: Node, into: Attributes) -> None:
-    """Adds what one `#[...]` says."""
+    """Add the content of one `#[...]`."""
     attribute = next((child for child in item.named_children if child.type == "attribute"), None)
     if attribute is None:
         return
@@ -103,7 +103,7 @@ def _read_comment(node: Node, into: Attributes) -> None:
 
 
 def _tokens(nodes: Sequence[Node]) -> list[Node]:
-    """A path's identifiers and `::` as they come, in token trees and in parsed paths."""
+    """Return a path's identifiers and `::` as they come, in token trees and in parsed paths."""
     tokens: list[Node] = []
     for node in nodes:
         if node.type in ("scoped_identifier", "line_comment", "block_comment"):

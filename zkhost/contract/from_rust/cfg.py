@@ -13,14 +13,14 @@ _NEVER = frozenset({"test", "doc", "docsrs", "doctest", "miri", "loom", "fuzzing
 
 @dataclass(frozen=True)
 class Features:
-    """A crate's features. `closed`: those not `on` are off; otherwise, whether they are is not known."""
+    """A crate's features. `closed`: those not `on` are off; otherwise they are unknown."""
 
     on: frozenset[str] = frozenset()
     closed: bool = False
 
 
 def holds(predicate: Meta, features: Features) -> bool | None:
-    """Whether a predicate is true: None where it depends on the target or on features not known."""
+    """Return whether a predicate is true: None where it depends on the target or on unknown features."""
     inner = [holds(each, features) for each in predicate.arguments or ()]
     match predicate.path:
         case "all":
@@ -37,5 +37,5 @@ def holds(predicate: Meta, features: Features) -> bool | None:
 
 
 def all_hold(predicates: Iterable[Meta], features: Features) -> bool | None:
-    """Whether all of several predicates are true."""
+    """Return whether all of several predicates are true."""
     return holds(Meta("all", 0, None, tuple(predicates)), features)

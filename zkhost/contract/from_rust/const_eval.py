@@ -41,8 +41,8 @@ class Constants:
         self._names = names
 
     def value(self, node: Node, module: Module, known: Mapping[str, object], depth: int = 0) -> int:
-        """The value of an expression in a module; `known` are const generics. Raises RefusalError where it is not
-        an integer that can be told from the source.
+        """Return the value of an expression in a module; `known` are const generics. Raises RefusalError where it is
+        not an integer that the source determines.
         """
         found = self._value(node, module, known, depth) if depth < _DEEPEST else None
         if found is None or not -_LARGEST <= found <= _LARGEST:
@@ -103,7 +103,7 @@ class Constants:
         return self.value(value, target.module, inner, depth + 1)
 
     def _associated(self, owner: Definition, name: str) -> Definition | None:
-        """A constant of the type's own `impl` blocks."""
+        """Return a constant of the type's own `impl` blocks."""
         found = []
         for block in owner.module.crate.impls:
             if block.trait is None and self._names.path(block.module, path_segments(block.type)) is owner:
@@ -115,7 +115,7 @@ class Constants:
 
 
 def integer(text: str) -> int | None:
-    """The value of an integer literal."""
+    """Return the value of an integer literal."""
     digits = re.sub(r"(?:[ui](?:8|16|32|64|128|size))$", "", text.replace("_", ""))
     try:
         return int(digits, 0)

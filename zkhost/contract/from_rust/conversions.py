@@ -17,7 +17,7 @@ _INTEGERS = frozenset(f"{sign}{bits}" for sign in "ui" for bits in (8, 16, 32, 6
 
 
 def written_as(definition: Definition, traits: Traits, types: TypeReader) -> RustType | None:
-    """What a type is written as; None where it is written as itself. Raises RefusalError where both sides differ."""
+    """Return what a type is written as; None where as itself. Raises RefusalError where reading and writing differ."""
     if "repr" in traits.ways:
         return _number(definition)
     if "text" in traits.ways:

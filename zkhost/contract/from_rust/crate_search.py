@@ -1,4 +1,4 @@
-"""Files and folders given by the caller -> the crates that they belong to."""
+"""The caller's files and folders -> the crates that they belong to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SKIPPED = frozenset({"target", ".git", "node_modules"})
 
 
 class CrateSearch:
-    """Reads crates, each once. `features`: those of the crates given, all others off; None: their defaults are on,
-    and of the others it is not known.
+    """Reads crates, each once. `features`: those of the caller's crates, all others off; None: their defaults are on,
+    the others unknown.
     """
 
     def __init__(self, features: frozenset[str] | None = None) -> None:
@@ -25,7 +25,7 @@ class CrateSearch:
         self._by_manifest: dict[Path, list[SourceCrate]] = {}
 
     def find(self, paths: Sequence[Path]) -> tuple[list[SourceCrate], list[Path]]:
-        """The crates of files and folders, and the files asked for. Raises ContractError where there is no Rust file."""
+        """Find the crates of files and folders, and the files requested. Raises ContractError without a Rust file."""
         asked: list[Path] = []
         for path in (p.resolve() for p in paths):
             asked += [path] if path.is_file() else self._files_of(path)
@@ -44,12 +44,12 @@ class CrateSearch:
         return [*crates, *self._loose(loose)], asked
 
     def crate_in(self, folder: Path) -> SourceCrate | None:
-        """The library in a folder; None where there is none."""
+        """Return the library in a folder; None where there is none."""
         manifest = (folder / "Cargo.toml").resolve()
         return next((c for c in self._crates(manifest) if c.name != ""), None) if manifest.is_file() else None
 
     def _files_of(self, folder: Path) -> list[Path]:
-        """The Rust files that are asked for with a folder: those of its crates, or where it has none, all."""
+        """Return the Rust files that a folder stands for: those of its crates, or where it has none, all."""
         manifests = _found(folder, "Cargo.toml")
         packages = [m for m in manifests if "package" in _toml(m)]
         if packages:
@@ -58,13 +58,13 @@ class CrateSearch:
         return _found(folder, "*.rs")
 
     def _around(self, file: Path) -> list[SourceCrate]:
-        """The crates of the nearest package above a file."""
+        """Return the crates of the nearest package above a file."""
         manifests = (folder / "Cargo.toml" for folder in file.parents)
         nearest = next((m for m in manifests if m.is_file() and "package" in _toml(m)), None)
         return self._crates(nearest) if nearest else []
 
     def _loose(self, files: list[Path]) -> list[SourceCrate]:
-        """Crates of files that belong to no package: the roots that others are reached from, and the rest together."""
+        """Return the crates of files that belong to no package: the roots that reach others, and the rest together."""
         order = {"lib.rs": 0, "main.rs": 1, "mod.rs": 2}
         crates: list[SourceCrate] = []
         rest: list[Path] = []
@@ -88,7 +88,7 @@ class CrateSearch:
         return Features() if self._features is None else Features(self._features, closed=True)
 
     def _crates(self, manifest: Path) -> list[SourceCrate]:
-        """The targets of a package: its library first, then its programs, whose names are empty."""
+        """Return the targets of a package: its library first, then its programs, whose names are empty."""
         if manifest not in self._by_manifest:
             self._by_manifest[manifest] = []
             self._by_manifest[manifest] += self._read(manifest)
@@ -133,7 +133,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _dependencies(toml: dict[str, Any], manifest: Path) -> dict[str, Dependency]:
-    """What may be named in paths: the crates a package depends on, those of its targets too."""
+    """Return the crates that paths may name: those a package depends on, including those of its targets."""
     tables = [toml.get("dependencies", {}), toml.get("build-dependencies", {}), toml.get("dev-dependencies", {})]
     tables += [target.get("dependencies", {}) for target in toml.get("target", {}).values()]
     shared, shared_folder = _workspace(toml, manifest)
@@ -153,7 +153,7 @@ def _dependencies(toml: dict[str, Any], manifest: Path) -> dict[str, Dependency]
 
 
 def _workspace(toml: dict[str, Any], manifest: Path) -> tuple[dict[str, Any], Path]:
-    """The dependencies that a workspace shares with its members, and its folder."""
+    """Return the dependencies that a workspace shares with its members, and its folder."""
     for folder in manifest.parents:
         candidate = toml if folder == manifest.parent else _toml(folder / "Cargo.toml") if (folder / "Cargo.toml").is_file() else {}  # fmt: skip
         if "workspace" in candidate:
@@ -162,7 +162,7 @@ def _workspace(toml: dict[str, Any], manifest: Path) -> tuple[dict[str, Any], Pa
 
 
 def _features(table: dict[str, Any], chosen: frozenset[str] | None) -> Features:
-    """The features that are on: those chosen, or the default ones, with what they turn on."""
+    """Return the features that are on: those chosen, or the default ones, with what they turn on."""
     on: set[str] = set()
     todo = ["default", *(chosen or ())]
     while todo:

@@ -1,7 +1,7 @@
-"""Types of well-known crates, as their own serde code writes them where a format is not for people.
+"""Types of well-known crates, as their own serde code writes them in a format that is not human-readable.
 
-A type is known by the crate that its path leads to, never by its last name alone. Most of the crates' code is compiled
-and asked by the corpus of tests/unit/contract.
+A type is identified by the crate that its path leads to, never by its last name alone. Most of the crates' code is
+compiled and checked by the corpus of tests/unit/contract.
 """
 
 from __future__ import annotations

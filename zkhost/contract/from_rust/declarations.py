@@ -1,4 +1,4 @@
-"""What stands in a module, as data."""
+"""The declarations of a module, as data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Definition:
-    """A declaration. `conditions` are its `cfg` predicates; which of several of a name is there depends on them."""
+    """A declaration. `conditions` are its `cfg` predicates; they decide which of several of a name is compiled."""
 
     kind: str
     name: str
@@ -39,7 +39,7 @@ class Definition:
         return self.attributes.arguments("cfg")
 
     def present(self) -> bool | None:
-        """Whether it is compiled; None where that is not known."""
+        """Return whether it is compiled; None where that is not known."""
         return all_hold(self.conditions, self.module.crate.features)
 
 
@@ -65,7 +65,7 @@ class Impl:
 
 @dataclass(frozen=True)
 class MacroCall:
-    """A macro where declarations stand: what it declares is not known."""
+    """A macro call among declarations: what it declares is unknown."""
 
     module: Module
     file: Path
@@ -76,7 +76,7 @@ class MacroCall:
 
 @dataclass(eq=False)
 class Module:
-    """A module and what stands in it."""
+    """A module and its declarations."""
 
     crate: Crate
     name: str
@@ -96,11 +96,11 @@ class Module:
         return () if self.parent is None else (*self.parent.path, self.name)
 
     def all_definitions(self) -> Iterator[Definition]:
-        """Its types and modules, in no order."""
+        """Yield its types and modules, in no order."""
         return (definition for named in self.definitions.values() for definition in named)
 
     def children(self) -> Iterator[Module]:
-        """Its child modules, in order."""
+        """Yield its child modules, in order."""
         return (d.child for d in self.all_definitions() if d.child is not None)
 
 
@@ -114,9 +114,9 @@ class Dependency:
 
 
 class Crate:
-    """A crate: its module tree, dependencies and features, and what was met on the way.
+    """A crate: its module tree, dependencies and features, and the problems met while reading.
 
-    `name` is that of a library, empty for a program; `root_file` None: its modules are files beside each other.
+    `name` is that of a library, empty for a program; `root_file` None: its modules are files next to each other.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Crate:
         self.root = Module(self, name, None, root_file or folder, folder)
 
     def modules(self) -> Iterator[Module]:
-        """All modules, parents first."""
+        """Yield all modules, parents first."""
         todo = [self.root]
         while todo:
             here = todo.pop()

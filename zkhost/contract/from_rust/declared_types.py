@@ -25,7 +25,7 @@ class _Declared:
 
 
 class DeclaredTypes:
-    """Annotations by the path of the Rust type that they stand for; `imports` are the modules of those of one's own.
+    """Annotations by the path of their Rust type; `imports` are the modules of the caller's own classes.
 
     A path is matched from its end: `Address` is every type of that name, `alloy::Address` those of that crate.
     Raises ConfigError for what is neither an annotation of zkhost.codec nor the dotted name of a class.
@@ -34,10 +34,10 @@ class DeclaredTypes:
     def __init__(self, annotations: Mapping[str, str]) -> None:
         self.imports: dict[str, str] = {}
         found = [_Declared(tuple(name.split("::")), self._read(name, text)) for name, text in annotations.items()]
-        self._types = sorted(found, key=lambda declared: -len(declared.path))  # the most exact path first
+        self._types = sorted(found, key=lambda declared: -len(declared.path))  # the most specific path first
 
     def type_of(self, segments: Sequence[str]) -> RustType | None:
-        """What is declared for a path."""
+        """Return the type declared for a path."""
         for declared in self._types:
             *folders, name = declared.path
             if segments[-1] == name and (not folders or _within(folders, segments[:-1])):
@@ -46,7 +46,7 @@ class DeclaredTypes:
 
     @staticmethod
     def found(only: frozenset[str], names: set[str]) -> None:
-        """Raises ContractError where a type asked for is not there."""
+        """Raise ContractError where a requested type is missing."""
         if missing := sorted(only - names):
             raise ContractError(
                 f"no serde type is called {', '.join(missing)}",
@@ -88,6 +88,6 @@ def _namespace() -> dict[str, Any]:
 
 
 def _within(folders: Sequence[str], segments: Sequence[str]) -> bool:
-    """Whether the folders stand in the path, in order."""
+    """Return whether the folders occur in the path, in order."""
     rest = iter(segments)
     return all(folder.replace("-", "_") in rest for folder in folders)

@@ -35,7 +35,7 @@ class ItemReader:
         """Lines, places and what to know about them."""
 
     def read(self, name: str) -> Item:
-        """The item, called `name`. Raises RefusalError where its wire form is not known."""
+        """Return the item, called `name`. Raises RefusalError where its wire form is unknown."""
         node, attributes = self._definition.node, self._definition.attributes
         if node.has_error:
             raise RefusalError(node, "not Rust that can be read")
@@ -57,7 +57,7 @@ class ItemReader:
         return Enum(name, tuple(variants), params, doc)
 
     def _macros(self, attributes: Attributes) -> set[str]:
-        """The attribute macros of serde_with on the declaration."""
+        """Return the attribute macros of serde_with on the declaration."""
         found = {}
         for meta in attributes.metas:
             last = meta.path.split("::")[-1]
@@ -141,7 +141,7 @@ class ItemReader:
         return Fields("named" if named else "tuple", tuple(made))
 
     def _field(self, node: Node, metas: list[Meta], attributes: Attributes, scope: Scope, macros: set[str]) -> RustType:
-        """A field's type as serde puts it on the wire."""
+        """Return a field's type as serde puts it on the wire."""
         found: RustType | None = None
         for meta in metas:
             if meta.path == "with" and meta.value:
@@ -185,6 +185,6 @@ class ItemReader:
 
 
 def _is_option(node: Node, scope: Scope, types: TypeReader) -> bool:
-    """Whether serde_with's macro takes the field for an Option: by the name that it has here."""
+    """Return whether serde_with's macro treats the field as an Option, going by its name here."""
     path = node.child_by_field_name("type") if node.type == "generic_type" else None
     return path is not None and path_segments(path)[-1] == "Option"

@@ -9,7 +9,7 @@ from zkhost.contract.from_rust.wire_forms import Form
 
 
 def canonical(foreign: Foreign) -> Foreign:
-    """The one name of a known type, `("", crate, type)`, however it was reached; other paths stay as they are."""
+    """Return the one name of a known type, `("", crate, type)`, however it was reached; other paths unchanged."""
     first, *rest = foreign.path
     if not rest or not first:
         return foreign
@@ -32,7 +32,7 @@ def _std_name(inside: str) -> str:
 
 
 def form_of(foreign: Foreign) -> Form | None:
-    """How serde writes a known type; None where it is not known, or is one of TRANSPARENT."""
+    """Return how serde writes a known type; None where it is not known, or is one of TRANSPARENT."""
     if foreign.path[0] != "":
         return None
     _, crate, name = foreign.path

@@ -1,4 +1,4 @@
-"""What a path means where it stands: by the rules of Rust's names, and nothing by its last segment alone."""
+"""What a path means in its place: by Rust's rules of names, never by its last segment alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Primitive:
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """Several declarations of one name, and it is not known which of them is compiled."""
+    """Several declarations of one name, of which it is unknown which is compiled."""
 
     name: str
 
@@ -53,7 +53,7 @@ Target = Definition | Module | Foreign | Primitive | Ambiguous
 
 
 class Names:
-    """Finds what paths mean. `load` reads the crate in a folder, for dependencies whose source is at hand."""
+    """Finds what paths mean. `load` reads the crate in a folder, for dependencies whose source is available."""
 
     def __init__(self, load: Callable[[Path], Crate | None], canonical: Callable[[Foreign], Foreign]) -> None:
         self._load = load
@@ -62,7 +62,7 @@ class Names:
         self._asked: set[tuple[int, str, bool]] = set()
 
     def path(self, module: Module, segments: Sequence[str], *, constant: bool = False) -> Target | None:
-        """The meaning of a path written in a module; None where nothing of this name is seen.
+        """Return the meaning of a path written in a module; None where the name is not found.
 
         `constant`: it names a constant, not a type or module.
         """
@@ -104,11 +104,11 @@ class Names:
         return None
 
     def _lookup(self, module: Module, name: str, constant: bool = False) -> Target | None:
-        """A name in a module: declared there, imported, or from a glob."""
+        """Return a name in a module: declared there, imported, or from a glob."""
         key = (id(module), name, constant)
         if key in self._known:
             return self._known[key]
-        if key in self._asked:  # globs that lead in a circle, or here a second time: nothing new comes of it
+        if key in self._asked:  # cyclic globs, or a second visit: nothing new to find
             return None
         outermost = not self._asked
         self._asked.add(key)
@@ -143,13 +143,13 @@ class Names:
         return _only(name, found) if found else None
 
     def _used(self, module: Module, use: Use, constant: bool) -> Target | None:
-        """What a `use` brings in: a path of one segment may be a crate."""
+        """Return what a `use` brings in: a path of one segment may be a crate."""
         target = self._path(module, use.path, constant)
         alone = target is None and len(use.path) == 1 and not constant
         return self._crate(module, use.path[0]) if alone else target
 
     def foreign_globs(self, module: Module) -> list[Foreign]:
-        """The modules of other crates of which a module imports all."""
+        """Return the modules of other crates of which a module imports all."""
         targets = [self.path(module, use.path) for use in module.uses if use.name == "*"]
         return [t for t in targets if isinstance(t, Foreign)]
 
@@ -176,7 +176,7 @@ def _builtin(name: str, rest: tuple[str, ...]) -> Target | None:
 
 
 def _only(name: str, targets: Sequence[Target]) -> Target:
-    """The one target, however often it was found."""
+    """Return the one target, however often it was found."""
     first = targets[0]
     same = all(t is first or (isinstance(t, Foreign | Primitive) and t == first) for t in targets)
     return first if same else Ambiguous(name)

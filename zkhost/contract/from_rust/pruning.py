@@ -1,4 +1,4 @@
-"""What is left of the types read: without parameters that nothing on the wire has, and without what cannot be had."""
+"""Pruning of the types read: parameters that are not on the wire, and types that cannot be had, are removed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from zkhost.contract.item_model import Array, Item, Named, RustType, Tuple, fiel
 
 
 def prune(items: Sequence[Item], missing: Iterable[str] = ()) -> tuple[dict[str, Item], list[tuple[str, int, str]]]:
-    """The items that are understood, by name, and those lost: name, line (0: its own) and why. `missing` were lost before.
+    """Return the items that are understood, by name, and those lost: name, line (0: its own) and reason.
 
-    A type parameter that only stands in PhantomData goes, with its arguments: those need not be types that serde knows.
+    `missing` were lost before. A type parameter that only occurs in PhantomData is removed, with its arguments: those
+    need not be types that serde knows.
     """
     table = {item.name: item for item in items}
     used = _used_parameters(table)
@@ -29,7 +30,7 @@ def prune(items: Sequence[Item], missing: Iterable[str] = ()) -> tuple[dict[str,
 
 
 def lose(kept: dict[str, Item], name: str) -> list[tuple[str, int, str]]:
-    """Takes one item out, and all that use it: those are returned, as from `prune`."""
+    """Remove one item and all that use it, and return those, as `prune` does."""
     known = set(kept)
     del kept[name]
     return _users_of_the_lost(kept, known)
@@ -48,7 +49,7 @@ def _users_of_the_lost(kept: dict[str, Item], known: set[str]) -> list[tuple[str
 
 
 def _used_parameters(table: Mapping[str, Item]) -> set[tuple[str, str]]:
-    """The parameters (item, name) that some field has on the wire: the least set that holds."""
+    """Return the parameters (item, name) that some field has on the wire: the least fixed point."""
     used: set[tuple[str, str]] = set()
     while True:
         more = {

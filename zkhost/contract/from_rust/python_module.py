@@ -1,4 +1,4 @@
-"""The module of Python for what was read: printed, imported, and every type of it made into codecs."""
+"""The Python module of what was read: printed, imported, and every type in it made into a codec."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = "zkhost_imported_types"
 
 @dataclass(frozen=True)
 class PythonModule:
-    """The source, the module as Python imports it, and what each item of the result is called there."""
+    """The source, the module as Python imports it, and the name of each item of the result there."""
 
     source: str
     module: ModuleType
@@ -28,13 +28,13 @@ class PythonModule:
     imported: Imported
 
     def type_of(self, item: Item) -> Any:
-        """The annotation of an item; a generic one has U8 for all its arguments."""
+        """Return the annotation of an item; a generic one has U8 for all its arguments."""
         cls = getattr(self.module, self.names[item.name])
         return cls[(U8,) * len(item.params)] if item.params else cls
 
 
 def python_module(imported: Imported) -> PythonModule:
-    """Prints what was read, imports it and makes its codecs; what has none is left out, with a note.
+    """Print what was read, import it and make its codecs; what has none is left out, with a note.
 
     Raises ContractError where what was printed cannot be imported.
     """

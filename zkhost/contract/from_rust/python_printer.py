@@ -23,7 +23,7 @@ _RESERVED = frozenset(
 class PythonSource:
     """Prints one module. `imports` are the modules of Python that declare types it names.
 
-    `notes` says where a name is not the same on both sides, `names` what each item is called here.
+    `notes` lists the names that differ between both sides, `names` maps each item to its name here.
     """
 
     def __init__(self, module: Module, imports: Mapping[str, str] | None = None) -> None:
@@ -41,7 +41,7 @@ class PythonSource:
         ]
 
     def text(self) -> str:
-        """The whole file."""
+        """Return the whole file."""
         parts = [part for item in self._module.items for part in self._item(item)]
         doc = self._module.doc.strip() or "What the host and the guest say to each other."
         variables = "\n".join(f'{p} = TypeVar("{p}")' for p in self._variables.values())
@@ -49,7 +49,7 @@ class PythonSource:
         return "\n\n\n".join([head, *parts]) + "\n"
 
     def _free(self, *names: str) -> str:
-        """The first of the names that is not taken, else the last one with underscores; now it is taken."""
+        """Reserve and return the first of the names that is free, else the last one with underscores."""
         name = next((n for n in names if n not in self._taken), names[-1])
         while name in self._taken:
             name += "_"
@@ -57,7 +57,7 @@ class PythonSource:
         return name
 
     def _may_be_none(self, rust_type: RustType) -> bool:
-        """Whether None may stand for a value of the type itself, so that an Option around it must be written out."""
+        """Return whether None may be a value of the type itself, so that an Option around it must be written out."""
         match rust_type:
             case Named(name):
                 return name == "Option" or name in self._params
@@ -153,7 +153,7 @@ class PythonSource:
         return name
 
     def annotation(self, rust_type: RustType, *, key: bool = False) -> str:
-        """The annotation of a type; inside the key of a map or set (`key`) only what Python can hash."""
+        """Return the annotation of a type; inside the key of a map or set (`key`) only what Python can hash."""
         match rust_type:
             case Tuple(()):
                 return "None"
@@ -209,14 +209,14 @@ def _import(module: str, names: Sequence[str]) -> str:
 
 
 def _import_order(name: str) -> tuple[int, str, int]:
-    """The order of isort: constants, classes, functions; numbers in names count as numbers."""
+    """Return the order of isort: constants, classes, functions; numbers in names count as numbers."""
     kind = 0 if name.isupper() else 2 if name.islower() or "_" in name else 1
     digits = name.lstrip("UIF") if kind == 0 else ""
     return kind, name.rstrip("0123456789"), int(digits or 0)
 
 
 def _member_name(variant: str, taken: set[str]) -> str:
-    """A member's name as Python has it, where codegen gives back the variant's from it."""
+    """Return a member's name in Python, from which codegen returns the variant's."""
     upper = "".join(f"_{c}" if c.isupper() and i and not variant[i - 1].isupper() else c for i, c in enumerate(variant))
     fits = camel_case(upper.upper()) == variant and upper.upper() not in taken
     name = upper.upper() if fits else variant

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class RefusalError(Exception):
-    """What was met is not understood, or has no wire form: where, and why."""
+    """A construct is not understood, or has no wire form: where, and why."""
 
     def __init__(self, line: Node | int, message: str) -> None:
         super().__init__(message)

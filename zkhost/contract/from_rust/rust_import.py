@@ -1,4 +1,4 @@
-"""`import_rust`: the serde types of Rust files as the contract's model, with all that is to be said about them."""
+"""`import_rust`: the serde types of Rust files as the contract's model, with notes about them."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was read. `imports` are the modules of Python that declare types of the caller; `aliases` are types asked
-    for that are written as another, and so have no class; `origins` is where each item comes from.
+    """What was read. `imports` are the modules of Python that declare types of the caller; `aliases` are requested
+    types that are written as another, and so have no class; `origins` is where each item comes from.
     """
 
     module: Module
@@ -70,7 +70,7 @@ class Imported:
 
     @property
     def found(self) -> bool:
-        """Whether there was any serde type, in the result or not."""
+        """Whether any serde type was found, in the result or not."""
         return bool(self.module.items or self.aliases or self.left_out)
 
 
@@ -81,13 +81,13 @@ def import_rust(
     features: Iterable[str] | None = None,
     only: Iterable[str] = (),
 ) -> Imported:
-    """The serde types of a crate's folder, a folder or several files.
+    """Return the serde types of a crate's folder, a folder or several files.
 
-    `mod`, `use` and paths are followed, into crates of the same checkout too. `types` says what a type is whose source
-    is not read, or not understood: its name or path and an annotation. `features` are the features that are on, all
+    `mod`, `use` and paths are followed, into crates of the same checkout too. `types` declares types whose source
+    is not read, or not understood: a name or path and an annotation. `features` are the features that are on, all
     others off; without them the default ones are on, and what depends on others is refused. `only` are names of types:
     they, and what they are made of, are the result. Raises ContractError where there is no Rust file, a name of `only`
-    is no serde type, or tree-sitter is not installed; ConfigError for an annotation that is none.
+    is no serde type, or tree-sitter is not installed; ConfigError for an invalid annotation.
     """
     search = CrateSearch(None if features is None else frozenset(features))
     crates, asked = search.find(paths)
@@ -117,7 +117,7 @@ class _Import:
         self._taken = set(self.declared.imports)
 
     def ask(self, crates: Sequence[Crate], files: frozenset[Path], only: frozenset[str]) -> None:
-        """Names all types asked for, in the order of their sources."""
+        """Name all types requested, in the order of their sources."""
         definitions = [
             d for c in crates for m in c.modules() for d in sorted(m.all_definitions(), key=lambda d: (d.file, d.line))
             if d.kind in ("struct", "enum") and d.file in files and d.present() is not False
@@ -160,7 +160,7 @@ class _Import:
                 )
 
     def result(self) -> Imported:
-        """All types, read; without those that use one that is not understood."""
+        """Return all types read, without those that use one that is not understood."""
         items: dict[str, Item] = {}
         while self._todo:
             name = self._todo.pop(0)
@@ -198,10 +198,10 @@ class _Import:
             self._note(definition.file, line, where, message)
         return item
 
-    # What a TypeReader asks for.
+    # The Declarations of a TypeReader.
 
     def use(self, definition: Definition, constants: tuple[int, ...], scope: Scope, node: Node) -> RustType | str:
-        """The name of a type in the result, or what it is written as."""
+        """Return the name of a type in the result, or what it is written as."""
         key = id(definition), constants
         traits = self.traits.of(definition)
         for trait, wanted, there in (("Serialize", scope.ser, traits.ser), ("Deserialize", scope.de, traits.de)):
@@ -219,7 +219,7 @@ class _Import:
         return name
 
     def builtin(self, item: Item) -> str:
-        """The name of an item that stands for a type of the standard library."""
+        """Return the name of an item that stands for a type of the standard library."""
         if item.name not in self._builtins:
             name = item.name if item.name not in self._taken else f"Std{item.name}"
             self._taken.add(name)
@@ -227,16 +227,16 @@ class _Import:
         return self._builtins[item.name].name
 
     def foreign(self, segments: Sequence[str]) -> RustType | None:
-        """The type that the caller declared for a path."""
+        """Return the type that the caller declared for a path."""
         return self.declared.type_of(segments)
 
     def note(self, scope: Scope, line: int, message: str) -> None:
-        """Tells the caller something about a type that is in the result."""
+        """Report something about a type that is in the result."""
         owner = scope.self_definition
         self._note(owner.file if owner else scope.module.file, line, scope.where, message)
 
     def note_once(self, scope: Scope, line: int, message: str) -> None:
-        """The same, once."""
+        """Report it once."""
         if message not in self._said:
             self._said.add(message)
             self.note(scope, line, message)

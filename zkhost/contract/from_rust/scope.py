@@ -1,4 +1,4 @@
-"""Where a type stands, and what it may be made of."""
+"""Where a type is written, and what it may be made of."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Unread(Named):
-    """A type that is refused only where it is on the wire: as the argument of a parameter that no field has, it is
-    not. `name` is unique to the place.
+    """A type that is refused only where it is on the wire, not as the argument of a parameter that no field
+    has. `name` is unique to the place.
     """
 
     message: str = ""
@@ -26,7 +26,7 @@ class Unread(Named):
 
 @dataclass(frozen=True)
 class Scope:
-    """Where a type stands: its module, what its parameters mean, and which of serde's traits it must have."""
+    """Where a type is written: its module, what its parameters mean, and which of serde's traits it must have."""
 
     module: Module
     where: str
@@ -42,23 +42,23 @@ class Declarations(Protocol):
     """What types are made of: declared types by the name that they have in the result."""
 
     def use(self, definition: Definition, constants: tuple[int, ...], scope: Scope, node: Node) -> RustType | str:
-        """The name of a declared type, or the type that it is written as. Raises RefusalError where it is neither."""
+        """Return the name of a declared type, or the type it is written as. Raises RefusalError without either."""
         ...
 
     def builtin(self, item: Item) -> str:
-        """The name of an item that stands for a type of the standard library."""
+        """Return the name of an item that stands for a type of the standard library."""
         ...
 
     def foreign(self, segments: Sequence[str]) -> RustType | None:
-        """The type that the caller declared for a path."""
+        """Return the type that the caller declared for a path."""
         ...
 
     def note(self, scope: Scope, line: int, message: str) -> None:
-        """Tells the caller something about a type that is in the result."""
+        """Report something about a type that is in the result."""
         ...
 
     def note_once(self, scope: Scope, line: int, message: str) -> None:
-        """The same, of something that is so wherever it stands: it is said once."""
+        """Report something that holds in every place, once."""
         ...
 
 
@@ -72,7 +72,7 @@ class Parameter:
 
 
 def parameters(definition: Definition) -> list[Parameter]:
-    """A declaration's parameters, lifetimes left out."""
+    """Return a declaration's parameters, lifetimes left out."""
     node = definition.node.child_by_field_name("type_parameters")
     found = []
     for each in [] if node is None else node.named_children:

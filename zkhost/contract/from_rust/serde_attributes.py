@@ -32,8 +32,8 @@ _HARMLESS_ITEM = frozenset(
 def serde_metas(
     attributes: Attributes, features: Features, derived_if: tuple[Meta, ...] = (), path: str = "serde"
 ) -> list[Meta]:
-    """The arguments of `#[serde(...)]`, or of another attribute, that hold. Raises RefusalError for one that may hold,
-    and would change the wire.
+    """Return the active arguments of `#[serde(...)]`, or of another attribute. Raises RefusalError for one that may
+    be active, and would change the wire.
     """
     found = []
     for meta in attributes.arguments(path):
@@ -46,7 +46,7 @@ def serde_metas(
 
 
 def refuse_unknown(attributes: Attributes, features: Features, known: Iterable[str]) -> None:
-    """Raises RefusalError where an attribute of a declaration may be a macro that changes it."""
+    """Raise RefusalError where an attribute of a declaration may be a macro that changes it."""
     known = frozenset(known)
     for meta in attributes.metas:
         path = meta.path.removeprefix("::")
@@ -64,7 +64,7 @@ def refuse_unknown(attributes: Attributes, features: Features, known: Iterable[s
 
 
 def present(attributes: Attributes, features: Features, line: int, what: str) -> bool:
-    """Whether a field or variant is compiled. Raises RefusalError where that is not known."""
+    """Return whether a field or variant is compiled. Raises RefusalError where that is unknown."""
     conditions = attributes.arguments("cfg")
     state = all_hold(conditions, features)
     if state is None:

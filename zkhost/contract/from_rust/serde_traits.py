@@ -1,4 +1,4 @@
-"""How a type comes by serde's traits: derived, by the derives of other crates, or written by hand."""
+"""How a type implements serde's traits: derived, by the derives of other crates, or written by hand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DERIVES: dict[str, tuple[str, How]] = {
 
 @dataclass(frozen=True)
 class Traits:
-    """How a type comes by Serialize and Deserialize; None: it does not."""
+    """How a type implements Serialize and Deserialize; None: it does not."""
 
     ser: How | None = None
     de: How | None = None
@@ -53,7 +53,7 @@ class Traits:
 
 
 class SerdeTraits:
-    """Answers for all crates read how their types come by serde's traits."""
+    """How the types of all crates read implement serde's traits."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -62,7 +62,7 @@ class SerdeTraits:
         self._found: dict[int, Traits] = {}
 
     def of(self, definition: Definition) -> Traits:
-        """The traits of a type."""
+        """Return the traits of a type."""
         crate = definition.module.crate
         if id(crate) not in self._crates:
             self._crates.add(id(crate))
@@ -72,7 +72,7 @@ class SerdeTraits:
         return self._found[id(definition)]
 
     def named_in_macro(self, definition: Definition) -> str | None:
-        """A macro that is called with the type's name, and may implement what the type does not derive."""
+        """Return a macro that is called with the type's name, and may implement what the type does not derive."""
         word = re.compile(rf"\b{re.escape(definition.name)}\b")
         calls = definition.module.crate.macro_calls
         return next((call.name for call in calls if word.search(call.text) and "struct" not in call.text), None)
@@ -94,7 +94,7 @@ class SerdeTraits:
         return Traits(ways.get("Serialize"), ways.get("Deserialize"), conditions)
 
     def _derive(self, module: Module, path: str) -> tuple[str, How] | None:
-        """The serde trait that a derive implements, and how; None for other derives."""
+        """Return the serde trait that a derive implements, and how; None for other derives."""
         segments = path.removeprefix("::").split("::")
         target = self._names.path(module, segments)
         if isinstance(target, Foreign):

@@ -1,4 +1,4 @@
-"""Types of the standard library, as serde's own impls write them: paths below `std`, by `core` and `alloc` too."""
+"""Types of the standard library, as serde's own impls write them: paths below `std`, also by `core` and `alloc`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def parse(source: bytes) -> Node:
-    """The root of a file's syntax tree; what is not Rust in it are nodes with `has_error`. Raises ContractError
+    """Return the root of a file's syntax tree; nodes that are not Rust have `has_error`. Raises ContractError
     where tree-sitter is not installed.
     """
     return _parser().parse(source).root_node
@@ -34,29 +34,29 @@ def _parser() -> Parser:
 
 
 def parse_type(text: str) -> Node | None:
-    """The node of a type written in a string, as in `#[serde_as(as = "Option<Bytes>")]`; None where it is none."""
+    """Return the node of a type in a string, as in `#[serde_as(as = "Option<Bytes>")]`; None where it is not a type."""
     root = parse(f"type T = {text};".encode())
     alias = root.named_children[0] if root.named_children else None
     return None if root.has_error or alias is None or alias.type != "type_item" else alias.child_by_field_name("type")
 
 
 def line_of(node: Node) -> int:
-    """The line of a node, from 1."""
+    """Return the line of a node, from 1."""
     return int(node.start_point[0]) + 1
 
 
 def text_of(node: Node) -> str:
-    """A node's source."""
+    """Return a node's source."""
     return (node.text or b"").decode("utf-8", "replace")
 
 
 def name_of(node: Node | None) -> str:
-    """An identifier without `r#`."""
+    """Return an identifier without `r#`."""
     return "" if node is None else text_of(node).removeprefix("r#")
 
 
 def string_value(text: str) -> str:
-    """The value of a string literal, raw ones (`r#"..."#`) too."""
+    """Return the value of a string literal, including raw ones (`r#"..."#`)."""
     raw = re.fullmatch(r'b?r(#*)"(.*)"\1', text, re.DOTALL)
     if raw:
         return raw[2]
@@ -70,7 +70,7 @@ def string_value(text: str) -> str:
 
 
 def path_segments(node: Node) -> list[str]:
-    """The segments of a path, generic arguments left out: `std::collections::HashMap<K, V>` has three."""
+    """Return the segments of a path, generic arguments left out: `std::collections::HashMap<K, V>` has three."""
     return [part.strip().removeprefix("r#") for part in _without_arguments(text_of(node)).split("::")]
 
 
@@ -84,7 +84,7 @@ def _without_arguments(text: str) -> str:
 
 
 def preorder(node: Node) -> Iterator[Node]:
-    """The node and all below it."""
+    """Yield the node and all below it."""
     todo = [node]
     while todo:
         here = todo.pop()

@@ -33,7 +33,7 @@ class TypeReader:
         self._declarations = declarations
 
     def read(self, node: Node, scope: Scope) -> RustType:
-        """The wire form of a type. Raises RefusalError where it is not known."""
+        """Return the wire form of a type. Raises RefusalError where it is unknown."""
         if scope.depth > _DEEPEST_ALIAS:
             raise RefusalError(node, f"{text_of(node)} is an alias that leads to itself")
         match node.type:
@@ -56,16 +56,16 @@ class TypeReader:
         raise RefusalError(node, f"the type {text_of(node)} has no wire form that is known")
 
     def definition(self, node: Node, target: Definition, scope: Scope) -> RustType:
-        """The wire form of a declaration that takes no arguments."""
+        """Return the wire form of a declaration that takes no arguments."""
         return self._declared(node, target, [], scope)
 
     def length(self, node: Node, scope: Scope) -> int:
-        """The value of an array's length or of a constant argument."""
+        """Return the value of an array's length or of a constant argument."""
         known: dict[str, object] = {n: p for n, p in scope.parameters.items() if isinstance(p, int)}
         return self.constants.value(node, scope.module, {**known, "Self": scope.self_definition})
 
     def bytes_like(self, node: Node, scope: Scope) -> RustType | None:
-        """What `serde_bytes` writes for a type: a byte string, or an optional one; None where it writes none."""
+        """Return what `serde_bytes` writes for a type: a byte string, or an optional one; None where neither."""
         match node.type:
             case "reference_type":
                 return self.bytes_like(child(node, "type"), scope)
@@ -188,7 +188,7 @@ class TypeReader:
         return Named(used, types) if isinstance(used, str) else used
 
     def _bind(self, node: Node, target: Definition, args: list[Node], scope: Scope) -> list[tuple[str, RustType | int]]:
-        """The parameters of a declaration with the arguments that they have here."""
+        """Return the parameters of a declaration with the arguments that they have here."""
         params = parameters(target)
         if len(args) > len(params):
             raise RefusalError(node, f"{target.name} takes fewer arguments")
@@ -235,13 +235,13 @@ class _Arguments:
 
 
 def arguments(node: Node) -> list[Node]:
-    """The arguments of a generic type, lifetimes left out."""
+    """Return the arguments of a generic type, lifetimes left out."""
     outer = child(node, "type_arguments").named_children
     return [each for each in outer if each.type not in ("lifetime", "line_comment", "block_comment")]
 
 
 def child(node: Node, name: str) -> Node:
-    """A part of a node that is always there in Rust that compiles."""
+    """Return a part of a node that is always there in Rust that compiles."""
     found = node.child_by_field_name(name)
     if found is None:
         raise RefusalError(node, f"{text_of(node)} is not understood")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def imported(node: Node, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The names that a `use` brings in, with their paths."""
+    """Yield the names that a `use` brings in, with their paths."""
     match node.type:
         case "use_list":
             for child in node.named_children:

@@ -1,4 +1,4 @@
-"""Wire forms of types whose source is not read, and which values they take."""
+"""Wire forms of types whose source is not read, and which values they accept."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class Arguments(Protocol):
 
     @property
     def count(self) -> int:
-        """How many there are, lifetimes not counted."""
+        """Their number, lifetimes not counted."""
         ...
 
     def type(self, place: int) -> RustType:
-        """An argument that is a type."""
+        """Return an argument that is a type."""
         ...
 
     def number(self, place: int) -> int:
-        """An argument that is a constant."""
+        """Return an argument that is a constant."""
         ...
 
     def item(self, item: Item) -> str:
-        """The name under which a type that serde writes as this one is declared in the result."""
+        """Return the name under which a type that serde writes as this one is declared in the result."""
         ...
 
 
@@ -36,7 +36,7 @@ Form = Callable[[Arguments], RustType]
 
 @dataclass(frozen=True, slots=True)
 class Constrained(Named):
-    """A type that takes fewer values than others of its wire form: `sample` makes one, in the codec's plain form."""
+    """A type that accepts fewer values than others of its wire form: `sample` makes one, in the codec's plain form."""
 
     sample: Callable[[random.Random], Any] = lambda rng: None
     limit: str = ""
@@ -44,61 +44,61 @@ class Constrained(Named):
 
 
 class UnknownFormError(Exception):
-    """A use of a known type whose wire form is not known."""
+    """A use of a known type whose wire form is unknown."""
 
 
 def always(rust_type: RustType) -> Form:
-    """The same form, whatever the arguments."""
+    """Return the same form, whatever the arguments."""
     return lambda a: rust_type
 
 
 def as_inner(a: Arguments) -> RustType:
-    """That of the argument."""
+    """Return the argument's form."""
     return a.type(0)
 
 
 def as_list(a: Arguments) -> RustType:
-    """A list of the argument."""
+    """Return a list of the argument."""
     return Named("Vec", (a.type(0),))
 
 
 def generic(name: str, count: int) -> Form:
-    """A type of the model, of the first `count` arguments: a hasher behind them is not on the wire."""
+    """Return a type of the model, of the first `count` arguments: a hasher behind them is not on the wire."""
     return lambda a: Named(name, tuple(a.type(i) for i in range(count)))
 
 
 def declared_form(declared: Struct | Enum) -> Form:
-    """A struct or enum that the result declares in its stead."""
+    """Return a struct or enum that the result declares in its place."""
     return lambda a: Named(a.item(declared), tuple(a.type(i) for i in range(len(declared.params))))
 
 
 def exactly(length: int) -> Constrained:
-    """A serde byte string of one length."""
+    """Return a serde byte string of one length."""
     return Constrained("ByteBuf", (), lambda rng: rng.randbytes(length), f"{length} bytes")
 
 
 def bytes_of(length: int) -> Form:
-    """A serde byte string of one length."""
+    """Return a serde byte string of one length."""
     return lambda a: exactly(length)
 
 
 def text(limit: str, *samples: str) -> Constrained:
-    """A string of some syntax."""
+    """Return a string of some syntax."""
     return Constrained("String", (), lambda rng: rng.choice(samples), limit)
 
 
 def text_form(limit: str, *samples: str) -> Form:
-    """A string of some syntax."""
+    """Return a string of some syntax."""
     return lambda a: text(limit, *samples)
 
 
 def between(name: str, low: int, high: int) -> Constrained:
-    """An integer within bounds."""
+    """Return an integer within bounds."""
     return Constrained(name, (), lambda rng: rng.randint(low, high), f"{low} to {high}")
 
 
 def nonzero(name: str) -> Constrained:
-    """An integer that is not 0."""
+    """Return an integer that is not 0."""
     bits = int(name[1:])
 
     def sample(rng: random.Random) -> int | bytes:
@@ -125,23 +125,23 @@ def small_vec(a: Arguments) -> RustType:
 
 
 def bits_as_bytes(a: Arguments) -> RustType:
-    """An integer of so many bits, as its bytes."""
+    """Return the bytes of an integer whose bits the argument counts."""
     return exactly((a.number(0) + 7) // 8)
 
 
 def struct_form(name: str, *fields: tuple[str, RustType], params: tuple[str, ...] = (), doc: str = "") -> Form:
-    """A struct of named fields."""
+    """Return a struct of named fields."""
     return declared_form(Struct(name, Fields("named", tuple(Field(n, t) for n, t in fields)), params, doc))
 
 
 def enum_form(name: str, *variants: tuple[str, RustType | None], params: tuple[str, ...] = ()) -> Form:
-    """An enum of unit and newtype variants."""
+    """Return an enum of unit and newtype variants."""
     made = [Variant(n, Fields() if t is None else Fields("tuple", (Field("0", t),))) for n, t in variants]
     return declared_form(Enum(name, tuple(made), params))
 
 
 def fixed_bytes(a: Arguments) -> RustType:
-    """So many bytes, as a serde byte string."""
+    """Return the argument's number of bytes, as a serde byte string."""
     return exactly(a.number(0))
 
 

@@ -10,7 +10,7 @@ _ON_THE_HEAP = frozenset("Vec BTreeMap BTreeSet HashMap HashSet Box".split())
 
 
 def box_recursion(module: Module) -> Module:
-    """The module with `Box` wherever a type would else hold itself directly.
+    """Return the module with `Box` wherever a type would otherwise hold itself directly.
 
     Types are followed in the order declared; a use that leads back to a type not yet followed to its end is boxed.
     """
@@ -33,7 +33,7 @@ def box_recursion(module: Module) -> Module:
 
 
 def _held(rust_type: RustType) -> set[str]:
-    """The names of the types a value of this type holds in place, not behind a pointer."""
+    """Return the names of the types a value of this type holds in place, not behind a pointer."""
     match rust_type:
         case Named(name) if name in _ON_THE_HEAP:
             return set()

@@ -12,7 +12,7 @@ from zkhost.contract.to_rust.schema_items import Items
 
 
 def contract_module(contracts: Mapping[str, Contract[Any, Any]], doc: str = "") -> Module:
-    """The Rust types of several guests' contracts, types used by more than one of them once."""
+    """Return the Rust types of several guests' contracts, shared types once."""
     items = Items()
     guests = []
     for name, contract in contracts.items():
@@ -22,6 +22,6 @@ def contract_module(contracts: Mapping[str, Contract[Any, Any]], doc: str = "") 
 
 
 def contract_text_of(contract: Contract[Any, Any]) -> str:
-    """The canonical text of one contract, as the guest's binary must hold it."""
+    """Return the canonical text of one contract, as the guest's binary must hold it."""
     module = contract_module({"guest": contract})
     return contract_text(module, module.guests[0])

@@ -10,7 +10,7 @@ from functools import cache
 
 @cache
 def field_docs(cls: type) -> dict[str, str]:
-    """What is written below each field, from the class's source; empty where there is no source to read."""
+    """Return what is written below each field, from the class's source; empty where there is no source to read."""
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__[:-1]):
         docs |= _own_docs(base)

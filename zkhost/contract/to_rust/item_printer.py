@@ -1,4 +1,4 @@
-"""Prints Rust types as rustfmt (edition 2021, its defaults) would, so that a formatter never finds anything to do."""
+"""Prints Rust types as rustfmt (edition 2021, its defaults) would, so that a formatter changes nothing."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _Layout = Callable[[str, Field, Room], str | None]
 
 
 def item_source(item: Item, derives: Sequence[str] = ()) -> str:
-    """A struct or enum with its documentation and derives, without a line end.
+    """Return a struct or enum with its documentation and derives, without a line end.
 
-    rustfmt leaves as it is what it finds no layout for, which takes names of some 90 columns: each field gets one line.
+    rustfmt leaves unchanged what has no layout, which takes names of some 90 columns: each field gets one line.
     """
     head = [*doc_lines(item.doc), *([f"#[derive({', '.join(derives)})]"] if derives else [])]
     laid_out, plain = (functools.partial(layout, frozenset(item.params)) for layout in (_laid_out, _plain))
@@ -39,7 +39,7 @@ def _source(item: Item, layout: _Layout) -> str | None:
 
 
 def doc_lines(text: str, *, inner: bool = False) -> list[str]:
-    """A doc comment, one line of Rust for each line of text; empty text gives none."""
+    """Return a doc comment, one line of Rust for each line of text; none for empty text."""
     mark = "//!" if inner else "///"
     return [f"{mark} {line}".rstrip() for line in text.strip().splitlines()] if text.strip() else []
 
@@ -55,9 +55,9 @@ def _plain(params: frozenset[str], prefix: str, field: Field, room: Room) -> str
 
 
 def _above(prefix: str, field: Field, params: frozenset[str]) -> list[str]:
-    """A field's documentation, and with a name the function that reads its type with far fewer of a guest's cycles.
+    """Return a field's documentation, and with a name the function that reads its type in far fewer guest cycles.
 
-    For a field with such a function serde's derive does not ask that type parameters can be read.
+    For a field with such a function serde's derive does not require type parameters to be readable.
     """
     lines = doc_lines(field.doc)
     match field.type:
@@ -107,7 +107,7 @@ def _variant(variant: Variant, layout: _Layout, width: int) -> str | None:
 
 
 def _params(head: str, params: Sequence[str]) -> str:
-    """The type parameters in their brackets, behind `head`."""
+    """Return the type parameters in their brackets, behind `head`."""
     room = Room(max(MAX_WIDTH - len(head), 0), 0)
     parts = [_part(name) for name in params]
     return bracketed("", "<>", parts, room, MAX_WIDTH) or "" if parts else ""
@@ -118,7 +118,7 @@ def _part(name: str) -> Part:
 
 
 def _opened(head: str, params: Sequence[str], content: Sequence[object], indent: int = 0) -> str:
-    """`head` with its parameters and the opening brace, which stands on a line of its own where it does not fit."""
+    """`head` with its parameters and the opening brace, on a line of its own where it does not fit."""
     whole = head + _params(head, params)
     fits = len(whole.rpartition("\n")[2]) + len(" {" if content else " {}") <= MAX_WIDTH
     return whole + (" {" if fits else f"\n{' ' * indent}{{")
@@ -150,7 +150,7 @@ def _named(
 
 
 def _empty(opened: str, end: str, indent: int) -> str:
-    """What has no fields: `end` goes to the next line three columns before the edge, however short it is."""
+    """Return an item without fields: `end` goes to the next line three columns before the edge, however short it is."""
     last = opened.rpartition("\n")[2] if "\n" in opened else " " * indent + opened
     return opened + (f"\n{' ' * indent}" if len(last) + 3 > MAX_WIDTH else "") + end
 

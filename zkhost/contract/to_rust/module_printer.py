@@ -24,7 +24,7 @@ _IMPORTS = {
 
 
 def module_source(module: Module, made_from: str = "contract.py") -> str:
-    """The module's source as rustfmt would have it. `made_from` is named in its first lines."""
+    """Return the module's source, formatted as rustfmt would. `made_from` is named in its first lines."""
     module = box_recursion(module)
     derives = Derives(module)
     doc = f"{module.doc.strip()}\n\n" if module.doc.strip() else ""
@@ -74,7 +74,7 @@ def _guest_module(module: Module, guest: Guest) -> str:
 
 
 def _borrowed(rust_type: RustType) -> str:
-    """What a reference to the type is best a reference to, as clippy wants it: slices for vectors."""
+    """Return the type to take by reference, as clippy wants it: slices for vectors."""
     match rust_type:
         case Named("Vec", (item,)):
             return f"[{type_text(item)}]"
@@ -84,7 +84,7 @@ def _borrowed(rust_type: RustType) -> str:
 
 
 def _guest_parts(module: Module, guest: Guest) -> list[str]:
-    """The functions that read the input and commit the journal, and the contract itself."""
+    """Return the functions that read the input and commit the journal, and the contract itself."""
     package = "zkhost_guest" if guest.format == "standard" else "zkhost_guest::packed"
     parts = []
     if guest.input is not None:

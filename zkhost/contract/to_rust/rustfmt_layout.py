@@ -1,6 +1,6 @@
 """Where rustfmt (edition 2021, its defaults) breaks a type into lines: the rules of its types.rs, overflow.rs and pairs.rs.
 
-Text of several lines has every line but the first at its place, counted from the left margin. None: it does not fit.
+In text of several lines, every line but the first has its indentation from the left margin. None: it does not fit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ INDENT = 4
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where text may stand: from column `indent` + `used` on, `width` columns; further lines begin at `indent`."""
+    """Where text may go: from column `indent` + `used` on, `width` columns; further lines begin at `indent`."""
 
     width: int
     indent: int
@@ -30,29 +30,29 @@ class Room:
 
     @classmethod
     def line(cls, indent: int) -> Room:
-        """A whole line."""
+        """Return a whole line."""
         return cls(max(MAX_WIDTH - indent, 0), indent)
 
     def after(self, columns: int) -> Room | None:
-        """What is left behind text of so many columns."""
+        """Return the room left after text of `columns` columns."""
         return self.short_by(columns) and replace(self, width=self.width - columns, used=self.used + columns)
 
     def short_by(self, columns: int) -> Room | None:
-        """The same with so many columns fewer at the end."""
+        """Return the same with `columns` columns fewer at the end."""
         return replace(self, width=self.width - columns) if columns <= self.width else None
 
     def inside(self) -> Room:
-        """A line of a list that is broken up here, its comma set aside."""
+        """Return a line of a list that is broken here, its comma reserved."""
         line = Room.line(self.indent + INDENT)
         return replace(line, width=max(line.width - 1, 0))
 
     def below(self) -> Room | None:
-        """The next line, indented, with what follows this room set aside."""
+        """Return the next line, indented, with what follows this room reserved."""
         overhead = max(MAX_WIDTH - (self.indent + self.used + self.width), 0)
         return Room.line(self.indent + INDENT).short_by(overhead)
 
     def fits(self, text: str) -> bool:
-        """Whether the text, of one line or more, keeps within."""
+        """Return whether the text, of one line or more, fits."""
         lines = text.split("\n")
         if len(lines) == 1:
             return len(text) <= self.width
@@ -61,7 +61,7 @@ class Room:
 
 
 def type_text(rust_type: RustType) -> str:
-    """The type on one line."""
+    """Return the type on one line."""
     match rust_type:
         case Named(name, ()):
             return rust_identifier(name)
@@ -77,9 +77,9 @@ def type_text(rust_type: RustType) -> str:
             return f"[{type_text(item)}; {length}]"
 
 
-@functools.lru_cache(maxsize=1024)  # or the time doubles with each level of tuples
+@functools.lru_cache(maxsize=1024)  # otherwise the time doubles with each level of tuples
 def type_lines(rust_type: RustType, room: Room | None) -> str | None:
-    """The type in `room`, over as many lines as it takes."""
+    """Return the type in `room`, over as many lines as it needs."""
     if room is None:
         return None
     match rust_type:
@@ -157,7 +157,7 @@ def bracketed(
 
 
 def _overflowed(parts: Sequence[Part], head: str, room: Room, width: int) -> str | None:
-    """A single part that begins on the line of the opening bracket, where it may and fits."""
+    """Return a single part that begins on the line of the opening bracket, where it may and fits."""
     if len(parts) != 1 or not parts[0].may_overflow:
         return None
     behind = room.after(len(_last(head)) + 1)
@@ -177,12 +177,12 @@ def _last(text: str) -> str:
 
 
 def _beyond(head: str, room: Room) -> int:
-    """How many columns of the room `head` takes."""
+    """Return how many columns of the room `head` takes."""
     return max(len(_last(head)) - room.indent - room.used, 0) if "\n" in head else len(head)
 
 
 def assigned(prefix: str, rust_type: RustType, room: Room) -> str | None:
-    """A field: `name:` behind its visibility, or the visibility alone, and its type."""
+    """Return a field: `name:` behind its visibility, or the visibility alone, and its type."""
     named = prefix.endswith(":")
     text = type_lines(rust_type, room.after(len(prefix.strip()) + named))
     if text is not None and "\n" not in text:
@@ -192,10 +192,10 @@ def assigned(prefix: str, rust_type: RustType, room: Room) -> str | None:
     beside, below = type_lines(rust_type, behind), behind.below()
     lower = type_lines(rust_type, below)
     if below is None or lower is None or (beside is not None and not (below.fits(lower) and _better(lower, beside))):
-        # Where there is no name rustfmt puts this space too, behind that of `pub `.
+        # Where there is no name rustfmt adds this space too, after that of `pub `.
         return beside and f"{prefix} {beside}".removeprefix(" ")
     if prefix and not named:
-        return None  # rustfmt would leave a space behind `pub`, and fail because of it
+        return None  # rustfmt would leave a space after `pub`, and fail because of it
     return f"{prefix}\n{' ' * below.indent}{lower}".removeprefix(f"\n{' ' * below.indent}")
 
 

@@ -1,4 +1,4 @@
-"""Schema nodes -> Rust types: what the declared dataclasses and enums are called, and look like, in the guest."""
+"""Schema nodes -> Rust types: the names and forms of the declared dataclasses and enums in the guest."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Items:
         self._origins: dict[str, Any] = {}
 
     def items(self) -> tuple[Item, ...]:
-        """All items so far, each type before those that only it needed."""
+        """Return all items so far, each type before those that only it needs."""
         return tuple(item for item in self._items.values() if item is not None)
 
     def rust_type(self, annotation: Any) -> RustType:
-        """The Rust type of an annotation; collects what it needs. Raises SchemaError where there is none."""
+        """Return the Rust type of an annotation; collects what it needs. Raises SchemaError where there is none."""
         return self._type(schema_of(annotation))
 
     def _type(self, node: s.Node) -> RustType:
@@ -81,7 +81,7 @@ class Items:
         return Named(name, tuple(map(self._type, node.args)))
 
     def _claim(self, python_name: str, origin: Any) -> tuple[str, bool]:
-        """The Rust name of a type and whether it is new; refused where Rust or another type of the contract has it."""
+        """Return a type's Rust name and whether it is new; refuse one that Rust or another type of the contract has."""
         name = _checked(camel_case(python_name), python_name)
         if name in TAKEN_TYPES:
             raise SchemaError(f"a type of the contract is called {name}, as Rust's own is", hint="give it another name")
@@ -120,7 +120,7 @@ class Items:
 
 
 def _open(node: s.Struct | s.Enum) -> s.Struct | s.Enum:
-    """The node of a generic class with its parameters left open; any other node as it is."""
+    """Return the node of a generic class with its parameters left open; any other node unchanged."""
     if not node.args or node.cls is None:
         return node
     cls: Any = node.cls

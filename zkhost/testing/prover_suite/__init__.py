@@ -1,4 +1,4 @@
-"""What every prover of zkhost does alike, as tests: the project's own provers pass them, and yours can.
+"""What every prover of zkhost must do, as tests: the project's own provers pass them, and yours can.
 
     @pytest.fixture(scope="module")
     def prover():
@@ -7,14 +7,14 @@
     class TestMyProver(ProverSuite):
         guest_methods = Path("zkhost/guest-methods")
 
-The guests it runs are in zkhost's source tree and are built from there; `guest_methods` says where that is. What a
-prover cannot do it says in its attribute `lacks` (see `zkhost.provers.features`); then its refusal is what is tested.
-Tests that take long bear the mark `slow`. ProvingSuite makes real proofs and bears the mark `prove`.
+The guests it runs are in zkhost's source tree and are built from there; `guest_methods` is their folder. What a
+prover cannot do it lists in its attribute `lacks` (see `zkhost.provers.features`); then its refusal is what is tested.
+Tests that take long have the mark `slow`. ProvingSuite makes real proofs and has the mark `prove`.
 """
 
 from __future__ import annotations
 
-# ruff: noqa: E402  pytest shows what an assert compared only in modules that it was told of before they are imported
+# ruff: noqa: E402  pytest shows what an assert compared only in modules registered before they are imported
 import pytest
 
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in ("io", "endings", "load", "proving", "common")))

@@ -28,9 +28,9 @@ Guests = Mapping[str, bytes]
 
 @functools.cache
 def build_guests(folder: Path) -> Guests:
-    """The suite's guests by name, built if need be from `folder`: guest-methods of zkhost's source tree.
+    """Return the suite's guests by name, built if need be from `folder`: guest-methods of zkhost's source tree.
 
-    Raises ConfigError where that is not there, and BuildErrors.
+    Raises ConfigError where that is missing, and BuildErrors.
     """
     built: dict[str, bytes] = {}
     for package in ("guests", "test-guests"):
@@ -46,9 +46,9 @@ def build_guests(folder: Path) -> Guests:
 
 
 class Suite:
-    """Give it a fixture `prover`.
+    """The base of the suite's classes; a subclass needs a fixture `prover`.
 
-    patience_s: how long it may take to give control back once cancelled. input_mib: the largest input that it takes.
+    patience_s: how long it may take to return once cancelled. input_mib: the largest input that it accepts.
     guest_methods: where the sources of the guests are, the folder of that name in zkhost's source tree.
     """
 
@@ -76,7 +76,7 @@ class Suite:
 
 
 def run(prover: Executor, env: ExecutorEnv, program: bytes) -> SessionInfo | None:
-    """The run; None where the prover lacks what the environment asks for, and said so, and started nothing."""
+    """Return the run; None where the prover lacks what the environment needs, reported so, and started nothing."""
     lacking = features.used_by(env) & prover.lacks
     if not lacking:
         return prover.execute(env, program)
@@ -88,7 +88,7 @@ def run(prover: Executor, env: ExecutorEnv, program: bytes) -> SessionInfo | Non
 
 
 def u32(number: int) -> bytes:
-    """As the standard format has it."""
+    """Return a number in the standard format."""
     return number.to_bytes(4, "little")
 
 
@@ -103,14 +103,14 @@ class Level:
 
     @classmethod
     def now(cls) -> Level:
-        """As it is."""
+        """Measure the current level."""
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         files, threads = (len(os.listdir(f"/proc/self/{name}")) for name in ("fd", "task"))
         return cls(pages * os.sysconf("SC_PAGE_SIZE"), files, threads, frozenset(_children()))
 
     def check(self, *, memory_bytes: int) -> None:
-        """Fails unless within half a minute nothing is above this level, but memory by so much."""
+        """Fail unless within 30 s nothing is above this level, except memory by `memory_bytes`."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self._above(Level.now(), memory_bytes):
             time.sleep(0.05)
@@ -133,7 +133,7 @@ class Level:
 
 
 def _children() -> list[int]:
-    """Processes that this one has started and not waited for."""
+    """Return the processes that this one has started and not waited for."""
     mine = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

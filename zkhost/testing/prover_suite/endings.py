@@ -1,4 +1,4 @@
-"""How runs end: exit codes, panics, limits, what is no program, cancelling."""
+"""How runs end: exit codes, panics, limits, invalid programs, cancelling."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LONG_RUN_CYCLES = 300_000_000
 
 
 def burn(cycles: int) -> ExecutorEnv:
-    """The input of the guest `burn`."""
+    """Return the input of the guest `burn`."""
     return ExecutorEnv.builder().write_slice(cycles.to_bytes(8, "little")).build()
 
 
 class Endings(Suite):
-    """Every run ends, and says how."""
+    """Every run ends, and reports how."""
 
     @pytest.mark.parametrize("code", [0, 1, 2, 255])
     def test_exit_codes(self, prover: Executor, guests: Guests, code: int) -> None:
@@ -64,7 +64,7 @@ class Endings(Suite):
         env = ExecutorEnv.builder().write_slice(burn(400_000).input).segment_limit_po2(17).build()
         session = prover.execute(env, guests["burn"])
         assert session.exit_code.ok
-        if session.segments:  # the remote prover tells none
+        if session.segments:  # the remote prover reports none
             assert len(session.segments) > 2
             assert max(segment.po2 for segment in session.segments) == 17
 

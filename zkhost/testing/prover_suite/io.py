@@ -1,4 +1,4 @@
-"""What goes into a guest and comes out of it."""
+"""A guest's inputs and outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNICODE = ["", "plain", "two words", "ü ß 日本語 🦀", 'quo"te\\back\nline
 
 
 class Trickle(io.RawIOBase):
-    """A stream that gives what it has in pieces of odd sizes."""
+    """A stream that returns its content in pieces of odd sizes."""
 
     def __init__(self, data: bytes) -> None:
         self.rest, self.reads = data, 0
@@ -33,7 +33,7 @@ class Trickle(io.RawIOBase):
 
 
 class Broken:
-    """A stream that fails both ways."""
+    """A stream that fails on reads and on writes."""
 
     def read(self, size: int, /) -> bytes:
         raise RuntimeError("broken on purpose")
@@ -157,5 +157,5 @@ class InputOutput(Suite):
 
 
 def run_is_refused(prover: Executor, env: ExecutorEnv) -> bool:
-    """Whether the prover lacks what the environment asks for."""
+    """Return whether the prover lacks what the environment needs."""
     return bool(features.used_by(env) & prover.lacks)

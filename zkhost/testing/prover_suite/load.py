@@ -19,7 +19,7 @@ CALLS = 200
 
 
 def factors(more: bytes = b"") -> ExecutorEnv:
-    """The input of the guest `factors`: 17 and 23, whose product is 391; it does not look at more."""
+    """Return the input of the guest `factors`: 17 and 23, whose product is 391; it ignores the rest."""
     return ExecutorEnv.builder().write_slice((17).to_bytes(8, "little") + (23).to_bytes(8, "little") + more).build()
 
 
@@ -33,7 +33,7 @@ class Load(Suite):
 
     @pytest.mark.parametrize("mib", [16, pytest.param(256, marks=pytest.mark.slow)])
     def test_large_inputs(self, prover: Executor, guests: Guests, mib: int) -> None:
-        """Given whole, and copied no more often than a few times, though the guest looks at 16 bytes only."""
+        """Sent whole, and copied only a few times, though the guest reads 16 bytes only."""
         env = factors(bytes(min(mib, self.input_mib) * MIB - 16))
         session = prover.execute(env, guests["factors"])
         assert int.from_bytes(session.journal.bytes, "little") == 391
@@ -77,7 +77,7 @@ class Load(Suite):
     @pytest.mark.usefixtures("temporary_folder")
     @pytest.mark.slow
     def test_nothing_is_left_after_many_calls(self, prover: Executor, guests: Guests) -> None:
-        """Memory, files, threads and child processes are level, for runs that end well and for those that do not."""
+        """Memory, files, threads and child processes return to their level, whether runs succeed or fail."""
         panicking = ExecutorEnv.builder().write_slice(u32(1)).build()
 
         def calls(count: int) -> None:

@@ -1,4 +1,4 @@
-"""Random values of the types read, in the codec's plain form, and what their words spell."""
+"""Random values of the types read, in the codec's plain form, and the kinds of their words."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CHARACTERS = "aZ0 é√𝄞"
 
 
 class SampleValues:
-    """Makes values of items; beyond a depth the smallest there are, so that recursive types end."""
+    """Makes values of items; beyond a depth the smallest ones, so that recursive types end."""
 
     def __init__(self, items: Mapping[str, Item], rng: random.Random) -> None:
         self._items, self._rng = items, rng
         self._heights = _heights(items)
 
     def of(self, item: Item, args: tuple[RustType, ...], depth: int = 0) -> Any:
-        """A value of an item with its type arguments."""
+        """Return a value of an item with its type arguments."""
         given = dict(zip(item.params, args, strict=True))
         if isinstance(item, Struct):
             return self._fields(item.fields, given, depth)
@@ -63,7 +63,7 @@ class SampleValues:
                 return self._scalar(name)
 
     def _collection(self, name: str, args: tuple[RustType, ...], given: Mapping[str, RustType], depth: int) -> Any:
-        # Rust's hashed collections have an order of their own: of one element there is only one.
+        # Rust's hashed collections have an order of their own; with one element there is only one order.
         longest = 0 if depth > _DEEP else 1 if name.startswith("Hash") else _LONG
         rows = [[self._value(arg, given, depth + 1) for arg in args] for _ in range(self._rng.randint(0, longest))]
         if name != "Vec":
@@ -107,7 +107,7 @@ def _given(rust_type: RustType, given: Mapping[str, RustType]) -> RustType:
 
 
 def _heights(items: Mapping[str, Item]) -> dict[str, int]:
-    """How many items lie within each other in the smallest value of each."""
+    """Return how deep items nest in the smallest value of each."""
     heights = dict.fromkeys(items, 1000)
     for _ in items:
         for name, item in items.items():
@@ -133,9 +133,9 @@ def _type_height(rust_type: RustType, heights: Mapping[str, int]) -> int:
 
 
 def kinds(descriptor: list[Any], plain: Any) -> list[str]:
-    """What the words of a plain value spell, in the order of the words: `u32`, `str`, `len`, `option`, `variant`, ...
+    """Return the kinds of a plain value's words, in their order: `u32`, `str`, `len`, `option`, `variant`, ...
 
-    `descriptor` is what `zkhost.codec.describe` says of its type.
+    `descriptor` is what `zkhost.codec.describe` returns for its type.
     """
     return _Spelling(descriptor).of(descriptor, plain)
 
@@ -146,7 +146,7 @@ class _Spelling:
         self._name(descriptor)
 
     def _name(self, part: Any) -> None:
-        """Remembers what a ref may mean: it may be described in a part that a value does not have."""
+        """Record what a ref may mean: it may be described in a part that a value does not have."""
         if isinstance(part, list):
             if part and part[0] in ("struct", "tuple_struct", "newtype", "enum") and isinstance(part[1], str):
                 self._named.setdefault(part[1], part)

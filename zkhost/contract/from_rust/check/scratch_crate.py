@@ -1,4 +1,4 @@
-"""A copy of a crate in which every module can check its own types, private ones too, and a program that does."""
+"""A copy of a crate in which every module can check its own types, private ones too, and a program to run the checks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MAIN = "fn main() {{\n    ::zkhost_wire_check::run(|number, input| ::{name}::zk
 
 @dataclass(frozen=True)
 class Subject:
-    """A type to be checked: its number in the program, and where it was declared."""
+    """A type to check: its number in the program, and where it was declared."""
 
     number: int
     origin: Origin
@@ -38,7 +38,7 @@ class Subject:
 
 @dataclass
 class ScratchCrate:
-    """Writes the copy of one crate into `folder`. What cannot be compiled here is taken out of it by `remove`."""
+    """Writes the copy of one crate into `folder`. `remove` takes out what cannot be compiled here."""
 
     crate: Crate
     subjects: Sequence[Subject]
@@ -49,7 +49,7 @@ class ScratchCrate:
     _originals: dict[Path, Path] = field(default_factory=dict)
 
     def write(self) -> None:
-        """Writes it all again."""
+        """Write the whole copy again."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
         self._inserted.clear()
@@ -78,7 +78,7 @@ class ScratchCrate:
             shutil.copy(lock, self.folder / "Cargo.lock")
 
     def _readable(self, file: Path, source: bytes) -> bytes:
-        """The source with types that are only written skipping the same fields when they are read."""
+        """Return the source in which fields that are skipped when written are skipped when read too."""
         for subject in self.subjects:
             definition = subject.origin.definition
             if definition.file == file and subject.origin.traits.de is None:
@@ -109,7 +109,7 @@ class ScratchCrate:
         return root
 
     def _insert(self, copies: Mapping[Path, Path], root: Path) -> None:
-        """Adds to each module a function that checks its types, and asks those of its child modules."""
+        """Add to each module a function that checks its types, and calls those of its child modules."""
         here: dict[int, list[Subject]] = defaultdict(list)
         wanted: dict[int, Module] = {id(self.crate.root): self.crate.root}
         for subject in self.subjects:
@@ -147,13 +147,13 @@ class ScratchCrate:
         file.write_bytes(made + data[done:])
 
     def state(self) -> int:
-        """How much was taken out."""
+        """Return the amount taken out."""
         return sum(map(len, self._removed.values()))
 
     def remove(self, file: Path, line: int) -> Iterator[int]:
-        """Takes out what a line of the copy belongs to, and returns the subjects that are then gone.
+        """Take out what a line of the copy belongs to, and yield the subjects that are then gone.
 
-        A `use` of a name that Rust has without it stays: without it the name would mean something else.
+        A `use` that shadows one of Rust's own names stays: without it the name would mean something else.
         """
         inserted = self._inserted.get((file, line))
         if inserted is not None:
@@ -178,7 +178,7 @@ class ScratchCrate:
 
 
 def _covering(parent: Node, line: int) -> list[Node] | None:
-    """The declaration that a line belongs to, behind its attributes; the innermost, where modules are nested."""
+    """Return the declaration that a line belongs to, behind its attributes; the innermost, where modules are nested."""
     attributes: list[Node] = []
     for node in parent.named_children:
         if node.type == "attribute_item":
@@ -201,7 +201,7 @@ def _skip(match: re.Match[bytes]) -> bytes:
 
 
 def _blanked(source: bytes, ranges: Iterable[tuple[int, int]]) -> bytes:
-    """The source with parts of it made blank, and its guest's entry point, which no host has."""
+    """Return the source with parts of it made blank, and its guest's entry point, which no host has."""
     made = bytearray(source)
     for start, end in (*ranges, *(m.span() for m in _ENTRY.finditer(source))):
         made[start:end] = bytes(b if b == 10 else 32 for b in made[start:end])

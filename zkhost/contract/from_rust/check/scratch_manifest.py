@@ -1,4 +1,4 @@
-"""The Cargo.toml of a scratch crate: with the dependencies of the crate that it is a copy of."""
+"""The Cargo.toml of a scratch crate: with the dependencies of the crate it copies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _TABLES = ("dependencies", "build-dependencies")
 
 
 def loose_manifest(text: str) -> dict[str, Any]:
-    """A manifest for files without one, of the well-known crates that their text names."""
+    """Return a manifest for files without one, with the well-known crates that their text names."""
     words = set(re.findall(r"\w+", text))
     named = {name: spec for name, spec in _WELL_KNOWN.items() if name.replace("-", "_") in words}
     serde = {"version": "1", "features": ["derive", "rc"]}
@@ -54,7 +54,7 @@ def loose_manifest(text: str) -> dict[str, Any]:
 
 
 def package_manifest(manifest: Path) -> dict[str, Any]:
-    """The manifest of a package's copy elsewhere: what it inherits from its workspace filled in, paths absolute."""
+    """Return the manifest for a copy of a package: what it inherits from its workspace filled in, paths absolute."""
     toml = tomllib.loads(manifest.read_text())
     root, shared = _workspace(manifest, toml)
     package = toml.get("package", {})

@@ -1,4 +1,4 @@
-"""Holds annotations against the real serde: the words and kinds of random values, both ways."""
+"""Checks of annotations against the real serde: the words and kinds of random values, both ways."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_BUILDS = 12
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of checking one type: `agrees`, `differs`, or `unchecked` where Rust could not be asked."""
+    """The result of checking one type: `agrees`, `differs`, or `unchecked` where the check could not run in Rust."""
 
     name: str
     outcome: Literal["agrees", "differs", "unchecked"]
@@ -46,10 +46,10 @@ class _Case:
 def check_types(
     made: PythonModule, *, features: Sequence[str] | None = None, target: Path, values: int = VALUES
 ) -> list[Verdict]:
-    """Compiles the Rust types by cargo, in copies of their crates, and compares `values` random values of each.
+    """Compile the Rust types by cargo, in copies of their crates, and compare `values` random values of each.
 
     Every value is written by the annotation's codec, read by the type's Deserialize and written again by its Serialize:
-    words and kinds must be the same each time. `target` is where cargo keeps what it builds. Raises ContractError where
+    words and kinds must be the same each time. `target` is cargo's target folder. Raises ContractError where
     there is no cargo.
     """
     subjects = _subjects(made)
@@ -83,7 +83,7 @@ def _subjects(made: PythonModule) -> list[Subject]:
 
 
 def _is_remote(origin: Origin) -> bool:
-    """Whether a type only says how serde writes another one: it has no traits of its own, its users are checked."""
+    """Return whether a type only defines how serde writes another: it has no traits, its users are checked."""
     return any(meta.path == "remote" for meta in origin.definition.attributes.arguments("serde"))
 
 
@@ -95,7 +95,7 @@ def _holds_references(definition: Definition) -> bool:
 def _build(
     scratch: ScratchCrate, features: Sequence[str] | None, target: Path, verdicts: dict[int, Verdict], items: list[Item]
 ) -> Path | None:
-    """The compiled program; what does not compile gets its verdict. None where nothing is left to run."""
+    """Compile and return the program; types that do not compile get their verdict. None where nothing is left to run."""
     everything = list(scratch.subjects)
     for _ in range(_MOST_BUILDS):
         scratch.subjects = [s for s in everything if s.number not in verdicts]
@@ -146,7 +146,7 @@ def _cargo(
 
 
 def _lines(detail: dict[str, Any], folder: Path) -> list[tuple[Path, int]]:
-    """The lines that a compiler's message is about, those of the macros that made them too."""
+    """Return the lines that a compiler's message is about, including those of the macros that made them."""
     found: list[tuple[Path, int]] = []
     todo = [span for span in detail.get("spans", []) if span.get("is_primary")]
     while todo:
@@ -220,7 +220,7 @@ def _difference(annotation: Any, case: _Case, found: list[str]) -> str:
     if not written:
         return ""
     words, spelled = written
-    # A type that is converted, or has defaults, may write another value than it read.
+    # A type that is converted, or has defaults, may write a value other than the one it read.
     expected = case.kinds if words == case.words else _kinds_of_words(annotation, words)
     if expected is None:
         return "Rust writes words that the annotation cannot be"
@@ -228,7 +228,7 @@ def _difference(annotation: Any, case: _Case, found: list[str]) -> str:
 
 
 def _kinds_of_words(annotation: Any, words: str) -> str | None:
-    """What words spell as a value of the annotation; None where they are none."""
+    """Return the kinds of words as a value of the annotation; None where they are not one."""
     try:
         value = codec(annotation).decode(bytes.fromhex(words))
     except CodecError:

@@ -4,10 +4,10 @@ use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use crate::Error;
 
-/// The longest list that is read: what is asked for beyond it is a type read wrongly.
+/// The longest list that is read: a longer one means a wrongly read type.
 const LONGEST: usize = 1 << 20;
 
-/// Where in the words reading is, and what each thing read was.
+/// The position in the words, and the kind of each thing read.
 pub struct Reader<'de> {
     rest: &'de [u8],
     kinds: Vec<&'static str>,
@@ -18,7 +18,7 @@ impl<'de> Reader<'de> {
         Self { rest: bytes, kinds: Vec::new() }
     }
 
-    /// How many words are left.
+    /// The number of words left.
     pub fn left(&self) -> usize {
         self.rest.len() / 4
     }

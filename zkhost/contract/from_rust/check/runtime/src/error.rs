@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-/// The message of what refused it: this format, or the type's own code.
+/// The message of the refusal, by this format or by the type's own code.
 #[derive(Debug)]
 pub enum Error {
     Format(String),
@@ -10,7 +10,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// `error` for the format, which a right annotation never meets; `refused` for a value that the type does not take.
+    /// `error` for the format, which a right annotation never meets; `refused` for a value that the type rejects.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Format(_) => "error",

@@ -1,6 +1,6 @@
 //! What serde does with a type in RISC Zero's word format: the words, and the kind of each thing that they spell.
 //!
-//! The kinds are what words alone do not tell: an `i32` and a `u32`, or an `f64` and a `u64`, have the same words.
+//! The kinds distinguish what words alone do not: an `i32` and a `u32`, or an `f64` and a `u64`, have the same words.
 
 mod de;
 mod error;
@@ -10,7 +10,7 @@ pub use error::Error;
 pub use serde;
 use serde::{Deserialize, Serialize};
 
-/// What a module knows of a type: nothing, or what came of reading and writing a value.
+/// What a module knows of a type: nothing, or the result of reading and writing a value.
 pub type Answer = Option<Result<String, Error>>;
 
 /// One value in words, as the host's codec wrote it, and the same as bytes for what is borrowed from it.

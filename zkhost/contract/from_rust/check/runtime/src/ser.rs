@@ -4,7 +4,7 @@ use serde::ser::{self, Serialize};
 
 use crate::Error;
 
-/// The words so far, and what each thing written was.
+/// The words so far, and the kind of each thing written.
 #[derive(Default)]
 pub struct Writer {
     pub words: Vec<u32>,
