@@ -21,7 +21,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_known_at_first() -> None:
     speed = calibration.load("local")
     assert speed.seconds == {}
-    assert [speed.segment_s(po2) for po2 in (14, 15, 20)] == [7.5, 15.0, 480.0]
+    assert [speed.segment_s(po2) for po2 in (14, 15, 20)] == [3.0, 6.0, 192.0]
 
 
 def test_the_median_of_the_last_five_counts_for_each_size_and_prover() -> None:

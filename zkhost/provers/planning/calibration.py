@@ -19,8 +19,8 @@ from typing import Any
 from zkhost import _config, _shim
 from zkhost._files import write_atomic
 
-SECONDS_PER_ROW = 15 / 2**15
-"""Where nothing was measured: a segment of 2**15 took 15 s on two cores, and time is linear in its rows."""
+SECONDS_PER_ROW = 6 / 2**15
+"""Where nothing was measured: a segment of 2**15 takes some 6 s on two cores with AVX2 or AVX-512, and time is linear in its rows."""
 SMALLEST_SEGMENT_PO2 = 14
 """The smallest segment that risc0's executor runs real guests in: at 13 its longest instruction does not fit."""
 BYTES_PER_ROW = 0.3e9 / 2**15
