@@ -14,7 +14,7 @@ from zkhost.ml.lower.output_scale import Target
 from zkhost.ml.lower.values import Const, Curve, Quant, Sums
 from zkhost.ml.lower.window import Pool
 from zkhost.ml.read.node import Node
-from zkhost.ml.reference import finish
+from zkhost.ml.reference.arithmetic import finish
 
 F32 = np.float32
 MAX_SUMS = 1 << 16

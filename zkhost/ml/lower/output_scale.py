@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zkhost.ml.graph import LIMITS, NUMPY, DType
-from zkhost.ml.reference import finish
+from zkhost.ml.reference.arithmetic import finish
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from zkhost.ml.lower.output_scale import Target
 from zkhost.ml.lower.values import Const, Curve, Lazy, Quant, Sums, Value
 from zkhost.ml.lower.window import pool_of
 from zkhost.ml.read.node import Node
-from zkhost.ml.reference import finish
+from zkhost.ml.reference.arithmetic import finish
 
 Args = Sequence[Value | None]
 

@@ -1,0 +1,15 @@
+"""Operations as the interpreter's plain kernels run them, one for one."""
+
+from __future__ import annotations
+
+from zkhost.ml import ops
+from zkhost.ml.compile.scalar import choices, floats, integers, moves, pools, scales
+from zkhost.ml.compile.scalar.writer import WRITERS
+from zkhost.ml.compile.target import Target
+
+__all__ = ["choices", "floats", "integers", "moves", "pools", "scales", "write"]
+
+
+def write(target: Target, op: ops.Op) -> None:
+    """Append what computes `op`."""
+    WRITERS[type(op)](target, op)

@@ -1,0 +1,99 @@
+"""Sums of products of integers, and what finishes them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from zkhost.ml import ops
+from zkhost.ml.compile import shapes
+from zkhost.ml.compile.plan_bytes import At, Code
+from zkhost.ml.compile.scalar.writer import channels, pair, writes, zero_of
+from zkhost.ml.compile.target import SIZE, Target, added
+
+
+def _words(target: Target, values: Any, count: int) -> At:
+    """`count` s32 among the constants: the values given, or one for all."""
+    array = np.asarray(values, dtype=np.int32).reshape(-1)
+    return target.plan.constant(np.broadcast_to(array, (count,)) if array.size == 1 else array)
+
+
+def _bias(target: Target, name: str | None, count: int) -> At:
+    return _words(target, target.graph.constants[name] if name else 0, count)
+
+
+@writes(ops.Conv)
+def _conv(target: Target, op: ops.Conv) -> None:
+    graph = target.graph
+    (n, c, *sizes), (_, m, *out) = graph.shape(op.x), graph.shape(op.y)
+    w_zero = _words(target, np.asarray(op.w_zero) + added(graph.dtype(op.w)), m)
+    target.plan.emit(
+        Code.CONVOLUTION, target.read(op.x), zero_of(target, op.x_zero, graph.dtype(op.x)), target.read(op.w), w_zero,
+        _bias(target, op.bias, m), target.write(op.y), n, c, m, op.groups, shapes.window(sizes, op.window, out),
+    )  # fmt: skip
+
+
+@writes(ops.MatMul)
+def _matmul(target: Target, op: ops.MatMul) -> None:
+    graph = target.graph
+    *batch, rows, depth = graph.shape(op.a)
+    columns = graph.shape(op.w)[-1]
+    w_zero = _words(target, np.asarray(op.w_zero) + added(graph.dtype(op.w)), columns)
+    target.plan.emit(
+        Code.MATRIX, target.read(op.a), zero_of(target, op.a_zero, graph.dtype(op.a)), target.read(op.w), w_zero,
+        _bias(target, op.bias, columns), target.write(op.y), prod(batch), rows, depth, columns, int(op.w not in graph.constants),
+    )  # fmt: skip
+
+
+@writes(ops.SumQ)
+def _sum_q(target: Target, op: ops.SumQ) -> None:
+    zero = op.x_zero + added(target.graph.dtype(op.x))
+    target.plan.emit(Code.NEIGHBOURS, target.read(op.x), zero, op.count, target.write(op.y), target.size(op.y))
+
+
+@writes(ops.MulQ)
+def _mul_q(target: Target, op: ops.MulQ) -> None:
+    graph = target.graph
+    zeros = op.a_zero + added(graph.dtype(op.a)), op.b_zero + added(graph.dtype(op.b))
+    target.plan.emit(Code.PRODUCTS, target.read(op.a), target.read(op.b), zeros, target.write(op.y), pair(target, op))
+
+
+@writes(ops.Requantize)
+def _requantize(target: Target, op: ops.Requantize) -> None:
+    graph = target.graph
+    scale, more = graph.constants[op.scale].reshape(-1), added(graph.dtype(op.y))
+    layout = channels(graph.shape(op.x), op.axis, scale.size)
+    target.plan.emit(
+        Code.REQUANTIZE, target.read(op.x), target.write(op.y), layout, target.plan.constant(scale), scale.size,
+        op.zero + more, op.lo + more, op.hi + more,
+    )  # fmt: skip
+
+
+@writes(ops.AddQ)
+def _add_q(target: Target, op: ops.AddQ) -> None:
+    graph = target.graph
+
+    def products(ratio: float, name: str) -> Any:
+        values = np.arange(256, dtype=np.int32) - added(graph.dtype(name))
+        return np.float32(ratio) * values.astype(np.float32)
+
+    a, b, fixed = products(op.ratio_a, op.a), products(op.ratio_b, op.b), np.array([op.fixed], np.float32)
+    tables = np.concatenate([a, b, fixed]).astype(np.float32)
+    # In fixed point, for sums that f32 rounds by little: see the interpreter's `quantize::add`.
+    points = max(np.abs(a).max() + abs(op.fixed), np.abs(b).max()) < 1 << 10
+    data = tables.tobytes()
+    if points:
+        exact = np.concatenate([a.astype(np.float64) + op.fixed, b.astype(np.float64)])
+        data += np.rint(exact * 65536).astype(np.int32).tobytes()
+    target.plan.emit(
+        Code.ADD, target.read(op.a), target.read(op.b), target.plan.constant(np.frombuffer(data, np.uint8)), int(points),
+        target.write(op.y), op.lo, op.hi, added(graph.dtype(op.y)), pair(target, op),
+    )  # fmt: skip
+
+
+@writes(ops.Table)
+def _table(target: Target, op: ops.Table) -> None:
+    size = SIZE[target.graph.dtype(op.y)]
+    target.plan.emit(Code.TABLE, size, target.read(op.x), target.size(op.x), target.read(op.table), target.write(op.y))
