@@ -125,7 +125,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// Bytes seen as words of `T`, 4 bytes each: regions of `words` are.
+/// Bytes seen as numbers of 2 or 4 bytes: regions of `words` are.
 macro_rules! view {
     ($name:ident, $name_mut:ident, $type:ty) => {
         pub fn $name(bytes: &[u8]) -> &[$type] {
@@ -144,6 +144,7 @@ macro_rules! view {
         }
     };
 }
+view!(as_i16, as_i16_mut, i16);
 view!(as_u32, as_u32_mut, u32);
 view!(as_i32, as_i32_mut, i32);
 view!(as_f32, as_f32_mut, f32);

@@ -1,9 +1,8 @@
 //! Pools: the largest value of a window, or the mean of it.
 
 use crate::choices::Type;
-use crate::memory::{as_f32, as_f32_mut, bytes, words, Memory};
+use crate::memory::{as_f32, as_f32_mut, as_i16, as_i32, bytes, words, Memory};
 use crate::plan::first;
-use crate::requantize::round;
 use crate::sums::{Window, WINDOW};
 use crate::Checked;
 
@@ -60,7 +59,16 @@ impl Mean {
             sum += value(position);
             inside += 1;
         });
-        sum / if self.count_pads { window.counted(at, &self.pads) } else { inside } as f32
+        sum / self.divisor(window, at, inside) as f32
+    }
+
+    /// What the sum of the positions that lie inside is divided by.
+    fn divisor(&self, window: &Window, at: [u32; 3], inside: u32) -> u32 {
+        if self.count_pads {
+            window.counted(at, &self.pads)
+        } else {
+            inside
+        }
     }
 }
 
@@ -78,28 +86,129 @@ pub fn average(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     Ok(())
 }
 
-/// `x, y, planes, count pads, values, y scale, zero, low, high, subtracted, 6 counted pads, window`: means of bytes, by
-/// onnxruntime's rule. `values` are 256 f32, what each byte stands for; zero, low and high have `shift` in them, and
-/// `subtracted` leads from there to bytes.
+/// A window's sum of bytes, and what its output is for each.
+///
+/// The output is a monotone function of the sum of the window's values, added one after the other in f32: it is the lowest
+/// byte, and one more for each of `thresholds` that the sum reaches. Nearly always the sum of the bytes tells it: `table` has
+/// the output for each, or -1 - level where the roundings of the additions decide and the output is `level` above the
+/// lowest at least.
+#[derive(Clone, Copy)]
+struct Case<'p> {
+    /// Positions of the window that lie inside.
+    inside: u32,
+    /// What their sum is divided by.
+    divisor: u32,
+    /// As `ordered` numbers them, in ascending order.
+    thresholds: &'p [i32],
+    /// Empty where it would be too large.
+    table: &'p [i16],
+    lowest: u32,
+}
+
+impl Case<'_> {
+    #[inline(always)]
+    fn output(&self, sum: u32, floats: impl FnOnce() -> f32) -> u8 {
+        match self.table.get(sum as usize) {
+            Some(entry) if *entry >= 0 => *entry as u8,
+            entry => self.above(entry.map_or(0, |entry| (-1 - *entry) as usize), floats()),
+        }
+    }
+
+    #[inline(never)]
+    fn above(&self, mut level: usize, sum: f32) -> u8 {
+        let sum = ordered(sum);
+        while self.thresholds.get(level).is_some_and(|threshold| sum >= *threshold) {
+            level += 1;
+        }
+        (self.lowest as usize + level) as u8
+    }
+}
+
+/// Numbers f32 in their order.
+fn ordered(value: f32) -> i32 {
+    let bits = value.to_bits() as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
+}
+
+/// Cases of one operation, at most.
+const CASES: usize = 64;
+
+/// `x, y, planes, count pads, values, low, high, cases, then of each case: inside, divisor, thresholds, 1 or 0 for with or
+/// without a table, table; 6 counted pads, window`: means of bytes, by onnxruntime's rule. `values` are 256 f32, what each
+/// byte stands for; a case has `high - low` thresholds.
 pub fn average_bytes(args: &[u32], memory: &mut Memory<'_>) -> Checked {
-    let ([x, y, planes, count_pads, values, scale, zero, low, high, subtracted], rest) = first(args)?;
+    let ([x, y, planes, count_pads, values, low, high, count], rest) = first(args)?;
+    if count == 0 || count as usize > CASES || low > high || high > 255 {
+        return Err("a mean's range or cases are none");
+    }
+    let (list, rest) = rest.split_at_checked(5 * count as usize).ok_or("too few arguments")?;
     let (pads, window) = rest.split_at_checked(6).ok_or("too few arguments")?;
     let (mean, window) = (Mean::new(count_pads, pads)?, Window::new(window)?);
-    let values = as_f32(memory.constant(words(values, 256))?);
-    let (scale, zero, low, high) = (f32::from_bits(scale), zero as i32, low as i32, high as i32);
-    if !crate::requantize::valid(scale) || low > high || low < -1024 || high > 1024 {
-        return Err("a mean's range or scale is none");
+    let values: &[f32; 256] = as_f32(memory.constant(words(values, 256))?).try_into().map_err(|_| "256 values")?;
+    let mut cases = [Case { inside: 0, divisor: 0, thresholds: &[], table: &[], lowest: low }; CASES];
+    for (case, args) in cases.iter_mut().zip(list.as_chunks::<5>().0) {
+        let [inside, divisor, thresholds, tabled, table] = *args;
+        if tabled > 1 || inside > 1 << 20 {
+            return Err("a mean's range or cases are none");
+        }
+        let entries = tabled * (255 * inside + 1);
+        let table = as_i16(memory.constant(words(table, entries.div_ceil(2).into()))?);
+        let thresholds = as_i32(memory.constant(words(thresholds, (high - low).into()))?);
+        *case = Case { inside, divisor, thresholds, table: &table[..entries as usize], lowest: low };
     }
+    let cases = &cases[..count as usize];
     let [inputs, outputs] = window.planes(planes.into())?;
     let Some(([y], [x])) = memory.split([bytes(y, outputs)], [bytes(x, inputs)])? else { return Ok(()) };
     let [plane, out] = window.planes(1)?.map(|size| size as usize);
     for (x, y) in x.chunks_exact(plane).zip(y.chunks_exact_mut(out)) {
-        window.outputs(|index, at| {
-            let value = mean.of(&window, at, |position| values[usize::from(x[position])]) / scale + zero as f32;
-            y[index] = (round(value, low, high) - subtracted as i32) as u8;
-        });
+        match cases {
+            [case] if case.inside == 4 && case.divisor == 4 && window.is_halving() => {
+                halve(case, values, &window, x, y)
+            }
+            _ => means(cases, values, &mean, &window, x, y)?,
+        }
     }
     Ok(())
+}
+
+/// A plane's means of any windows.
+fn means(cases: &[Case<'_>], values: &[f32; 256], mean: &Mean, window: &Window, x: &[u8], y: &mut [u8]) -> Checked {
+    let mut missing = false;
+    window.outputs(|index, at| {
+        let (mut sum, mut inside) = (0, 0);
+        window.positions(at, |position, _| {
+            sum += u32::from(x[position]);
+            inside += 1;
+        });
+        let divisor = mean.divisor(window, at, inside);
+        let Some(case) = cases.iter().find(|case| case.inside == inside && case.divisor == divisor) else {
+            missing = true;
+            return;
+        };
+        y[index] = case.output(sum, || {
+            let mut sum = 0f32;
+            window.positions(at, |position, _| sum += values[usize::from(x[position])]);
+            sum
+        });
+    });
+    if missing {
+        return Err("a window that there is no case for");
+    }
+    Ok(())
+}
+
+/// A plane's means of 2 x 2, side by side.
+fn halve(case: &Case<'_>, values: &[f32; 256], window: &Window, x: &[u8], y: &mut [u8]) {
+    let width = window.input[2] as usize;
+    for (rows, y) in x.chunks(2 * width).zip(y.chunks_exact_mut(window.output[2] as usize)) {
+        let (above, below) = rows.split_at(width);
+        let columns = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
+        for (y, ([a, b], [c, d])) in y.iter_mut().zip(columns) {
+            let value = |byte: &u8| values[usize::from(*byte)];
+            let sum = u32::from(*a) + u32::from(*b) + u32::from(*c) + u32::from(*d);
+            *y = case.output(sum, || ((value(a) + value(b)) + value(c)) + value(d));
+        }
+    }
 }
 
 const _: () = assert!(WINDOW == 18);

@@ -78,6 +78,16 @@ impl Window {
         }
     }
 
+    /// Whether windows are 2 x 2 positions side by side on the last two axes, all of them inside.
+    pub fn is_halving(&self) -> bool {
+        let halves = |axis: usize| 2 * self.output[axis] <= self.input[axis];
+        (self.kernel, self.stride[1..] == [2, 2], self.dilation[1..] == [1, 1], self.pad)
+            == ([1, 2, 2], true, true, [0; 3])
+            && (self.input[0] == self.output[0] && self.input[0] == 1)
+            && halves(1)
+            && halves(2)
+    }
+
     pub fn planes(&self, channels: u64) -> Checked<[u64; 2]> {
         Ok([
             channels * u64::from(self.input.iter().product::<u32>()),

@@ -245,17 +245,15 @@ def test_dynamic_quantisation(draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_average_pools_are_integer_sums_where_no_tie_is_near(dtype: str) -> None:
-    """Scales whose ratio is far from simple: the pool is a depthwise convolution, with the same values on all inputs."""
-    lowered_as: set[str] = set()
-    for seed in range(30):
+def test_average_pools(dtype: str) -> None:
+    """Scales of any ratio, and the same ones on both sides, where a quarter of the means are ties."""
+    for seed in range(20):
         draw = Draw(seed)
         found, inputs = between(
             draw, "AveragePool", dtype, [(1, 3, 32, 32)], {}, 17, kernel_shape=[2, 2], strides=[2, 2]
         )
         assert_equal(found, inputs)
-        lowered_as.update(type(op).__name__ for op in lower(read_onnx(found)).graph)
-    assert {"Conv", "AveragePoolQ"} <= lowered_as
+        assert "AveragePoolQ" in {type(op).__name__ for op in lower(read_onnx(found)).graph}
 
 
 @pytest.mark.parametrize("per_channel", [False, True])

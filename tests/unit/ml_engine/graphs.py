@@ -89,6 +89,36 @@ class Maker:
         self.steps.append(ops.MaxPool(f"{y} (MaxPool)", y, x, window))
         return y
 
+    def average_pool(
+        self, y: str, x: str, kernel: tuple[int, ...], *, strides: tuple[int, ...] | None = None,
+        pads: tuple[int, ...] | None = None, count_pads: bool = False, scales: tuple[float, float] = (0.0123, 0.0123),
+        zeros: tuple[int, int] = (3, 3), dtype: DType = "u8", shift: int = 0,
+    ) -> str:  # fmt: skip
+        n, c, *sizes = self.tensors[x].shape
+        around = pads or (0,) * 2 * len(kernel)
+        window = ops.Window(kernel, strides or kernel, around, (1,) * len(kernel))
+        low, high = {"u8": (0, 255), "s8": (-128, 127)}[dtype]
+        x_scale, y_scale = (float(np.float32(scale)) for scale in scales)
+        self.write(y, dtype, (n, c, *window.out(tuple(sizes))))
+        self.steps.append(
+            ops.AveragePoolQ(
+                f"{y} (AveragePool)",
+                y,
+                x,
+                window,
+                count_pads,
+                around,
+                x_scale,
+                zeros[0],
+                y_scale,
+                zeros[1],
+                shift,
+                low,
+                high,
+            )
+        )
+        return y
+
     def reshape(self, y: str, x: str, shape: Sequence[int]) -> str:
         self.write(y, self.tensors[x].dtype, shape)
         self.steps.append(ops.Reshape(f"{y} (Reshape)", y, x))

@@ -83,6 +83,45 @@ def test_a_pool_is_done_with_the_sums(size: int) -> None:
     assert [layer.kind for layer in compile_graph(graph).layers] == ["Conv on the accelerator", "fused", "fused"]
 
 
+@pytest.mark.parametrize(
+    "scales", [(0.0123, 0.0123), (0.0123, 0.0117), (0.5, 0.5), (0.01, 0.02), (3.0, 0.001), (1e-3, 1e3)]
+)
+@pytest.mark.parametrize("kernel", [(2, 2), (3, 3), (1, 5)])
+def test_means(kernel: tuple[int, int], scales: tuple[float, float]) -> None:
+    """Windows side by side, overlapping, with pads that count or do not; equal scales, where many means are ties."""
+    for x_zero, y_zero, dtype, shift in [(0, 0, "u8", 0), (3, 7, "u8", 0), (128, 255, "u8", 0), (-128, -5, "s8", 128)]:
+        make = Maker()
+        make.input("x", dtype, (1, 5, 24, 21))  # type: ignore[arg-type]
+        same = {"scales": scales, "zeros": (x_zero, y_zero), "dtype": dtype, "shift": shift}
+        make.average_pool("a", "x", kernel, **same)  # type: ignore[arg-type]
+        make.average_pool("b", "x", kernel, strides=(1, 2), pads=(1, 0, 0, 1) if kernel[0] > 1 else None, **same)  # type: ignore[arg-type]
+        pads = tuple(k // 2 for k in kernel) * 2
+        make.average_pool("c", "x", kernel, pads=pads, count_pads=True, **same)  # type: ignore[arg-type]
+        compare(make.graph("a", "b", "c"), make.inputs)
+
+
+def test_means_at_ties() -> None:
+    """A million means of two and four, all of them within rounding errors of a tie, most decided by the additions' order."""
+    make = Maker()
+    make.input("x", "u8", (1, 1, 1000, 2000))
+    x = make.inputs["x"]
+    x[..., 1::2, 1::2] += ((2 - x.reshape(1, 1, 500, 2, 1000, 2).sum(axis=(3, 5))) % 4).astype(np.uint8)
+    assert (x.reshape(1, 1, 500, 2, 1000, 2).sum(axis=(3, 5)) % 4 == 2).mean() > 0.98
+    for scale in (0.0123, 0.0457, 1.7):
+        make.average_pool(f"y{scale}", "x", (2, 2), scales=(scale, scale), zeros=(0, 0))
+    make.average_pool("pairs", "x", (1, 2), scales=(0.0357, 0.0357 / 2), zeros=(121, 7))
+    graph = make.graph(*(step.y for step in make.steps))
+    compiled = compile_graph(graph)
+    assert _native.compute(compiled.plan, raw(graph, make.inputs)).outputs == expected(graph, make.inputs)
+
+
+def test_a_window_too_large_for_a_table() -> None:
+    make = Maker()
+    make.input("x", "u8", (1, 2, 60, 50))
+    make.average_pool("y", "x", (30, 25), scales=(0.0123, 0.002), zeros=(9, 3))
+    compare(make.graph("y"), make.inputs)
+
+
 def test_sums_that_lanes_cannot_hold_are_computed_plainly() -> None:
     make = Maker()
     make.input("x", "u8", (1, 300, 5, 5))

@@ -43,6 +43,12 @@ def _taps(a: Sequence[int]) -> int:
     return prod(a[3:6]) * prod(a[6:9])
 
 
+def _average(a: Sequence[int]) -> float:
+    window = a[14 + 5 * a[7] :]
+    halves = list(window[6:12]) == [1, 2, 2, 1, 2, 2] and a[7] == 1
+    return a[2] * (prod(window[3:6]) * 22 if halves else _taps(window) * 18)
+
+
 def _convolution(a: Sequence[int]) -> float:
     groups, channels, inputs, kernel, plane, pitch, pairs, expand, strips = *a[7:14], a[16], a[17]
     rows, last, columns, pool, size = a[21], a[19], a[22], a[25], a[34]
@@ -83,7 +89,7 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.DYNAMIC: lambda a: a[1] * 90,
     Code.MAX_POOL: lambda a: a[3] * _taps(a[4:]) * 18,
     Code.AVERAGE_POOL: lambda a: a[2] * _taps(a[10:]) * 110,
-    Code.AVERAGE_POOL_BYTES: lambda a: a[2] * _taps(a[16:]) * 110,
+    Code.AVERAGE_POOL_BYTES: _average,
     Code.ARG_MAX: lambda a: a[2] * a[3] * 12,
     Code.TOP_K: lambda a: a[2] * a[3] * 12 * (1 + a[4]),
     Code.THRESHOLD: lambda a: a[2] * 12,

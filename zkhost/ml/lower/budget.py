@@ -19,7 +19,6 @@ _PER_ELEMENT = {
     ops.Quantize: 350,
     ops.DynamicQuantize: 450,
     ops.Dequantize: 120,
-    ops.AveragePoolQ: 400,
     ops.AveragePool: 200,
     ops.Binary: 80,
     ops.Unary: 60,
@@ -37,8 +36,8 @@ def float_cycles(graph: Graph, op: ops.Op) -> int:
             return size * prod(graph.shape(op.w)[1:]) * _PER_MAC
         case ops.SumF():
             return size * op.count * _PER_ELEMENT[ops.Binary]
-        case ops.AveragePool() | ops.AveragePoolQ():
-            return size * prod(op.window.kernel) * _PER_ELEMENT[type(op)]
+        case ops.AveragePool():
+            return size * prod(op.window.kernel) * _PER_ELEMENT[ops.AveragePool]
         case _:
             return size * _PER_ELEMENT.get(type(op), 0)
 

@@ -7,17 +7,15 @@ from math import prod
 import numpy as np
 
 from zkhost.ml import ops
-from zkhost.ml.graph import LIMITS, Tensor
+from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import tables
 from zkhost.ml.lower.context import Lowering, dequantised, row_major
 from zkhost.ml.lower.output_scale import Target
 from zkhost.ml.lower.values import Const, Curve, Quant, Sums
 from zkhost.ml.lower.window import Pool
 from zkhost.ml.read.node import Node
-from zkhost.ml.reference.arithmetic import finish
 
 F32 = np.float32
-MAX_SUMS = 1 << 16
 
 
 def requantise(low: Lowering, node: Node, value: Sums, target: Target) -> Tensor | None:
@@ -131,13 +129,7 @@ def mean(low: Lowering, node: Node, x: Quant, count: int, shape: tuple[int, ...]
 
 
 def average_pool(low: Lowering, node: Node, x: Quant, pool: Pool, target: Target, shift: int) -> Tensor:
-    """QLinearAveragePool: as sums of integers where that is the same for every input, by its f32 rule otherwise."""
-    if isinstance(x.q, Tensor) and _sums_suffice(x, pool, target, shift):
-        channels, kernel = x.shape[1], pool.window.kernel
-        sums = low.tensor(node, "s32", pool.shape)
-        ones = low.constant(np.ones((channels, 1, *kernel), np.int8))
-        low.emit(ops.Conv(node.label, sums.name, x.q.name, ones, None, _zero(x), (0,), pool.window, channels))
-        return _requantize(low, node, sums, _mean_scale(x, pool, target), 0, target, target.lo, target.hi)
+    """QLinearAveragePool."""
     y = low.tensor(node, target.dtype, pool.shape)
     low.emit(
         ops.AveragePoolQ(
@@ -146,34 +138,3 @@ def average_pool(low: Lowering, node: Node, x: Quant, pool: Pool, target: Target
         )
     )  # fmt: skip
     return y
-
-
-def _mean_scale(x: Quant, pool: Pool, target: Target) -> np.float32:
-    return _scale(x) / (target.scale * F32(prod(pool.window.kernel)))
-
-
-def _sums_suffice(x: Quant, pool: Pool, target: Target, shift: int) -> bool:
-    """Whether requantising the integer sum of a window gives what QLinearAveragePool's f32 arithmetic does, always.
-
-    The f32 arithmetic depends on the order of a window's elements in last bits alone, which decide nothing but ties. So
-    for each of the sums there are, its exact mean must lie farther from a tie than f32 can err, and the two rules agree.
-    """
-    if any(pool.window.pads) and not (pool.count_pads and pool.counted == pool.window.pads):
-        return False  # windows at the edge have another count
-    count = prod(pool.window.kernel)
-    low, high = (count * (limit - _zero(x)) for limit in LIMITS[x.dtype])
-    if high - low > MAX_SUMS:
-        return False
-    sums = np.arange(low, high + 1)
-    unit = float(_scale(x)) / float(target.scale)
-    exact = sums * (unit / count) + (target.zero + shift)
-    # Products, count - 1 additions, two divisions and an addition, each within half an ulp of terms no larger than these.
-    largest = max(abs(low), abs(high)) * unit / count + 512
-    margin = (count + 4) * 2.0**-24 * largest * 1.01
-    within = (exact > target.lo + shift - 1) & (exact < target.hi + shift + 1)
-    ties = np.abs(exact - np.floor(exact) - 0.5) <= margin
-    if (within & ties).any():
-        return False
-    by_mean = np.clip(np.rint(exact) - shift, target.lo, target.hi)
-    scale = _mean_scale(x, pool, target)
-    return bool(np.array_equal(by_mean, finish(sums.astype(F32) * scale, target.zero, target.lo, target.hi)))

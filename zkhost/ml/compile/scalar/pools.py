@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from zkhost.ml import ops
+from zkhost.ml._windows import counts
 from zkhost.ml.compile import shapes
-from zkhost.ml.compile.plan_bytes import Code
+from zkhost.ml.compile.plan_bytes import Argument, At, Code
+from zkhost.ml.compile.scalar.means import Means
 from zkhost.ml.compile.scalar.writer import writes
-from zkhost.ml.compile.target import TYPE, Target, added, bits
+from zkhost.ml.compile.target import TYPE, Target, added
 
 
 def _pool(target: Target, op: Any) -> tuple[int, list[int]]:
@@ -41,12 +41,18 @@ def _average_pool(target: Target, op: ops.AveragePool) -> None:
 
 @writes(ops.AveragePoolQ)
 def _average_pool_q(target: Target, op: ops.AveragePoolQ) -> None:
-    graph = target.graph
+    graph, plan = target.graph, target.plan
     planes, window = _pool(target, op)
-    values = np.arange(256, dtype=np.int32) - added(graph.dtype(op.x)) - op.x_zero
-    table = values.astype(np.float32) * np.float32(op.x_scale)
-    target.plan.emit(
+    means = Means(op, added(graph.dtype(op.x)), added(graph.dtype(op.y)))
+    counted = counts(graph.shape(op.x)[2:], op.window, op.counted if op.count_pads else None)
+    inside = counts(graph.shape(op.x)[2:], op.window, None)
+    cases = sorted(set(zip(inside.reshape(-1).tolist(), counted.reshape(-1).tolist(), strict=True)))
+    arguments: list[Argument] = []
+    for positions, divisor in cases:
+        table = means.table(positions, divisor)
+        place = At(None) if table is None else plan.constant(table)
+        arguments += [positions, divisor, plan.constant(means.thresholds(divisor)), int(table is not None), place]
+    plan.emit(
         Code.AVERAGE_POOL_BYTES, target.read(op.x), target.write(op.y), planes, int(op.count_pads),
-        target.plan.constant(table), bits(op.y_scale), op.y_zero + op.shift, op.lo + op.shift, op.hi + op.shift,
-        op.shift - added(graph.dtype(op.y)), shapes.pads(op.counted), window,
+        plan.constant(means.values), means.low, means.high, len(cases), arguments, shapes.pads(op.counted), window,
     )  # fmt: skip
