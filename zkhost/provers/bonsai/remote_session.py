@@ -19,7 +19,7 @@ from zkhost.errors import (
 from zkhost.provers.bonsai import outcome, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.polling import Polling
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.wire import Status
 
@@ -47,7 +47,7 @@ class RemoteSession:
     def __init__(
         self,
         client: Callable[[], Client],
-        settings: Settings,
+        settings: RemoteSettings,
         polling: Polling,
         store: SessionStore,
         record: SessionRecord,
