@@ -96,7 +96,7 @@ class TestBadEnds:
 
     def test_without_a_reason(self, server: FakeBonsai, run: Callable[..., Any]) -> None:
         server.script = [{"status": "FAILED"}]
-        with pytest.raises(RemoteSessionError, match="does not say why"):
+        with pytest.raises(RemoteSessionError, match="gave no reason"):
             run(fetch)
 
     def test_guest_panic(self, server: FakeBonsai, run: Callable[..., Any]) -> None:

@@ -187,7 +187,7 @@ class RemoteSession:
                 if url := await self._client.receipt_url(self.id):
                     return wire.SessionStatus(Status.SUCCEEDED, receipt_url=url)
             raise RemoteSessionError(
-                f"the remote prover does not know session {self.id}, or cannot say how it stands: {exc.message}",
+                f"the remote prover does not know session {self.id}, or cannot report its status: {exc.message}",
                 session_id=self.id,
                 status="UNKNOWN",
                 hint="a server that keeps sessions in memory, as r0vm does, forgets those that ran when it restarted",
