@@ -159,7 +159,7 @@ class Host:
         if event == _READ:
             got = self.readers[arg](len(out))
             if len(got) > len(out):
-                raise ValueError(f"the reader of fd {arg} gave {len(got)} bytes where {len(out)} were asked for")
+                raise ValueError(f"the reader of fd {arg} returned {len(got)} bytes where {len(out)} were asked for")
             if got:
                 out[0 : len(got)] = got
             return len(got)

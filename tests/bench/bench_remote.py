@@ -33,7 +33,7 @@ from zkhost import _shim
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import FakeReceiptError
 from zkhost.methods import FACTORS_ELF
-from zkhost.provers import ApiKey, BonsaiProver, Settings
+from zkhost.provers import ApiKey, BonsaiProver, RemoteSettings
 from zkhost.provers.bonsai.polling import Polling
 from zkhost.session import Progress
 
@@ -51,7 +51,7 @@ def overhead(prove_s: float, runs: int) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Cluster(find_r0vm(), Path(folder), prove_s=prove_s) as cluster,
-        BonsaiProver(Settings(cluster.url, ApiKey("any"))) as prover,
+        BonsaiProver(RemoteSettings(cluster.url, ApiKey("any"))) as prover,
     ):
         for number in range(runs + 1):
             marks: dict[str, float] = {}
@@ -121,7 +121,7 @@ async def child(url: str, sessions: int) -> dict[str, Any]:
         return False
 
     started = time.perf_counter()
-    async with BonsaiProver(Settings(url, ApiKey("any"))) as prover:
+    async with BonsaiProver(RemoteSettings(url, ApiKey("any"))) as prover:
         ends = await asyncio.gather(*(one(prover, number) for number in range(sessions)))
     return {
         "sessions": sessions,

@@ -27,7 +27,7 @@ from zkhost.errors import (
     SessionLimitError,
 )
 from zkhost.methods import FACTORS_ELF, SHA256_ELF
-from zkhost.provers import ApiKey, BonsaiProver, RetryPolicy, Settings
+from zkhost.provers import ApiKey, BonsaiProver, RemoteSettings, RetryPolicy
 from zkhost.provers.options import ProverOpts
 
 pytestmark = pytest.mark.slow
@@ -53,8 +53,8 @@ def mortal(tmp_path: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def settings(cluster: Cluster, deadline_s: float = 120.0) -> Settings:
-    return Settings(
+def settings(cluster: Cluster, deadline_s: float = 120.0) -> RemoteSettings:
+    return RemoteSettings(
         cluster.url,
         ApiKey("any"),
         timeout_s=60.0,

@@ -16,7 +16,7 @@ from tests.e2e.r0vm_cluster import Cluster, find_r0vm
 from zkhost import _shim
 from zkhost.errors import RemoteSessionError
 from zkhost.methods import FACTORS_ELF, FACTORS_ID
-from zkhost.provers import ApiKey, BonsaiProver, DaskProver, Settings
+from zkhost.provers import ApiKey, BonsaiProver, DaskProver, RemoteSettings
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.session import Phase, Progress
 
@@ -56,7 +56,7 @@ def test_on_a_dask_cluster(dask_client: Client, tmp_path: Path) -> None:
 def test_on_an_r0vm_cluster(tmp_path: Path) -> None:
     """A cluster makes succinct receipts. One built without risc0's recursion programs fails after a real segment."""
     with Cluster(find_r0vm(), tmp_path, prove_s=None) as cluster:
-        settings = Settings(cluster.url, ApiKey("any"), timeout_s=60.0, deadline_s=1000.0)
+        settings = RemoteSettings(cluster.url, ApiKey("any"), timeout_s=60.0, deadline_s=1000.0)
         with BonsaiProver(settings) as prover:
             if _shim.build_info()["recursion"]:
                 info = prover.prove(factors_env(), FACTORS_ELF)

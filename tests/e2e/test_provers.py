@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import GUEST_METHODS
 from tests.e2e.r0vm_cluster import Cluster, find_r0vm
-from zkhost.provers import ApiKey, BonsaiProver, Settings
+from zkhost.provers import ApiKey, BonsaiProver, RemoteSettings
 from zkhost.provers.ipc import IpcProver
 from zkhost.provers.local import LocalProver
 from zkhost.testing.prover_suite import ProverSuite, ProvingSuite
@@ -29,7 +29,7 @@ def bonsai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BonsaiProver]:
     folder = tmp_path_factory.mktemp("cluster")
     with Cluster(find_r0vm(), folder, slots=4) as cluster, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZKHOST_STATE_DIR", str(folder / "state"))
-        settings = Settings(cluster.url, ApiKey("any"), timeout_s=60.0, deadline_s=300.0)
+        settings = RemoteSettings(cluster.url, ApiKey("any"), timeout_s=60.0, deadline_s=300.0)
         with BonsaiProver(settings) as prover:
             yield prover
 

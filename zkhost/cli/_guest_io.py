@@ -20,9 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = [
     click.argument("program", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path, exists=True)),
-    click.option(
-        "--guest", "guest_name", metavar="NAME", help="Which guest of the project; not needed where it has one."
-    ),
+    click.option("--guest", "guest_name", metavar="NAME", help="The guest, if the project has several."),
     click.option(
         "--input", "input_file", type=click.File("rb"), help="The guest's standard input; - is this command's."
     ),
@@ -36,10 +34,8 @@ _OPTIONS = [
         "--arg", "args", multiple=True, metavar="TEXT", help="A command-line argument of the guest. Repeatable."
     ),
     click.option("--env", "env_vars", multiple=True, metavar="NAME=VALUE", help="A variable of the guest. Repeatable."),
-    click.option(
-        "--segment-limit-po2", type=int, metavar="N", help="Split into segments of 2^N cycles at most (13 to 22)."
-    ),
-    click.option("--session-limit", type=int, metavar="CYCLES", help="Stop after so many cycles."),
+    click.option("--segment-limit-po2", type=int, metavar="N", help="Limit segments to 2^N cycles (13 to 22)."),
+    click.option("--session-limit", type=int, metavar="CYCLES", help="Stop the guest after this many cycles."),
 ]
 
 

@@ -39,9 +39,9 @@ _EPILOG = notes(
 @click.option(
     "--check",
     is_flag=True,
-    help="Write nothing: fail where the build is not the one in zkhost.lock, or contract.rs not what contract.py says.",
+    help="Write nothing; fail if the build differs from zkhost.lock, or contract.rs from contract.py.",
 )
-@click.option("--force", is_flag=True, help="Ask cargo even if nothing has changed.")
+@click.option("--force", is_flag=True, help="Run cargo even if nothing has changed.")
 @click.option("--docker", is_flag=True, help="Write Dockerfiles, and build in RISC Zero's container with them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def build(

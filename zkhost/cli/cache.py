@@ -75,7 +75,7 @@ def rm(folder: Path, keys: tuple[str, ...], everything: bool, as_json: bool) -> 
     from zkhost.provers.storage.receipt_cache import ReceiptCache
 
     if bool(keys) == everything:
-        raise click.UsageError("name keys, or --all")
+        raise click.UsageError("pass keys, or --all")
     store = ReceiptCache(folder)
     found: list[str] = []
     for prefix in keys or ("",):
@@ -97,7 +97,7 @@ def rm(folder: Path, keys: tuple[str, ...], everything: bool, as_json: bool) -> 
     )
 )
 @_FOLDER
-@click.option("--remove", is_flag=True, help="Remove what is not right.")
+@click.option("--remove", is_flag=True, help="Remove receipts that fail the check.")
 @_JSON
 def verify(folder: Path, remove: bool, as_json: bool) -> None:
     """Verify every receipt, each for the program it was proved for."""

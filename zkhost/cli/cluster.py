@@ -46,19 +46,30 @@ def cluster() -> None:
         {0: "it runs, or ran until it was ended", 1: "it did not start, or one runs already"},
     )
 )
-@click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="How many workers prove.")
-@click.option("--gpus", default="", metavar="0,1", help="The GPUs to give to the workers in turn; needs a CUDA r0vm.")
-@click.option("--api", default="127.0.0.1:8081", show_default=True, help="Where the REST API listens.")
-@click.option("--listen", default="127.0.0.1:8090", show_default=True, help="Where the manager listens for workers.")
+@click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="Number of workers.")
+@click.option("--gpus", default="", metavar="0,1", help="GPUs to assign to the workers in turn; needs a CUDA r0vm.")
+@click.option("--api", default="127.0.0.1:8081", show_default=True, help="Address of the REST API.")
 @click.option(
-    "--storage", type=click.Path(path_type=Path), help="Programs, inputs and receipts; else in the state folder."
+    "--listen", default="127.0.0.1:8090", show_default=True, help="Address at which the manager accepts workers."
 )
-@click.option("--po2", type=click.IntRange(14, 22), help="The segments' size, a power of two; r0vm's default is 20.")
-@click.option("--r0vm", type=click.Path(path_type=Path, dir_okay=False), help="The r0vm binary, if not the usual one.")
-@click.option("--dev-mode", is_flag=True, help="Workers only pretend to prove: receipts are FAKE.")
-@click.option("--detach", is_flag=True, help="Give control back once it runs; `zkhost cluster down` ends it.")
 @click.option(
-    "--print", "form", type=click.Choice(["commands", "systemd", "compose"]), help="Print a cluster; start nothing."
+    "--storage",
+    type=click.Path(path_type=Path),
+    help="Folder for programs, inputs and receipts (default: in the state folder).",
+)
+@click.option("--po2", type=click.IntRange(14, 22), help="Segment size as a power of two (r0vm's default: 20).")
+@click.option(
+    "--r0vm",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The r0vm binary to run (default: the one that provers use).",
+)
+@click.option("--dev-mode", is_flag=True, help="Make FAKE receipts: workers prove nothing.")
+@click.option("--detach", is_flag=True, help="Run in the background; `zkhost cluster down` stops it.")
+@click.option(
+    "--print",
+    "form",
+    type=click.Choice(["commands", "systemd", "compose"]),
+    help="Print the configuration of a cluster without starting one.",
 )
 @click.option("--manager-host", default="10.0.0.1", show_default=True, help="With --print: the manager's address.")
 @_JSON
@@ -86,7 +97,9 @@ def up(*, gpus: str, storage: Path | None, r0vm: Path | None, detach: bool, as_j
         raise click.ClickException(f"a cluster runs already, at http://{state.plan.api}: `zkhost cluster status`")
     if plan.is_open:
         click.secho(
-            "Whoever reaches these addresses can use this cluster: r0vm asks for no key.", fg="yellow", err=True
+            "Anyone who can reach these addresses can use this cluster: r0vm has no authentication.",
+            fg="yellow",
+            err=True,
         )
     if plan.dev_mode:
         click.secho("--dev-mode: receipts are FAKE and prove nothing.", fg="yellow", bold=True, err=True)
@@ -129,9 +142,9 @@ def status(as_json: bool) -> None:
         for name, one in found["processes"].items():
             click.echo(f"  {name:<12} {one['pid']:>8}  {'runs' if one['alive'] else 'is dead'}")
         if not found["supervisor"]:
-            click.echo("  its supervisor is gone: `zkhost cluster down` tidies up")
+            click.echo("  its supervisor is gone: run `zkhost cluster down` to clean up")
         for lost in found["lost"]:
-            click.echo(f"  started afresh after the death of {lost}")
+            click.echo(f"  restarted after {lost}")
     sys.exit(0 if well else 1)
 
 

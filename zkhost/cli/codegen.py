@@ -16,13 +16,13 @@ _EPILOG = notes(
     zkhost codegen --check              # in CI: fails when someone forgot
     zkhost codegen path/to/contract.py
     """,
-    {0: "done; with --check: every file is as the contract says", 1: "an error; with --check: a file differs"},
+    {0: "done; with --check: every file matches the contract", 1: "an error; with --check: a file differs"},
 )
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where a file is not what the contract says.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file differs from the contract.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def codegen(path: Path, check: bool, as_json: bool) -> None:
     """Write the Rust module of the guest from the project's contract.py.
@@ -44,7 +44,7 @@ def codegen(path: Path, check: bool, as_json: bool) -> None:
                 click.echo(f"{_relative(module.path.parents[1])}/Cargo.toml: added {', '.join(module.added)}")
     if check and any(module.changed for module in written):
         if not as_json:
-            click.echo("run `zkhost codegen` to write what the contract says", err=True)
+            click.echo("run `zkhost codegen` to update it from the contract", err=True)
         sys.exit(1)
 
 

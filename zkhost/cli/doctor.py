@@ -36,7 +36,7 @@ _EPILOG = notes(
     zkhost doctor --json
     RISC0_PROVER=ipc zkhost doctor       # explains that choice
     """,
-    {0: "guests can be proved here: nothing is marked [!!]", 1: "they cannot: what is marked [!!] says why"},
+    {0: "guests can be proved here: nothing is marked [!!]", 1: "they cannot: see the lines marked [!!]"},
 )
 
 

@@ -33,12 +33,10 @@ _EPILOG = notes(
 @click.command(epilog=_EPILOG)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
 @click.option("--type", "types", multiple=True, metavar="NAME=ANNOTATION",
-              help="What a type is on the wire: an annotation of zkhost.codec, or a class as module.Name.")  # fmt: skip
-@click.option("--only", multiple=True, metavar="NAME", help="Print this type and what it is made of, nothing else.")
-@click.option(
-    "--features", metavar="LIST", help="The features that are on, besides the default ones; all others are off."
-)
-@click.option("--check", is_flag=True, help="Compile the Rust types by cargo and compare random values with them.")
+              help="Wire form of a type: an annotation of zkhost.codec, or a class as module.Name.")  # fmt: skip
+@click.option("--only", multiple=True, metavar="NAME", help="Print only this type and the types it uses.")
+@click.option("--features", metavar="LIST", help="Features to enable besides the default ones; all others are off.")
+@click.option("--check", is_flag=True, help="Compile the Rust types with cargo and compare random values with them.")
 @click.option("--json", "as_json", is_flag=True, help="Print source, notes and verdicts as JSON.")
 def import_types(
     paths: tuple[Path, ...],
@@ -96,7 +94,7 @@ def _of_pyproject() -> dict[str, str]:
     try:
         table: Any = tomllib.loads(file.read_text()).get("tool", {}).get("zkhost", {}).get("types", {})
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: {error}", hint="mend the file, or run this elsewhere") from error
+        raise ConfigError(f"{file}: {error}", hint="correct the file, or run this in another folder") from error
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise ConfigError(f"{file}: [tool.zkhost.types] is not a table of strings", hint='write Address = "SerdeBytes"')
     return dict(table)

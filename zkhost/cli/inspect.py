@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True))
 @contract_option
-@click.option("--guest", "guest_name", metavar="NAME", help="Whose contract, where there are several.")
+@click.option("--guest", "guest_name", metavar="NAME", help="The guest whose contract to use, if there are several.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def inspect(*, file: Path, contract_file: Path | None, guest_name: str | None, as_json: bool) -> None:
     """Show what a receipt claims, or what a program binary is. Nothing is verified.
@@ -61,7 +61,7 @@ def inspect(*, file: Path, contract_file: Path | None, guest_name: str | None, a
     )
 )
 @click.argument("program", metavar="PROGRAM|PROJECT", type=click.Path(path_type=Path, exists=True))
-@click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project.")
+@click.option("--guest", "guest_name", metavar="NAME", help="The guest, if the project has several.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in words too.")
 def image_id(*, program: Path, guest_name: str | None, as_json: bool) -> None:
     """Print the image ID of a program binary, a guest's ELF, or a project's built guest: 64 hex digits."""

@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     epilog=notes(
         """
         zkhost install                  # does nothing where a toolchain is here
-        zkhost install --dry-run        # only says what it would do
+        zkhost install --dry-run        # only prints what it would do
         zkhost install --from debian    # not rzup's
         """,
         {0: "there is a toolchain", 1: "there is none, and none can be had"},
     )
 )
 @click.option(
-    "--from", "source", type=click.Choice(["rzup", "debian"]), help="Where to get it; default: rzup, else debian."
+    "--from",
+    "source",
+    type=click.Choice(["rzup", "debian"]),
+    help="Where to get the toolchain (default: rzup, else debian).",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def install(source: str | None, dry_run: bool, as_json: bool) -> None:
     """Install a toolchain that builds guests, where there is none.

@@ -34,7 +34,7 @@ COMMANDS: dict[str, _Lazy] = {
     "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),
     "image-id": _Lazy("zkhost.cli.inspect:image_id", "Print the image ID of a program binary or ELF."),
     "evm-seal": _Lazy("zkhost.cli.evm_seal:evm_seal", "Print a receipt's seal for a smart contract."),
-    "cache": _Lazy("zkhost.cli.cache:cache", "Look at and tidy a cache of receipts."),
+    "cache": _Lazy("zkhost.cli.cache:cache", "Inspect and clean up a cache of receipts."),
     "cluster": _Lazy("zkhost.cli.cluster:cluster", "Run an r0vm cluster for the remote prover."),
     "roundtrip": _Lazy("zkhost.cli.roundtrip:roundtrip", "Compare a type's codec with Rust's, on random values."),
     "doctor": _Lazy("zkhost.cli.doctor:doctor", "Check this machine and explain the prover choice."),
@@ -71,12 +71,12 @@ _EPILOG = (
     """,
         {
             0: "done; for verify, test, roundtrip and --check: it holds",
-            1: "an error, said on standard error; or it does not hold",
+            1: "an error, reported on standard error; or it does not hold",
         },
     )
     + """
 With --json, commands print their result on standard output as JSON, and all else on standard error. NO_COLOR=1 turns
-colours off. `zkhost completion --help` says how to complete commands in your shell.
+colours off. See `zkhost completion --help` for completion in your shell.
 """
 )
 

@@ -74,10 +74,10 @@ _MODEL = [
         "--show-output", "output", type=click.Choice(["all", "argmax", "topk", "threshold"]), default="all", show_default=True,
         help="What it shows of the outputs, along their last axis.",
     ),
-    click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="With topk: how many."),
-    click.option("--threshold", type=float, help="With threshold: the limit that outputs reach or not."),
+    click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="With topk: the number of outputs."),
+    click.option("--threshold", type=float, help="With threshold: the limit to compare outputs with."),
     click.option("--salt", callback=_salt, metavar="HEX", help="32 bytes in the image, so that a guessable model is not recognised by its ID."),
-    click.option("--no-accelerate", is_flag=True, help="Plain RISC-V instructions only."),
+    click.option("--no-accelerate", is_flag=True, help="Use plain RISC-V instructions only."),
 ]  # fmt: skip
 
 _INPUT = click.option(
@@ -140,7 +140,9 @@ def _report_json(report: CheckReport | QuantizeReport) -> str:
     )
 )
 @_model_options
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with the graph instead.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with the graph to this file instead."
+)
 @_JSON
 def show(html: Path | None, as_json: bool, **given: Any) -> None:
     """Show the layers: shapes, multiply-adds, cycles, shares; and the image ID."""
@@ -212,24 +214,29 @@ def check(samples: Path, as_json: bool, **given: Any) -> None:
     type=click.Path(path_type=Path, exists=True),
     required=True,
     metavar="X.npy",
-    help="Float samples, on the first axis.",
+    help="Float samples for calibration, on the first axis.",
 )
 @click.option(
-    "--labels", type=click.Path(path_type=Path, exists=True), metavar="Y.npy", help="Their classes, for the accuracy."
+    "--labels",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="Y.npy",
+    help="Classes of the samples, to report accuracy.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where the int8 model goes."
-)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File for the int8 model.")
 @click.option(
     "--form",
     type=click.Choice(["qdq", "qoperator", "dynamic"]),
     default="qdq",
     show_default=True,
-    help="How the int8 model is written down.",
+    help="Form of the int8 model.",
 )
-@click.option("--per-tensor", is_flag=True, help="One weight scale a layer, not one a channel.")
+@click.option("--per-tensor", is_flag=True, help="Use one weight scale per layer instead of one per channel.")
 @click.option(
-    "--calibrate", type=click.IntRange(1), default=100, show_default=True, help="How many samples set the ranges."
+    "--calibrate",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Number of samples that determine the ranges.",
 )
 @_JSON
 def quantize(
@@ -306,7 +313,7 @@ def execute(input_file: Path, as_json: bool, **given: Any) -> None:
 @_INPUT
 @click.option(
     "--receipt", "receipt_file", type=click.Path(path_type=Path, dir_okay=False), default="receipt.zkr", show_default=True,
-    help="Where the receipt goes.",
+    help="File for the receipt.",
 )  # fmt: skip
 @click.option(
     "--kind",
@@ -315,9 +322,7 @@ def execute(input_file: Path, as_json: bool, **given: Any) -> None:
     show_default=True,
     help="The kind of receipt.",
 )
-@click.option(
-    "--segment-limit-po2", type=int, metavar="N", help="Split into segments of 2^N cycles at most (13 to 22)."
-)
+@click.option("--segment-limit-po2", type=int, metavar="N", help="Limit segments to 2^N cycles (13 to 22).")
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="Keep proved segments in this folder."
 )

@@ -22,8 +22,10 @@ _EPILOG = notes(
 
 @click.command(epilog=_EPILOG)
 @click.argument("name", required=False)
-@click.option("--template", default="basic", show_default=True, help="One of --list, a folder, or a git repository.")
-@click.option("--templ-subdir", metavar="FOLDER", help="The template's folder within the repository or folder.")
+@click.option(
+    "--template", default="basic", show_default=True, help="A name from --list, a folder, or a git repository."
+)
+@click.option("--templ-subdir", metavar="FOLDER", help="Subfolder of the repository or folder that holds the template.")
 @click.option("--tag", metavar="TAG", help="The tag of the template's repository.")
 @click.option("--branch", metavar="BRANCH", help="The branch of the template's repository.")
 @click.option(
@@ -34,8 +36,8 @@ _EPILOG = notes(
 )
 @click.option("--dest", type=click.Path(path_type=Path), default=".", help="The folder to make the project in.")
 @click.option("--guest-name", metavar="NAME", help="The guest's name; by default the template's.")
-@click.option("--no-std", is_flag=True, help="A guest without Rust's std.")
-@click.option("--no-git", is_flag=True, help="Make no git repository.")
+@click.option("--no-std", is_flag=True, help="Make the guest no_std.")
+@click.option("--no-git", is_flag=True, help="Do not create a git repository.")
 @click.option("--list", "list_all", is_flag=True, help="Show the templates that come with zkhost.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def new(

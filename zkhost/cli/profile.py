@@ -42,10 +42,10 @@ _EPILOG = notes(
     "base_path",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="BASE",
-    help="Show what changed since BASE, a profile.json or pprof file.",
+    help="Compare with BASE, a profile.json or pprof file.",
 )
-@click.option("--fold-inlined", is_flag=True, help="Count inlined functions for the function they were compiled into.")
-@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="How many functions to print.")
+@click.option("--fold-inlined", is_flag=True, help="Attribute inlined functions to their callers.")
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="Number of functions to print.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 def profile(

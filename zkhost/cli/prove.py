@@ -43,7 +43,7 @@ _EPILOG = notes(
     type=click.Path(path_type=Path, dir_okay=False),
     default="receipt.zkr",
     show_default=True,
-    help="Where the receipt goes; the ending says the format: .zkr, .json, .borsh, else bincode.",
+    help="File for the receipt; its suffix selects the format: .zkr, .json, .borsh, otherwise bincode.",
 )
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="Keep proved segments in this folder."
@@ -61,16 +61,20 @@ _EPILOG = notes(
     type=click.Path(path_type=Path, file_okay=False),
     default="receipts",
     show_default=True,
-    help="With --inputs: where the receipts go.",
+    help="With --inputs: folder for the receipts.",
 )
 @click.option(
-    "--concurrency", type=click.IntRange(1), default=1, show_default=True, help="With --inputs: proofs at once."
+    "--concurrency",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="With --inputs: number of proofs made at the same time.",
 )
 @click.option(
     "--estimate",
     "only_estimate",
     is_flag=True,
-    help="Prove nothing: execute, and say segments, memory and time, and the best --segment-limit-po2.",
+    help="Execute without proving, and print segments, memory, time and the best --segment-limit-po2.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def prove(
@@ -113,7 +117,9 @@ def prove(
         from zkhost.cli._inputs import prove_all
 
         if checkpoint is not None:
-            raise click.UsageError("--inputs goes with --cache, not with --checkpoint: receipts are what is kept")
+            raise click.UsageError(
+                "--inputs works with --cache, not with --checkpoint: finished receipts are what it keeps"
+            )
         opts = ProverOpts(ReceiptKind(kind))
         prove_all(
             prover,

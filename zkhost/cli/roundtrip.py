@@ -28,10 +28,10 @@ _EPILOG = notes(
 
 @click.command(epilog=_EPILOG)
 @click.argument("target", metavar="MODULE:TYPE")
-@click.option("--examples", "-n", type=click.IntRange(1), default=100, show_default=True, help="How many values.")
+@click.option("--examples", "-n", type=click.IntRange(1), default=100, show_default=True, help="Number of values.")
 @click.option(
     "--oracle", "oracles", default="rust", show_default=True, metavar="NAMES",
-    help="Whom to compare with, separated by commas: rust (risc0's own serde), packed (l2r0-small-serde, built from "
+    help="Oracles to compare with, separated by commas: rust (risc0's own serde), packed (l2r0-small-serde, built from "
     "zkhost's source tree), guest (a guest in the zkVM).",
 )  # fmt: skip
 @click.option(
@@ -40,9 +40,9 @@ _EPILOG = notes(
     type=click.Choice(["standard", "packed", "both"]),
     default="both",
     show_default=True,
-    help="The wire formats to go through.",
+    help="Wire formats to compare.",
 )
-@click.option("--seed", type=int, help="Makes the run repeatable.")
+@click.option("--seed", type=int, help="Seed, to repeat a run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def roundtrip(target: str, examples: int, oracles: str, format_: str, seed: int | None, as_json: bool) -> None:
     """Send random values of a type through zkhost's codec and through Rust's.

@@ -32,11 +32,13 @@ _COLOURS = {"ok": "green", "FAILED": "red", "ignored": "yellow"}
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".")
 @click.argument("name_filter", metavar="[FILTER]", required=False)
 @click.option("--features", metavar="LIST", help="Features of the package, separated by commas.")
-@click.option("--exact", is_flag=True, help="FILTER is a test's whole name.")
-@click.option("--include-ignored", is_flag=True, help="Run tests marked #[ignore] too.")
-@click.option("--session-limit", type=int, metavar="CYCLES", help="Fail a test that takes more user cycles.")
+@click.option("--exact", is_flag=True, help="Match FILTER against whole names.")
+@click.option("--include-ignored", is_flag=True, help="Also run tests marked #[ignore].")
+@click.option(
+    "--session-limit", type=int, metavar="CYCLES", help="Fail any test that takes more user cycles than this."
+)
 @click.option("--locked", is_flag=True, help="Refuse to change Cargo.lock.")
-@click.option("--list", "list_only", is_flag=True, help="Print the tests' names and run none.")
+@click.option("--list", "list_only", is_flag=True, help="List the tests without running them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def test(
     *,

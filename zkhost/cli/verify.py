@@ -33,9 +33,9 @@ _EPILOG = notes(
 @click.argument("receipt_file", metavar="[RECEIPT]", required=False, type=click.Path(path_type=Path, exists=True))
 @click.option("--image-id", metavar="HEX", help="The program's image ID, 64 hex digits, from your own build.")
 @click.option("--program", type=click.Path(path_type=Path, exists=True), help="Or the program itself, or its project.")
-@click.option("--guest", "guest_name", metavar="NAME", help="Which guest of the project.")
+@click.option("--guest", "guest_name", metavar="NAME", help="The guest, if the project has several.")
 @contract_option
-@click.option("--session", "session_id", metavar="ID", help="Fetch the receipt of this remote session.")
+@click.option("--session", "session_id", metavar="ID", help="Verify the receipt of this remote session.")
 @click.option("--allow-fake", is_flag=True, help="Accept a dev-mode receipt, which proves nothing.")
 @click.option(
     "--journal", "journal_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the journal here."
@@ -62,7 +62,7 @@ def verify(
     from zkhost.receipt.receipt import Receipt
 
     if (image_id is None) == (program is None):
-        raise click.UsageError("say which program it should prove: either --image-id or --program")
+        raise click.UsageError("name the program that it should prove: pass either --image-id or --program")
     if (receipt_file is None) == (session_id is None):
         raise click.UsageError("give a receipt file, or --session ID")
     found, contract = (None, None) if program is None else _program(program, guest_name)

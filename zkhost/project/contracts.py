@@ -149,7 +149,7 @@ def _assign(file: Path, contracts: dict[str, Contract[Any, Any]]) -> dict[GuestP
             raise ContractError(
                 f"{file} has a contract for the guest {name or '(unnamed)'}, which is not in the project",
                 hint=f"the guests are {', '.join(sorted(owners)) or 'none'}: bind the contract to one of these names, "
-                "with _ for -, or say which in Contract(..., guest=NAME)",
+                "with _ for -, or name it in Contract(..., guest=NAME)",
             )
         assigned.setdefault(owners[guest], []).append((name, guest))
     return assigned

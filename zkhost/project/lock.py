@@ -55,7 +55,7 @@ def read_lock(path: Path) -> dict[str, LockedGuest]:
         return {name: LockedGuest(**{key: table[key] for key in names}) for name, table in tables.items()}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as exc:
         raise BuildError(
-            f"{path} is not a lock file of zkhost: {exc!r}", hint="restore it, or delete it and build"
+            f"{path} is not a lock file of zkhost: {exc!r}", hint="restore it, or delete it and build again"
         ) from exc
 
 

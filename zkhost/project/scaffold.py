@@ -116,7 +116,7 @@ def check_name(name: str, what: str) -> None:
     elif len(name) > 64:
         why = "it is longer than 64 characters"
     if why:
-        raise ScaffoldError(f"{name!r} is no name for a {what}: {why}", hint="take a name like factor-proof")
+        raise ScaffoldError(f"{name!r} is no name for a {what}: {why}", hint="use a name like factor-proof")
 
 
 def _fetch(project: NewProject, repository: Path) -> Path:

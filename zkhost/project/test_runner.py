@@ -139,7 +139,9 @@ class TestRunner:
             why = "should_panic does not work in the zkVM" if f"test {name} - should panic" in printed else ""
             return TestResult(name, Outcome.IGNORED, message=why)
         if "; 0 failed;" not in printed or " 1 passed;" not in printed:
-            return TestResult(name, Outcome.FAILED, *cycles, "the harness did not say that it passed", printed + text)
+            return TestResult(
+                name, Outcome.FAILED, *cycles, "the harness did not report that it passed", printed + text
+            )
         return TestResult(name, Outcome.PASSED, *cycles, output=text)
 
     def _run(self, *args: str) -> tuple[SessionInfo, str]:

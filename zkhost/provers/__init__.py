@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zkhost.provers.bonsai.bonsai_prover import BonsaiProver as BonsaiProver
     from zkhost.provers.bonsai.bonsai_prover import BonsaiSession as BonsaiSession
     from zkhost.provers.bonsai.remote_settings import ApiKey as ApiKey
-    from zkhost.provers.bonsai.remote_settings import Settings as Settings
+    from zkhost.provers.bonsai.remote_settings import RemoteSettings as RemoteSettings
     from zkhost.provers.bonsai.retry import RetryPolicy as RetryPolicy
     from zkhost.provers.bonsai.session_store import SessionRecord as SessionRecord
     from zkhost.provers.bonsai.session_store import SessionStore as SessionStore
@@ -35,7 +35,7 @@ else:
             "zkhost.provers.bonsai.bonsai_prover": "BonsaiProver BonsaiSession",
             "zkhost.provers.bonsai.retry": "RetryPolicy",
             "zkhost.provers.bonsai.session_store": "SessionRecord SessionStore",
-            "zkhost.provers.bonsai.remote_settings": "ApiKey Settings",
+            "zkhost.provers.bonsai.remote_settings": "ApiKey RemoteSettings",
             "zkhost.provers.dask.dask_prover": "DaskProver",
             "zkhost.provers.ipc": "IpcProver",
             "zkhost.provers.local": "LocalProver",

@@ -108,7 +108,7 @@ def _version_of(path: Path, mtime_ns: int, size: int) -> str:
             [path, "--version"], capture_output=True, timeout=_HANDSHAKE_S, stdin=subprocess.DEVNULL, check=False
         )
     except subprocess.TimeoutExpired as exc:
-        raise _no_r0vm(path, f"it did not say its version within {_HANDSHAKE_S:.0f} s") from exc
+        raise _no_r0vm(path, f"it did not report its version within {_HANDSHAKE_S:.0f} s") from exc
     except OSError as exc:
         raise _no_r0vm(path, f"it cannot be run: {exc.strerror}") from exc
     match = _VERSION.match(done.stdout.decode(errors="replace"))

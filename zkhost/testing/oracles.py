@@ -137,10 +137,10 @@ class EchoGuest:
         try:
             journal = executor.execute(env, self.program).journal
         except GuestError as error:
-            case.differs(self.name, f"the guest does not take what zkhost encodes: {error.message}")
+            case.differs(self.name, f"the guest rejects what zkhost encodes: {error.message}")
         theirs = bytes(journal)
         if theirs != case.words:
-            case.differs(self.name, "the guest commits other words than it was sent", theirs)
+            case.differs(self.name, "the guest committed other words than it received", theirs)
 
 
 class TypedGuest(EchoGuest):

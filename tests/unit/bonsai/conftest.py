@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.unit.bonsai.fake_bonsai import FakeBonsai, quick
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def other_server() -> Iterator[FakeBonsai]:
 
 
 @pytest.fixture
-def settings(server: FakeBonsai) -> Settings:
+def settings(server: FakeBonsai) -> RemoteSettings:
     """Quick to retry and to give up."""
     return quick(server.url)
 

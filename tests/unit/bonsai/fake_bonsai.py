@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from zkhost.provers.bonsai.remote_settings import ApiKey, Settings
+from zkhost.provers.bonsai.remote_settings import ApiKey, RemoteSettings
 from zkhost.provers.bonsai.retry import RetryPolicy
 
 KEY = "s3cret-Key-0123456789"
@@ -303,8 +303,8 @@ def flood(chunk: bytes = bytes(65536)) -> Fault:
 # A client for it
 
 
-def quick(url: str, **changes: object) -> Settings:
-    """Settings that are quick to retry and to give up."""
+def quick(url: str, **changes: object) -> RemoteSettings:
+    """RemoteSettings that are quick to retry and to give up."""
     values: dict[str, object] = {
         "timeout_s": 20.0,
         "deadline_s": 60.0,
@@ -314,4 +314,4 @@ def quick(url: str, **changes: object) -> Settings:
         ),
         "max_receipt_bytes": 1 << 20,
     }
-    return Settings(url, ApiKey(KEY), **(values | changes))  # type: ignore[arg-type]
+    return RemoteSettings(url, ApiKey(KEY), **(values | changes))  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ from zkhost.errors import (
     UnsupportedError,
 )
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers import BonsaiProver, SessionStore, Settings
+from zkhost.provers import BonsaiProver, RemoteSettings, SessionStore
 from zkhost.provers.interface import Executor, Prover
 from zkhost.provers.local import LocalProver
 from zkhost.provers.options import ProverOpts
@@ -81,7 +81,7 @@ def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def prover(server: FakeBonsai, settings: Settings, receipt: bytes) -> Iterator[BonsaiProver]:
+def prover(server: FakeBonsai, settings: RemoteSettings, receipt: bytes) -> Iterator[BonsaiProver]:
     server.receipt = server.snark_receipt = receipt
     with BonsaiProver(settings, reason="the test says so") as prover:
         yield prover
@@ -376,7 +376,7 @@ class TestStopping:
             prover.prove(ENV, FACTORS_ELF)
         assert [session.stopped for session in server.sessions.values()] == [True]
 
-    def test_cancelling_the_task_stops_the_session(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_cancelling_the_task_stops_the_session(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         never_done(server)
 
         async def main() -> None:
@@ -421,7 +421,9 @@ class TestStopping:
 @pytest.mark.usefixtures("dev_mode")
 @pytest.mark.filterwarnings("ignore:accepted a dev-mode receipt")
 class TestAttach:
-    def test_another_process_takes_over(self, server: FakeBonsai, settings: Settings, prover: BonsaiProver) -> None:
+    def test_another_process_takes_over(
+        self, server: FakeBonsai, settings: RemoteSettings, prover: BonsaiProver
+    ) -> None:
         session = prover.submit(ENV, FACTORS_ELF, ProverOpts.groth16())
         with BonsaiProver(settings) as later:
             info = later.attach(session.id)
@@ -434,7 +436,9 @@ class TestAttach:
         prover.attach(session.id)
         assert server.count("POST", "/snark/create") == 1
 
-    def test_from_elsewhere(self, server: FakeBonsai, settings: Settings, prover: BonsaiProver, tmp_path: Path) -> None:
+    def test_from_elsewhere(
+        self, server: FakeBonsai, settings: RemoteSettings, prover: BonsaiProver, tmp_path: Path
+    ) -> None:
         session_id = prover.submit(ENV, FACTORS_ELF).id
         with BonsaiProver(settings, store=SessionStore(tmp_path / "empty")) as elsewhere:
             with pytest.raises(ConfigError, match="image_id="):
@@ -472,7 +476,7 @@ class TestCompress:
             prover.compress(Receipt(succinct(receipt)), ProverOpts.groth16())
 
 
-def test_nothing_stays_behind(server: FakeBonsai, settings: Settings) -> None:
+def test_nothing_stays_behind(server: FakeBonsai, settings: RemoteSettings) -> None:
     """100 provers leave no file descriptors and no threads."""
 
     def look() -> tuple[int, int]:

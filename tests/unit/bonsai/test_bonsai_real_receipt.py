@@ -15,7 +15,7 @@ from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, JournalMismatchError, ReceiptError, RemoteAnswerError
 from zkhost.image_id import ImageID
 from zkhost.methods import FACTORS_ELF, FACTORS_ID, SHA256_ELF, SHA256_ID
-from zkhost.provers import BonsaiProver, Settings
+from zkhost.provers import BonsaiProver, RemoteSettings
 from zkhost.provers.local import LocalProver
 from zkhost.provers.options import ProverOpts
 from zkhost.receipt.claim import ReceiptKind
@@ -34,7 +34,7 @@ def receipt() -> Receipt:
 
 @pytest.fixture
 def prover(
-    server: FakeBonsai, settings: Settings, receipt: Receipt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: FakeBonsai, settings: RemoteSettings, receipt: Receipt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[BonsaiProver]:
     monkeypatch.delenv("RISC0_DEV_MODE", raising=False)
     monkeypatch.setenv("ZKHOST_STATE_DIR", str(tmp_path))

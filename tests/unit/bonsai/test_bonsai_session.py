@@ -24,7 +24,7 @@ from zkhost.errors import (
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.polling import Polling
 from zkhost.provers.bonsai.remote_session import RemoteSession, Stage, _r0vm_interval_s, within
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.transport import Transport
 
@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> SessionStore:
 
 
 @pytest.fixture
-def run(settings: Settings, store: SessionStore) -> Callable[[Use[Any]], Any]:
+def run(settings: RemoteSettings, store: SessionStore) -> Callable[[Use[Any]], Any]:
     """Use a session that was just started, as `prove` does."""
 
     def run(use: Use[T], **record: Any) -> T:
@@ -96,7 +96,7 @@ class TestBadEnds:
 
     def test_without_a_reason(self, server: FakeBonsai, run: Callable[..., Any]) -> None:
         server.script = [{"status": "FAILED"}]
-        with pytest.raises(RemoteSessionError, match="does not say why"):
+        with pytest.raises(RemoteSessionError, match="gave no reason"):
             run(fetch)
 
     def test_guest_panic(self, server: FakeBonsai, run: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.bonsai.fake_bonsai import KEY, quick
 from zkhost.errors import ConfigError
 from zkhost.provers.bonsai.polling import Polling
-from zkhost.provers.bonsai.remote_settings import ApiKey, Settings
+from zkhost.provers.bonsai.remote_settings import ApiKey, RemoteSettings
 from zkhost.provers.bonsai.retry import FailureKind, RetryPolicy
 
 VARIABLES = ("BONSAI_API_URL", "BONSAI_API_KEY", "BONSAI_TIMEOUT_MS", "BONSAI_POLL_INTERVAL_MS")
@@ -28,42 +28,42 @@ def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 class TestEnvironment:
     def test_defaults(self, env: pytest.MonkeyPatch) -> None:
-        settings = Settings.from_env()
+        settings = RemoteSettings.from_env()
         assert (settings.url, settings.key.reveal()) == ("https://api.test/v1", KEY)
         assert (settings.timeout_s, settings.poll_interval_s) == (30.0, None)
 
     def test_times(self, env: pytest.MonkeyPatch) -> None:
         env.setenv("BONSAI_TIMEOUT_MS", "1500")
         env.setenv("BONSAI_POLL_INTERVAL_MS", "250")
-        settings = Settings.from_env()
+        settings = RemoteSettings.from_env()
         assert (settings.timeout_s, settings.poll_interval_s) == (1.5, 0.25)
 
     @pytest.mark.parametrize("none", ["none", "NONE"])
     def test_no_timeout(self, env: pytest.MonkeyPatch, none: str) -> None:
         env.setenv("BONSAI_TIMEOUT_MS", none)
-        assert Settings.from_env().timeout_s is None
+        assert RemoteSettings.from_env().timeout_s is None
 
     @pytest.mark.parametrize("name", ["BONSAI_TIMEOUT_MS", "BONSAI_POLL_INTERVAL_MS"])
     @pytest.mark.parametrize("value", ["0", "-1", "1.5", "1s", "abc", " 5", "٣", "9" * 5000])
     def test_bad_times_name_their_variable(self, env: pytest.MonkeyPatch, name: str, value: str) -> None:
         env.setenv(name, value)
         with pytest.raises(ConfigError, match=name):
-            Settings.from_env()
+            RemoteSettings.from_env()
 
     @pytest.mark.parametrize("missing", ["BONSAI_API_URL", "BONSAI_API_KEY"])
     @pytest.mark.parametrize("empty", [True, False])
     def test_half_a_pair(self, env: pytest.MonkeyPatch, missing: str, empty: bool) -> None:
         env.setenv(missing, "") if empty else env.delenv(missing)
         with pytest.raises(ConfigError, match=f"{missing} is not") as caught:
-            Settings.from_env()
+            RemoteSettings.from_env()
         assert KEY not in str(caught.value)
 
     def test_nothing_set(self, env: pytest.MonkeyPatch) -> None:
         env.delenv("BONSAI_API_URL")
         env.delenv("BONSAI_API_KEY")
         with pytest.raises(ConfigError, match="BONSAI_API_URL and BONSAI_API_KEY are not set"):
-            Settings.from_env()
-        assert Settings.from_env("http://localhost:1", "k").url == "http://localhost:1"
+            RemoteSettings.from_env()
+        assert RemoteSettings.from_env("http://localhost:1", "k").url == "http://localhost:1"
 
 
 class TestUrl:

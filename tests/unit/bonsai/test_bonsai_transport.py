@@ -22,7 +22,7 @@ from zkhost.errors import (
 )
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.origins import Origins
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 from zkhost.provers.bonsai.transport import Transport
 from zkhost.provers.bonsai.upload import Body
 
@@ -31,7 +31,7 @@ IMAGE = "ab" * 32
 STATUS = "/sessions/status/.*"
 
 
-def run(settings: Settings, use: Callable[[Client], Awaitable[T]]) -> T:
+def run(settings: RemoteSettings, use: Callable[[Client], Awaitable[T]]) -> T:
     """Use a client in an event loop of its own."""
 
     async def main() -> T:
@@ -44,7 +44,7 @@ def run(settings: Settings, use: Callable[[Client], Awaitable[T]]) -> T:
     return waiting_loop.run(main())
 
 
-def refused(settings: Settings, use: Callable[[Client], Awaitable[Any]], error: type[RemoteError]) -> RemoteError:
+def refused(settings: RemoteSettings, use: Callable[[Client], Awaitable[Any]], error: type[RemoteError]) -> RemoteError:
     """The error that using a client gives, with everything one would print of it free of the key."""
     with pytest.raises(error) as caught:
         run(settings, use)
@@ -62,12 +62,12 @@ def create(client: Client) -> Awaitable[str]:
 
 
 @pytest.fixture
-def session(server: FakeBonsai, settings: Settings) -> str:
+def session(server: FakeBonsai, settings: RemoteSettings) -> str:
     return run(settings, create)
 
 
 class TestHappy:
-    def test_uploads_arrive_whole(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_uploads_arrive_whole(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         data = bytes(range(256)) * 4096
         name = run(settings, lambda client: client.upload_input(Body(data)))
         assert server.inputs[name] == data
@@ -75,12 +75,12 @@ class TestHappy:
         assert put.headers["content-length"] == str(len(data))
         assert "transfer-encoding" not in put.headers
 
-    def test_empty_upload(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_empty_upload(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         name = run(settings, lambda client: client.upload_input(Body(b"")))
         assert server.inputs[name] == b""
         assert server.found("PUT", "/inputs/upload/.*")[0].headers["content-length"] == "0"
 
-    def test_image_is_sent_once(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_image_is_sent_once(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         async def many(client: Client) -> list[bool]:
             return await asyncio.gather(*(client.upload_image(IMAGE, Body(b"program")) for _ in range(20)))
 
@@ -89,19 +89,19 @@ class TestHappy:
         assert server.images == {IMAGE: b"program"}
         assert run(settings, lambda client: client.upload_image(IMAGE, Body(b"program"))) is False
 
-    def test_key_and_version_go_to_the_api(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_key_and_version_go_to_the_api(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         run(settings, create)
         headers = server.found("POST", "/sessions/create")[0].headers
         assert (headers["x-api-key"], headers["x-risc0-version"]) == (KEY, "3.0.6")
         assert headers["content-type"] == "application/json"
 
-    def test_what_is_not_served_is_none(self, server: FakeBonsai, settings: Settings, session: str) -> None:
+    def test_what_is_not_served_is_none(self, server: FakeBonsai, settings: RemoteSettings, session: str) -> None:
         async def ask(client: Client) -> list[object]:
             return [await client.versions(), await client.quotas(), await client.session_logs(session)]
 
         assert run(settings, ask) == [None, None, None]
 
-    def test_quotas_and_version(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_quotas_and_version(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.extra["/version"] = b'{"risc0_zkvm": ["3.0.6"]}'
         server.extra["/user/quotas"] = (
             b'{"exec_cycle_limit": 500, "concurrent_proofs": 10, "cycle_budget": 7, "cycle_usage": 9,'
@@ -125,7 +125,9 @@ class TestRetries:
         ],
         ids=["429", "500", "503", "drop", "truncated"],
     )
-    def test_passing_trouble(self, server: FakeBonsai, settings: Settings, session: str, fault: fake.Fault) -> None:
+    def test_passing_trouble(
+        self, server: FakeBonsai, settings: RemoteSettings, session: str, fault: fake.Fault
+    ) -> None:
         server.fault("GET", STATUS, fault, fault)
         assert run(settings, status_of(session)).status == "RUNNING"
         assert server.count("GET", STATUS) == 3
@@ -134,7 +136,7 @@ class TestRetries:
         server.fault("GET", STATUS, fake.hang)
         assert run(quick(server.url, timeout_s=0.2), status_of(session)).status == "RUNNING"
 
-    def test_uploads_are_sent_again_whole(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_uploads_are_sent_again_whole(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.fault("PUT", "/inputs/.*", fake.drop, fake.respond(500, b""))
         data = bytes(300_000)
         name = run(settings, lambda client: client.upload_input(Body(data)))
@@ -143,7 +145,7 @@ class TestRetries:
 
     @pytest.mark.parametrize("larger", [True, False])
     def test_an_upload_that_r0vm_cuts_short(
-        self, server: FakeBonsai, settings: Settings, larger: bool, monkeypatch: pytest.MonkeyPatch
+        self, server: FakeBonsai, settings: RemoteSettings, larger: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("zkhost.provers.bonsai.transport.R0VM_UPLOAD_LIMIT", 2 << 20)
         server.fault("PUT", "/inputs/.*", fake.drop, forever=True)
@@ -151,20 +153,20 @@ class TestRetries:
         error = refused(settings, lambda client: client.upload_input(body), RemoteUnavailableError)
         assert ("no upload above 2 MiB" in str(error)) == larger
 
-    def test_lasting_trouble_ends(self, server: FakeBonsai, settings: Settings, session: str) -> None:
+    def test_lasting_trouble_ends(self, server: FakeBonsai, settings: RemoteSettings, session: str) -> None:
         server.fault("GET", STATUS, fake.reply({"type": "InternalErr", "msg": "boom"}, 500), forever=True)
         error = refused(settings, status_of(session), RemoteUnavailableError)
         assert "HTTP 500 (InternalErr: boom)" in error.message
         assert getattr(error, "status_code") == 500  # noqa: B009
         assert server.count("GET", STATUS) > 3
 
-    def test_no_server(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_no_server(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.close()
         error = refused(settings, status_of("a"), RemoteUnavailableError)
         assert "cannot connect" in error.message
         assert "BONSAI_API_URL" in str(error)
 
-    def test_retry_after_is_kept_to(self, server: FakeBonsai, settings: Settings, session: str) -> None:
+    def test_retry_after_is_kept_to(self, server: FakeBonsai, settings: RemoteSettings, session: str) -> None:
         server.fault("GET", STATUS, fake.respond(429, b"", retry_after="1"))
 
         async def timed(client: Client) -> float:
@@ -174,7 +176,7 @@ class TestRetries:
 
         assert run(settings, timed) >= 1.0
 
-    def test_refusals_are_not_retried(self, server: FakeBonsai, settings: Settings, session: str) -> None:
+    def test_refusals_are_not_retried(self, server: FakeBonsai, settings: RemoteSettings, session: str) -> None:
         server.fault("GET", STATUS, fake.respond(401, b"who?"))
         error = refused(settings, status_of(session), RemoteRefusedError)
         assert "HTTP 401 (who?)" in error.message
@@ -190,7 +192,7 @@ class TestRetries:
         ],
     )
     def test_a_body_that_is_too_large_is_not_sent_again(
-        self, server: FakeBonsai, settings: Settings, answer: fake.Fault
+        self, server: FakeBonsai, settings: RemoteSettings, answer: fake.Fault
     ) -> None:
         server.fault("PUT", "/inputs/.*", answer, forever=True)
         error = refused(settings, lambda client: client.upload_input(Body(bytes(12_345))), RemoteRefusedError)
@@ -199,7 +201,7 @@ class TestRetries:
         assert server.count("PUT", "/inputs/.*") == 1
 
     def test_a_500_for_more_than_r0vm_takes_is_about_the_size(
-        self, server: FakeBonsai, settings: Settings, monkeypatch: pytest.MonkeyPatch
+        self, server: FakeBonsai, settings: RemoteSettings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It says no more than `internal error`."""
         monkeypatch.setattr("zkhost.provers.bonsai.transport.R0VM_UPLOAD_LIMIT", 1 << 20)
@@ -228,7 +230,7 @@ class TestNeverTwoSessions:
         if not isinstance(error, DeadlineError):
             assert "may have started it" in str(error)
 
-    def test_sent_again_after_429(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_sent_again_after_429(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.fault("POST", "/sessions/create", fake.respond(429, b""), fake.respond(429, b""))
         assert run(settings, create) in server.sessions
         assert len(server.sessions) == 1
@@ -244,20 +246,20 @@ class TestNeverTwoSessions:
 
 
 class TestBounds:
-    def test_huge_receipt_that_says_so(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_huge_receipt_that_says_so(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.extra["/r"] = bytes(2 << 20)
         error = refused(settings, lambda client: client.download_receipt(f"{server.url}/r"), RemoteAnswerError)
         assert "larger than 1048576 bytes" in error.message
 
-    def test_huge_receipt_that_does_not(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_huge_receipt_that_does_not(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.fault("GET", "/r", fake.flood())
         refused(settings, lambda client: client.download_receipt(f"{server.url}/r"), RemoteAnswerError)
 
-    def test_endless_json(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_endless_json(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.fault("GET", STATUS, fake.flood())
         refused(settings, status_of("a"), RemoteAnswerError)
 
-    def test_endless_error(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_endless_error(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         async def flooded(request: fake.Seen, writer: fake.Write) -> None:
             writer.write(b"HTTP/1.1 400 no\r\ntransfer-encoding: chunked\r\n\r\n")
             while True:
@@ -287,7 +289,7 @@ class TestBounds:
         settings = quick(server.url, timeout_s=0.3)
         assert len(run(settings, lambda client: client.download_receipt(f"{server.url}/r"))) == 1 << 20
 
-    def test_compressed_answer(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_compressed_answer(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.fault("GET", STATUS, fake.respond(200, b"\x1f\x8b", content_encoding="gzip"))
         assert "compressed" in refused(settings, status_of("a"), RemoteAnswerError).message
 
@@ -310,18 +312,20 @@ class TestBounds:
             b"\xff\xfe",
         ],
     )
-    def test_bad_json(self, server: FakeBonsai, settings: Settings, body: bytes) -> None:
+    def test_bad_json(self, server: FakeBonsai, settings: RemoteSettings, body: bytes) -> None:
         server.fault("GET", STATUS, fake.respond(200, body))
         assert "session status" in refused(settings, status_of("a"), RemoteAnswerError).message
 
     @pytest.mark.parametrize("name", ["../../etc", "a/b", "a?b", "", "a" * 200, "a\nb"])
-    def test_id_that_would_change_the_path(self, server: FakeBonsai, settings: Settings, name: str) -> None:
+    def test_id_that_would_change_the_path(self, server: FakeBonsai, settings: RemoteSettings, name: str) -> None:
         server.fault("POST", "/sessions/create", fake.reply({"uuid": name}))
         assert "'uuid'" in refused(settings, create, RemoteAnswerError).message
 
 
 class TestTheKeyStaysHome:
-    def test_upload_url_of_another_host(self, server: FakeBonsai, other_server: FakeBonsai, settings: Settings) -> None:
+    def test_upload_url_of_another_host(
+        self, server: FakeBonsai, other_server: FakeBonsai, settings: RemoteSettings
+    ) -> None:
         server.upload_origin = other_server.url
         name = run(settings, lambda client: client.upload_input(Body(b"data")))
         assert other_server.inputs[name] == b"data"
@@ -331,7 +335,7 @@ class TestTheKeyStaysHome:
         assert KEY not in str(other_server.seen)
 
     def test_download_url_of_another_host(
-        self, server: FakeBonsai, other_server: FakeBonsai, settings: Settings
+        self, server: FakeBonsai, other_server: FakeBonsai, settings: RemoteSettings
     ) -> None:
         other_server.extra["/r"] = b"receipt"
         assert run(settings, lambda client: client.download_receipt(f"{other_server.url}/r")) == b"receipt"
@@ -339,7 +343,7 @@ class TestTheKeyStaysHome:
 
     @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
     def test_redirect_of_a_download(
-        self, server: FakeBonsai, other_server: FakeBonsai, settings: Settings, code: int
+        self, server: FakeBonsai, other_server: FakeBonsai, settings: RemoteSettings, code: int
     ) -> None:
         other_server.extra["/r"] = b"receipt"
         server.fault("GET", "/r", fake.redirect(f"{other_server.url}/r", code))
@@ -347,27 +351,33 @@ class TestTheKeyStaysHome:
         assert server.seen[0].headers["x-api-key"] == KEY
         assert KEY not in str([seen.headers for seen in other_server.seen])
 
-    def test_redirect_of_an_upload(self, server: FakeBonsai, other_server: FakeBonsai, settings: Settings) -> None:
+    def test_redirect_of_an_upload(
+        self, server: FakeBonsai, other_server: FakeBonsai, settings: RemoteSettings
+    ) -> None:
         server.fault("PUT", "/inputs/.*", fake.redirect(f"{other_server.url}/inputs/upload/x"))
         run(settings, lambda client: client.upload_input(Body(b"data")))
         assert other_server.inputs == {"x": b"data"}
         assert KEY not in str([seen.headers for seen in other_server.seen])
 
     @pytest.mark.parametrize("code", [301, 302, 303])
-    def test_an_upload_does_not_turn_into_a_get(self, server: FakeBonsai, settings: Settings, code: int) -> None:
+    def test_an_upload_does_not_turn_into_a_get(self, server: FakeBonsai, settings: RemoteSettings, code: int) -> None:
         server.fault("PUT", "/inputs/.*", fake.redirect(f"{server.url}/x", code))
         refused(settings, lambda client: client.upload_input(Body(b"data")), RemoteAnswerError)
 
     @pytest.mark.parametrize("what", [create, status_of("a")], ids=["create", "status"])
     def test_the_api_itself_does_not_move(
-        self, server: FakeBonsai, other_server: FakeBonsai, settings: Settings, what: Callable[[Client], Awaitable[Any]]
+        self,
+        server: FakeBonsai,
+        other_server: FakeBonsai,
+        settings: RemoteSettings,
+        what: Callable[[Client], Awaitable[Any]],
     ) -> None:
         server.fault("POST", ".*", fake.redirect(f"{other_server.url}/sessions/create"))
         server.fault("GET", ".*", fake.redirect(f"{other_server.url}/sessions/status/a"))
         assert "redirect" in refused(settings, what, RemoteAnswerError).message
         assert other_server.seen == []
 
-    def test_redirect_circle(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_redirect_circle(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.fault("GET", "/r", fake.redirect(f"{server.url}/r"), forever=True)
         refused(settings, lambda client: client.download_receipt(f"{server.url}/r"), RemoteAnswerError)
         assert server.count("GET", "/r") == 4
@@ -375,22 +385,22 @@ class TestTheKeyStaysHome:
     @pytest.mark.parametrize(
         "url", ["file:///etc/passwd", "ftp://h/x", "http://u:p@127.0.0.1/x", "//x", "x", "http://", "a:b:c"]
     )
-    def test_urls_we_do_not_go_to(self, server: FakeBonsai, settings: Settings, url: str) -> None:
+    def test_urls_we_do_not_go_to(self, server: FakeBonsai, settings: RemoteSettings, url: str) -> None:
         refused(settings, lambda client: client.download_receipt(url), RemoteAnswerError)
         assert server.seen == []
 
-    def test_key_echoed_by_the_server_is_masked(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_key_echoed_by_the_server_is_masked(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         server.fault("GET", STATUS, fake.respond(403, f"unknown key {KEY}!".encode()))
         assert "unknown key ***!" in refused(settings, status_of("a"), RemoteRefusedError).message
 
-    def test_signed_urls_are_not_shown(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_signed_urls_are_not_shown(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         url = f"{server.url}/nothing?X-Amz-Signature=topsecret"
         error = refused(settings, lambda client: client.download_receipt(url), RemoteUnavailableError)
         assert "/nothing" in error.message
         assert "topsecret" not in str(error)
 
     def test_nothing_logged_has_the_key(
-        self, server: FakeBonsai, settings: Settings, caplog: pytest.LogCaptureFixture
+        self, server: FakeBonsai, settings: RemoteSettings, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
         server.fault("GET", STATUS, fake.drop, fake.respond(500, KEY.encode()))
@@ -401,7 +411,7 @@ class TestTheKeyStaysHome:
         assert "trying again" in caplog.text
         assert KEY not in "".join(f"{record.getMessage()}{record.args}" for record in caplog.records)
 
-    def test_no_key_hangs_on_what_is_raised(self, server: FakeBonsai, settings: Settings) -> None:
+    def test_no_key_hangs_on_what_is_raised(self, server: FakeBonsai, settings: RemoteSettings) -> None:
         """The httpx error behind ours carries its request, and tools that report errors look inside."""
         server.fault("GET", STATUS, fake.drop, forever=True)
         error: BaseException | None = refused(settings, status_of("a"), RemoteUnavailableError)

@@ -512,7 +512,7 @@ def test_what_a_type_uses_has_its_traits(tmp_path: Path) -> None:
 def test_an_alias_of_its_own_name_is_no_loop(tmp_path: Path) -> None:
     """Trials: `pub type Header = alloy_consensus::Header;` was a RecursionError."""
     made = read(tmp_path, f"{SERDE}pub type Header = alloy_consensus::Header;\n{DERIVE}pub struct X {{ h: Header }}\n")
-    assert reasons(made) == {"X": "2: alloy_consensus::Header is of another crate: say what it is on the wire, as in "
+    assert reasons(made) == {"X": "2: alloy_consensus::Header is of another crate: declare its wire form, as in "
                                   "--type Header=SerdeBytes"}  # fmt: skip
 
 

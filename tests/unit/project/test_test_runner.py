@@ -82,7 +82,7 @@ def test_a_test_that_passes_has_its_cycles_and_output(runner: TestRunner) -> Non
         ("tests::should", Outcome.IGNORED, "should_panic does not work in the zkVM"),
         ("tests::loops", Outcome.FAILED, "Session limit exceeded"),
         ("tests::exits", Outcome.FAILED, "ended with Halted(3)"),
-        ("tests::gone", Outcome.FAILED, "the harness did not say that it passed"),
+        ("tests::gone", Outcome.FAILED, "the harness did not report that it passed"),
         ("tests::slow", Outcome.IGNORED, ""),
     ],
 )

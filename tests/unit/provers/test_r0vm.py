@@ -99,5 +99,5 @@ def test_a_file_that_cannot_be_run(empty: Path) -> None:
 
 def test_one_that_never_answers(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(r0vm, "_HANDSHAKE_S", 0.3)
-    with pytest.raises(errors.ServerError, match="did not say its version"):
+    with pytest.raises(errors.ServerError, match="did not report its version"):
         IpcProver(script(empty / "slow", "exec sleep 60"))

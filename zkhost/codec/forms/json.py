@@ -93,11 +93,12 @@ def node_from_json(node: s.Node, data: Any, path: Path = None) -> Any:
         case s.Array(inner=inner, length=length, container=container):
             return hold(container, inner, _each(inner, data, length, path))
         case s.Set(inner=inner, frozen=frozen):
-            items = _each(inner, data, None, path)
-            for i, item in enumerate(items):
-                if item in items[:i]:
+            found: set[Any] = set()
+            for i, item in enumerate(_each(inner, data, None, path)):
+                if item in found:
                     refuse_value((path, i), "each element once", item)
-            return frozenset(items) if frozen else set(items)
+                found.add(item)
+            return frozenset(found) if frozen else found
         case s.Map():
             return _dict(node, data, path)
         case s.Tuple(items=nodes):

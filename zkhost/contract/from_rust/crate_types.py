@@ -77,9 +77,7 @@ _CHRONO: dict[str, Form] = {
     "Duration": _ELAPSED,
 }
 _DECIMAL = text_form("a decimal number; a guest reads it where rust_decimal has its feature serde-str", "1", "-2.50")
-_BIG_DECIMAL = text_form(
-    "a decimal number, which a guest cannot read: bigdecimal asks for a format that describes itself"
-)
+_BIG_DECIMAL = text_form("a decimal number, which a guest cannot read: bigdecimal needs a self-describing format")
 _DIGEST = always(Array(Named("u32"), 8))  # risc0-zkp core/digest.rs
 
 CRATES: dict[str, dict[str, Form]] = {

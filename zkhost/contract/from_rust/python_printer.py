@@ -43,7 +43,7 @@ class PythonSource:
     def text(self) -> str:
         """Return the whole file."""
         parts = [part for item in self._module.items for part in self._item(item)]
-        doc = self._module.doc.strip() or "What the host and the guest say to each other."
+        doc = self._module.doc.strip() or "The types that host and guest exchange."
         variables = "\n".join(f'{p} = TypeVar("{p}")' for p in self._variables.values())
         head = "\n\n".join([_docstring(doc), self._imports(), *([variables] if variables else [])])
         return "\n\n\n".join([head, *parts]) + "\n"

@@ -152,7 +152,7 @@ class TypeReader:
         if form is None:
             raise RefusalError(
                 node,
-                f"{target} is of another crate: say what it is on the wire, as in --type {target.path[-1]}=SerdeBytes",
+                f"{target} is of another crate: declare its wire form, as in --type {target.path[-1]}=SerdeBytes",
             )
         try:
             rust_type = form(_Arguments(self, args, scope, self._declarations))

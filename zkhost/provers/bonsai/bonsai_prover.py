@@ -13,7 +13,7 @@ from zkhost.provers.arguments import Program, program_bytes
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.remote_prover import RemoteProver
 from zkhost.provers.bonsai.remote_session import RemoteSession
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 from zkhost.provers.bonsai.session_store import SessionStore
 from zkhost.provers.features import Feature
 from zkhost.provers.interface import Prover
@@ -86,14 +86,14 @@ class BonsaiProver(Prover):
 
     def __init__(
         self,
-        settings: Settings | None = None,
+        settings: RemoteSettings | None = None,
         *,
         url: str | None = None,
         key: str | None = None,
         reason: str = "asked for in code",
         store: SessionStore | None = None,
     ) -> None:
-        """Without settings, use the environment's (see `Settings.from_env`), with `url` and `key` where passed."""
+        """Without settings, use the environment's (see `RemoteSettings.from_env`), with `url` and `key` where passed."""
         self._remote = RemoteProver(settings, url=url, key=key, reason=reason, store=store)
         self._finalizer = weakref.finalize(self, _close, self._remote, os.getpid())
 
@@ -101,7 +101,7 @@ class BonsaiProver(Prover):
         return f"<{type(self).__name__} at {self.settings.url}>"
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> RemoteSettings:
         """Where the server is, and time limits and retries."""
         return self._remote.settings
 

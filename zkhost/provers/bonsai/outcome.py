@@ -25,7 +25,7 @@ _NO_RECURSION = re.compile(r"invalid Zip archive|zkr", re.IGNORECASE)
 
 def failure(session_id: str, status: Status, error_msg: str | None) -> ZkhostError:
     """Return the error for a session or snark that failed: a GuestError where the server blames the guest."""
-    said = error_msg or "the server does not say why"
+    said = error_msg or "the server gave no reason"
     if panic := _PANIC.search(said):
         return GuestPanicError(
             f"the guest panicked on the remote prover: {panic[1]}",

@@ -16,7 +16,7 @@ from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.fields import is_id
 from zkhost.provers.bonsai.polling import Polling
 from zkhost.provers.bonsai.remote_session import RemoteSession, within
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.transport import Transport
 from zkhost.provers.features import Feature
@@ -46,15 +46,15 @@ class RemoteProver:
 
     def __init__(
         self,
-        settings: Settings | None = None,
+        settings: RemoteSettings | None = None,
         *,
         url: str | None = None,
         key: str | None = None,
         reason: str = "asked for in code",
         store: SessionStore | None = None,
     ) -> None:
-        """Without settings, use the environment's (see `Settings.from_env`), with `url` and `key` where passed."""
-        self.settings = settings or Settings.from_env(url, key)
+        """Without settings, use the environment's (see `RemoteSettings.from_env`), with `url` and `key` where passed."""
+        self.settings = settings or RemoteSettings.from_env(url, key)
         self.reason = reason
         self.store = store or SessionStore()
         self._polling = Polling(self.settings.poll_interval_s)

@@ -19,7 +19,7 @@ from zkhost.errors import (
 from zkhost.provers.bonsai import outcome, wire
 from zkhost.provers.bonsai.client import Client
 from zkhost.provers.bonsai.polling import Polling
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 from zkhost.provers.bonsai.session_store import SessionRecord, SessionStore
 from zkhost.provers.bonsai.wire import Status
 
@@ -47,7 +47,7 @@ class RemoteSession:
     def __init__(
         self,
         client: Callable[[], Client],
-        settings: Settings,
+        settings: RemoteSettings,
         polling: Polling,
         store: SessionStore,
         record: SessionRecord,
@@ -187,7 +187,7 @@ class RemoteSession:
                 if url := await self._client.receipt_url(self.id):
                     return wire.SessionStatus(Status.SUCCEEDED, receipt_url=url)
             raise RemoteSessionError(
-                f"the remote prover does not know session {self.id}, or cannot say how it stands: {exc.message}",
+                f"the remote prover does not know session {self.id}, or cannot report its status: {exc.message}",
                 session_id=self.id,
                 status="UNKNOWN",
                 hint="a server that keeps sessions in memory, as r0vm does, forgets those that ran when it restarted",

@@ -1,4 +1,4 @@
-"""Settings of the remote prover: URL, key, time limits, size limits."""
+"""RemoteSettings of the remote prover: URL, key, time limits, size limits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ApiKey:
 
 
 @dataclass(frozen=True)
-class Settings:
+class RemoteSettings:
     """Where the remote prover is, and limits and retries for its requests. Times in seconds, sizes in bytes."""
 
     url: str
@@ -87,7 +87,7 @@ class Settings:
             raise ConfigError(f"{name} is {value!r}, which is not greater than 0")
 
     @classmethod
-    def from_env(cls, url: str | None = None, key: str | None = None) -> Settings:
+    def from_env(cls, url: str | None = None, key: str | None = None) -> RemoteSettings:
         """Read settings from BONSAI_API_URL, BONSAI_API_KEY, BONSAI_TIMEOUT_MS and BONSAI_POLL_INTERVAL_MS.
 
         `url` and `key`, where given, replace their variables. Raises ConfigError, naming the variable.

@@ -114,7 +114,7 @@ def verified(data: bytes | bytearray, record: SessionRecord) -> Receipt:
             ) from exc
     if not is_as_small(receipt, ReceiptKind(record.receipt_kind)):
         raise RemoteAnswerError(
-            f"a {record.receipt_kind} receipt was asked for, but the server gave a {receipt.kind} one"
+            f"a {record.receipt_kind} receipt was requested, but the server returned a {receipt.kind} one"
         )
     return receipt
 

@@ -13,7 +13,7 @@ class FailureKind(enum.Enum):
     """What went wrong with one attempt, as far as sending it again is concerned."""
 
     NOT_SENT = "no connection, so the server saw nothing"
-    REFUSED_FOR_NOW = "HTTP 429: the server did nothing and says to come back"
+    REFUSED_FOR_NOW = "HTTP 429: the server did nothing and asks for a retry later"
     BROKEN = "the connection broke or hung after the request may have arrived"
     UNAVAILABLE = "HTTP 502, 503, 504: a server behind a proxy is away"
     SERVER = "another HTTP 5xx"

@@ -17,7 +17,7 @@ import httpx
 from zkhost.errors import DeadlineError, RemoteAnswerError, RemoteError, RemoteRefusedError, RemoteUnavailableError
 from zkhost.provers.bonsai import wire
 from zkhost.provers.bonsai.origins import Origins, shown
-from zkhost.provers.bonsai.remote_settings import Settings
+from zkhost.provers.bonsai.remote_settings import RemoteSettings
 from zkhost.provers.bonsai.retry import AttemptError, FailureKind
 from zkhost.provers.bonsai.upload import Body
 
@@ -69,7 +69,9 @@ class _Redirect:
 class Transport:
     """Sends requests, with retries where that is safe, for one event loop."""
 
-    def __init__(self, settings: Settings, risc0_version: str, *, http: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, settings: RemoteSettings, risc0_version: str, *, http: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self.settings = settings
         self._risc0_version = risc0_version
         self._origins = Origins(settings.url)

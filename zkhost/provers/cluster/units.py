@@ -42,7 +42,7 @@ def commands(plan: Plan, manager_host: str) -> str:
         lines += [f"# worker {number}, on any machine that reaches {manager_host}", ""]
         lines[-1] = " ".join([*variables, shlex.join(on_worker.worker())])
         lines.append("")
-    lines += ["# on the machine that asks for proofs", f"export BONSAI_API_URL=http://{manager_host}:{api_port}"]
+    lines += ["# on the machine that requests proofs", f"export BONSAI_API_URL=http://{manager_host}:{api_port}"]
     return "\n".join([*lines, "export BONSAI_API_KEY=any", ""])
 
 

@@ -78,7 +78,7 @@ class IsolatedWorker(InProcessWorker):
                 if attempt == _TRIES:
                     raise WorkerLostError(
                         f"the process that proves {job} died {attempt} times: {death}",
-                        hint="the system's log may say what ended it",
+                        hint="the system's log may show what ended it",
                         job=str(job),
                         attempts=attempt,
                     ) from None
