@@ -9,6 +9,7 @@ mod error;
 mod evm;
 #[cfg(feature = "prove")]
 mod execute;
+mod gpu;
 mod guest_error;
 mod guests;
 mod host;
@@ -72,6 +73,7 @@ macro_rules! operations {
 
 operations! {
     "build_info" => info::build_info,
+    "gpu_devices" => gpu::devices,
     "toolchain_info" => guests::toolchain_info,
     "build_guests" => guests::build_guests,
     "describe_guests" => guests::describe_guests,
