@@ -114,6 +114,7 @@ operations! {
     "nn_validate" => nn::validate,
     "nn_compute" => nn::compute,
     "nn_image" => nn::image,
+    "keccak256" => evm::keccak256,
     "evm_seal" => evm::seal,
     "receipt_from_seal" => evm::receipt_from_seal,
     "verify_inclusion" => evm::verify_inclusion,
