@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
+    from zkhost import boundless as boundless
     from zkhost import codec as codec
     from zkhost import contract as contract
     from zkhost import environment as environment
@@ -93,5 +94,5 @@ else:
             "zkhost.receipt.receipt": "DevModeWarning Receipt",
             "zkhost.session": "EcallCount ExitCode ExitKind Journal Phase Progress SegmentInfo SessionInfo SessionStats",
         },
-        packages="codec contract environment errors guest methods ml profile project provers receipt session testing",
+        packages="boundless codec contract environment errors guest methods ml profile project provers receipt session testing",
     )

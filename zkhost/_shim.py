@@ -45,7 +45,7 @@ _CLASS_OF: dict[str, str] = {}
 
 # Operations that take microseconds to milliseconds: not worth a thread.
 _QUICK = frozenset(
-    {"build_info", "serde_encode", "serde_decode", "receipt_inspect", "receipt_convert", "program_binary"}
+    {"build_info", "serde_encode", "serde_decode", "receipt_inspect", "receipt_convert", "program_binary", "keccak256"}
 )
 
 _FAILED, _CANCELLED = -1, -2

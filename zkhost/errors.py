@@ -24,6 +24,7 @@
     │   ├── InferenceError             the model has no result on this input
     │   ├── PlanError                  a compiled model that breaks a rule of the interpreter
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
+    ├── MarketFormatError (ValueError)  an input file, request or fulfillment of a proof market that is malformed
     ├── GuestError                     the guest, or its input, made the run fail
     │   ├── InvalidProgramError        not a program binary this risc0 runs
     │   ├── GuestPanicError            the guest panicked
@@ -357,6 +358,17 @@ class ModelMismatchError(ModelError):
         self.left = left
         self.right = right
         self.differing = differing
+
+
+class MarketFormatError(ZkhostError, ValueError):
+    """An input file, request or fulfillment of a proof market that is malformed, or that the market would refuse."""
+
+    path: str
+    """Where in it, as in `.offer.maxPrice`; empty for the whole."""
+
+    def __init__(self, message: str, *, hint: str | None = None, path: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 class GuestError(ZkhostError):

@@ -28,6 +28,24 @@ const WORD: usize = 32;
 const LONGEST_PATH: usize = 255;
 
 #[derive(Deserialize)]
+pub struct HashRequest<'a> {
+    #[serde(borrow, with = "serde_bytes")]
+    data: &'a [u8],
+}
+
+#[derive(Serialize)]
+pub struct HashReply {
+    digest: ByteBuf,
+}
+
+/// `keccak256 {data}`: the hash that the EVM calls keccak256.
+pub fn keccak256(request: HashRequest<'_>, _: &Host) -> Result<HashReply> {
+    Ok(HashReply {
+        digest: receipt::bytes(keccak(&[request.data])),
+    })
+}
+
+#[derive(Deserialize)]
 pub struct SealRequest<'a> {
     #[serde(borrow, with = "serde_bytes")]
     receipt: &'a [u8],

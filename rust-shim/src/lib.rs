@@ -9,6 +9,7 @@ mod error;
 mod evm;
 #[cfg(feature = "prove")]
 mod execute;
+mod gpu;
 mod guest_error;
 mod guests;
 mod host;
@@ -72,6 +73,7 @@ macro_rules! operations {
 
 operations! {
     "build_info" => info::build_info,
+    "gpu_devices" => gpu::devices,
     "toolchain_info" => guests::toolchain_info,
     "build_guests" => guests::build_guests,
     "describe_guests" => guests::describe_guests,
@@ -112,6 +114,7 @@ operations! {
     "nn_validate" => nn::validate,
     "nn_compute" => nn::compute,
     "nn_image" => nn::image,
+    "keccak256" => evm::keccak256,
     "evm_seal" => evm::seal,
     "receipt_from_seal" => evm::receipt_from_seal,
     "verify_inclusion" => evm::verify_inclusion,

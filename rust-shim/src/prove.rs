@@ -12,13 +12,14 @@ use crate::error::{Kind, Result, ShimError};
 use crate::host::Host;
 use crate::receipt::{self, Format, ReceiptReply};
 use crate::session::options;
-use crate::{bounded, fail, info, verify};
+use crate::{bounded, fail, gpu, info, verify};
 
 /// The in-process prover.
 pub fn server(options: &ProverOpts) -> Result<Rc<dyn ProverServer>> {
     Isa::chosen().map_err(|error| {
         fail!(Config, "{error}").hint(format!("set {VARIABLE} to one of these, or unset it"))
     })?;
+    gpu::need_device()?;
     get_prover_server(options).map_err(failed)
 }
 

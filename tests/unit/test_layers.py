@@ -28,6 +28,7 @@ LAYERS: list[set[str]] = [
     {"environment"},
     {"provers"},
     {"guest"},
+    {"boundless"},
     {"methods"},
     {"project"},
     {"profile"},

@@ -77,6 +77,25 @@ def _native() -> Finding:
     return Finding("native library", True, f"{found}, Python {platform.python_version()}")
 
 
+def _gpu() -> Finding:
+    from zkhost import _shim
+
+    if "cuda" not in _shim.build_info()["features"]:
+        return Finding("GPU", True, "not used: this build proves on the CPU")
+    found = _shim.call("gpu_devices", {})
+    if not found["devices"]:
+        why = found["error"] or "the driver offers none"
+        return Finding(
+            "GPU",
+            False,
+            f"this build proves on an NVIDIA GPU, and there is none: {why}",
+            "look at nvidia-smi and CUDA_VISIBLE_DEVICES, use r0vm (RISC0_PROVER=ipc), or install zkhost without CUDA",
+        )
+    first = found["devices"][0]
+    more = f", and {len(found['devices']) - 1} more that are not used" if len(found["devices"]) > 1 else ""
+    return Finding("GPU", True, f"{first['name']}, {first['memory_bytes'] / 2**30:.0f} GiB{more}")
+
+
 def _recursion() -> Finding:
     from zkhost import _shim
 
@@ -147,6 +166,7 @@ def _bundled() -> Finding:
 # The third: whether proving needs it.
 _CHECKS: list[tuple[str, Callable[[], Finding], bool]] = [
     ("native library", _native, True),
+    ("GPU", _gpu, True),
     ("recursion programs", _recursion, False),
     ("prover", _prover, True),
     ("executor", _executor, True),

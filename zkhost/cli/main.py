@@ -34,6 +34,7 @@ COMMANDS: dict[str, _Lazy] = {
     "inspect": _Lazy("zkhost.cli.inspect:inspect", "Show what is in a receipt or program binary."),
     "image-id": _Lazy("zkhost.cli.inspect:image_id", "Print the image ID of a program binary or ELF."),
     "evm-seal": _Lazy("zkhost.cli.evm_seal:evm_seal", "Print a receipt's seal for a smart contract."),
+    "boundless": _Lazy("zkhost.cli.boundless:boundless", "Have proofs made by the Boundless market."),
     "cache": _Lazy("zkhost.cli.cache:cache", "Inspect and clean up a cache of receipts."),
     "cluster": _Lazy("zkhost.cli.cluster:cluster", "Run an r0vm cluster for the remote prover."),
     "roundtrip": _Lazy("zkhost.cli.roundtrip:roundtrip", "Compare a type's codec with Rust's, on random values."),

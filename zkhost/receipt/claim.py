@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,3 +62,23 @@ class ReceiptClaim:
     def image_id(self) -> ImageID:
         """The program's image ID."""
         return ImageID(self.pre)
+
+
+def ok_claim_digest(image_id: ImageID, journal_digest: bytes) -> bytes:
+    """Return the digest of the claim "the program ended with Halted(0) and this journal", 32 bytes.
+
+    As risc0's `ReceiptClaim::ok(image_id, journal).digest()`; `journal_digest` is the journal's SHA-256.
+    """
+    post = _tagged_struct("risc0.SystemState", [_ZERO], [0])
+    output = _tagged_struct("risc0.Output", [journal_digest, _ZERO], [])
+    return _tagged_struct("risc0.ReceiptClaim", [_ZERO, bytes(image_id), post, output], [0, 0])
+
+
+_ZERO = bytes(32)
+
+
+def _tagged_struct(tag: str, down: list[bytes], data: list[int]) -> bytes:
+    """Hash a struct as risc0 does (risc0-binfmt, `tagged_struct`): digests of fields, u32 fields, the former's count."""
+    words = b"".join(word.to_bytes(4, "little") for word in data)
+    fields = hashlib.sha256(tag.encode()).digest() + b"".join(down) + words + len(down).to_bytes(2, "little")
+    return hashlib.sha256(fields).digest()

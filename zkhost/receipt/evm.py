@@ -24,3 +24,11 @@ def verify_calldata(seal: bytes, image_id: ImageIDLike, journal_digest: bytes) -
     head = (3 * _WORD).to_bytes(_WORD, "big") + bytes(ImageID(image_id)) + journal_digest
     padding = bytes(-len(seal) % _WORD)
     return VERIFY_SELECTOR + head + len(seal).to_bytes(_WORD, "big") + seal + padding
+
+
+def keccak256(data: bytes) -> bytes:
+    """Return the hash that the EVM calls keccak256, 32 bytes."""
+    from zkhost import _shim
+
+    digest: bytes = _shim.call("keccak256", {"data": data})["digest"]
+    return digest

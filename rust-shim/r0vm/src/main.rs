@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "cuda")]
+use zkhost_cuda as _;
 use zkhost_kernels::isa::Isa;
 
 fn main() -> ExitCode {
