@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from zkhost.ml.ops import Op
 
 Array: TypeAlias = "npt.NDArray[Any]"
-DType = Literal["u8", "s8", "s32", "f32"]
+DType = Literal["u8", "s8", "s32", "f32", "f64"]
 
 NUMPY: Mapping[DType, np.dtype[np.generic]] = {
     "u8": np.dtype(np.uint8),
     "s8": np.dtype(np.int8),
     "s32": np.dtype(np.int32),
     "f32": np.dtype(np.float32),
+    "f64": np.dtype(np.float64),
 }
 LIMITS: Mapping[DType, tuple[int, int]] = {"u8": (0, 255), "s8": (-128, 127), "s32": (-(2**31), 2**31 - 1)}
 

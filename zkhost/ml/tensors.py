@@ -56,7 +56,7 @@ def _fitting(port: Port, array: Array) -> Array:
             hint="reshape it, or load the model with other dims",
             expected=expected,
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not port.nan and not np.isfinite(array).all():
         raise ModelInputError(
             f"input {port.name!r} has a NaN or infinity", hint="give finite numbers", expected=expected
         )
@@ -113,8 +113,18 @@ def from_bytes(graph: Graph, names: Sequence[str], ports: Sequence[Port], data: 
                 f"the padding of {port.name!r} is not zero", path=port.name, offset=at // 4, expected="0", found="not 0"
             )
         array = np.frombuffer(raw, NUMPY[tensor.dtype].newbyteorder("<")).reshape([int(axis) for axis in port.axes])
-        found[port.name] = array.astype(port.dtype)
+        found[port.name] = _labels(port, array) if port.labels else array.astype(port.dtype)
     return found
+
+
+def _labels(port: Port, index: Array) -> Array:
+    """The texts that indices stand for."""
+    if index.size and not 0 <= int(index.min()) <= int(index.max()) < len(port.labels):
+        raise DecodeError(
+            f"{port.name!r} has the label {int(index.max())} of {len(port.labels)}",
+            path=port.name, offset=0, expected=f"0 to {len(port.labels) - 1}", found=str(int(index.max())),
+        )  # fmt: skip
+    return np.asarray(port.labels)[index]
 
 
 def batch_of(ports: Sequence[Port], samples: Any) -> list[Any]:

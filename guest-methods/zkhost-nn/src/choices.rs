@@ -1,15 +1,16 @@
 //! ArgMax, TopK and Threshold: what is chosen among values.
 
-use crate::memory::{as_f32, as_i32, as_i32_mut, as_u32_mut, bytes, product, words, Memory, Region};
+use crate::memory::{as_f32, as_i32, as_i32_mut, as_u32, as_u32_mut, bytes, product, words, Memory, Region};
 use crate::plan::arguments;
 use crate::Checked;
 
-/// The types that values have: bytes, s32 and f32.
+/// The types that values have: bytes, s32, f32 and f64.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Type {
     Byte,
     Word,
     Float,
+    Double,
 }
 
 impl Type {
@@ -18,6 +19,7 @@ impl Type {
             0 => Self::Byte,
             1 => Self::Word,
             2 => Self::Float,
+            3 => Self::Double,
             _ => return Err("no such type"),
         })
     }
@@ -26,16 +28,18 @@ impl Type {
         match self {
             Self::Byte => bytes(at, count),
             Self::Word | Self::Float => words(at, count),
+            Self::Double => words(at, count.saturating_mul(2)),
         }
     }
 }
 
-/// Values that are compared; f32 without NaN.
+/// Values that are compared; floats without NaN.
 #[derive(Clone, Copy)]
 enum Values<'a> {
     Byte(&'a [u8]),
     Word(&'a [i32]),
     Float(&'a [f32]),
+    Double(&'a [[u32; 2]]),
 }
 
 impl<'a> Values<'a> {
@@ -44,6 +48,7 @@ impl<'a> Values<'a> {
             Type::Byte => Self::Byte(data),
             Type::Word => Self::Word(as_i32(data)),
             Type::Float => Self::Float(as_f32(data)),
+            Type::Double => Self::Double(as_u32(data).as_chunks().0),
         }
     }
 
@@ -53,16 +58,25 @@ impl<'a> Values<'a> {
             Self::Byte(values) => values[a] < values[b],
             Self::Word(values) => values[a] < values[b],
             Self::Float(values) => values[a] < values[b],
+            Self::Double(values) => double(values[a]) < double(values[b]),
         }
     }
 
-    fn bits(&self, at: usize) -> u32 {
-        match self {
-            Self::Byte(values) => values[at].into(),
-            Self::Word(values) => values[at] as u32,
-            Self::Float(values) => values[at].to_bits(),
-        }
+    /// A value's bytes as memory has them, and how many they are.
+    fn bytes(&self, at: usize) -> ([u8; 8], usize) {
+        let (bits, count) = match self {
+            Self::Byte(values) => (values[at].into(), 1),
+            Self::Word(values) => (u64::from(values[at] as u32), 4),
+            Self::Float(values) => (values[at].to_bits().into(), 4),
+            Self::Double(values) => (double(values[at]).to_bits(), 8),
+        };
+        (bits.to_le_bytes(), count)
     }
+}
+
+/// An f64 of its low and its high word.
+fn double([low, high]: [u32; 2]) -> f64 {
+    f64::from_bits(u64::from(low) | u64::from(high) << 32)
 }
 
 /// `type, x, rows, width, last, y`: the position (s32) of each row's largest value, the first of equals or the last.
@@ -120,17 +134,15 @@ pub fn top_k(args: &[u32], memory: &mut Memory<'_>) -> Checked {
             }
         }
         for (i, at) in best.iter().enumerate() {
-            let (bits, to) = (x.bits(row + *at as usize), row / width * k + i);
-            match kind {
-                Type::Byte => values[to] = bits as u8,
-                _ => values[4 * to..][..4].copy_from_slice(&bits.to_le_bytes()),
-            }
+            let (bytes, count) = x.bytes(row + *at as usize);
+            values[(row / width * k + i) * count..][..count].copy_from_slice(&bytes[..count]);
         }
     }
     Ok(())
 }
 
-/// `type, x, count, limit, y`: 1 where x >= limit, otherwise 0. The limit is an s32 or the bits of an f32.
+/// `type, x, count, limit, y`: 1 where x >= limit, otherwise 0. The limit is an s32, or the bits of an f32 (also of one that
+/// f64 values are compared with).
 pub fn threshold(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let [kind, x, count, limit, y] = arguments(args)?;
     let kind = Type::new(kind)?;
@@ -141,6 +153,7 @@ pub fn threshold(args: &[u32], memory: &mut Memory<'_>) -> Checked {
             Values::Byte(x) => i32::from(x[at]) >= limit as i32,
             Values::Word(x) => x[at] >= limit as i32,
             Values::Float(x) => x[at] >= f32::from_bits(limit),
+            Values::Double(x) => double(x[at]) >= f32::from_bits(limit).into(),
         }
         .into();
     }

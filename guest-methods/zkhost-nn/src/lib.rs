@@ -31,6 +31,7 @@ mod quantize;
 pub mod requantize;
 mod sums;
 mod tables;
+mod trees;
 mod workspace;
 
 pub use operations::{run, validate};

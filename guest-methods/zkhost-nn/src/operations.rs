@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
-use crate::{choices, convolution, dense, floats, moves, pools, quantize, sums, Checked, Error};
+use crate::{choices, convolution, dense, floats, moves, pools, quantize, sums, trees, Checked, Error};
 
 fn step(
     (code, args): (u32, &[u32]),
@@ -42,6 +42,7 @@ fn step(
         45 => floats::convolution(args, memory),
         64 => convolution::run(args, memory, workspace, backend),
         65 => dense::run(args, memory, workspace, backend),
+        80 => trees::run(args, memory),
         _ => Err("no such operation"),
     }
 }

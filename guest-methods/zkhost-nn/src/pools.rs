@@ -10,8 +10,8 @@ use crate::Checked;
 pub fn max(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let ([kind, x, y, planes], window) = first(args)?;
     let (kind, window) = (Type::new(kind)?, Window::new(window)?);
-    if kind == Type::Word {
-        return Err("s32 is not pooled");
+    if matches!(kind, Type::Word | Type::Double) {
+        return Err("neither s32 nor f64 is pooled");
     }
     let [inputs, outputs] = window.planes(planes.into())?;
     let Some(([y], [x])) = memory.split([kind.region(y, outputs)], [kind.region(x, inputs)])? else {

@@ -99,8 +99,8 @@ pub fn dequantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let kind = Type::new(kind)?;
     let scales = as_f32(memory.constant(words(scale, count.into()))?);
     let zeros = as_i32(memory.constant(words(zero, count.into()))?);
-    if kind == Type::Float {
-        return Err("f32 is not dequantised");
+    if matches!(kind, Type::Float | Type::Double) {
+        return Err("floats are not dequantised");
     }
     let Some(([y], [x])) = memory.split([words(y, layout.count)], [kind.region(x, layout.count)])? else {
         return Ok(());

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
+from math import log2, prod
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
@@ -71,6 +71,12 @@ def _dense(a: Sequence[int]) -> float:
     return acc.BEGIN + once + rows * each
 
 
+def _trees(a: Sequence[int]) -> float:
+    wide, rows, features, words, trees = a[0], a[2], a[3], a[5], max(a[7], 1)
+    depth = log2(1 + words / (2 + wide) / trees)
+    return rows * (features * (12 + 8 * wide) + trees * (depth * (12 + 4 * wide) + 80 + 30 * wide))
+
+
 _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.FILL: lambda a: a[2] * a[0] / 4,
     Code.FILL_FROM: lambda a: a[1] / 4,
@@ -99,6 +105,7 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.SUM: lambda a: a[3] * (100 + 80 * a[1]),
     Code.MATRIX_F32: lambda a: prod(a[5:9]) * 400,
     Code.CONVOLUTION_F32: lambda a: a[5] * a[7] * _taps(a[9:]) * (20 + 400 * a[6] / a[8]),
+    Code.TREES: _trees,
     Code.PROVED_CONVOLUTION: _convolution,
     Code.PROVED_DENSE: _dense,
 }

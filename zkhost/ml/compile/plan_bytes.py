@@ -54,6 +54,7 @@ class Code(IntEnum):
     CONVOLUTION_F32 = 45
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
+    TREES = 80
 
 
 @dataclass(eq=False)

@@ -12,8 +12,8 @@ from zkhost.ml.compile.plan_bytes import At, Code, Plan
 from zkhost.ml.graph import Array, DType, Graph
 from zkhost.ml.ops import Op
 
-SIZE = {"u8": 1, "s8": 1, "s32": 4, "f32": 4}
-TYPE = {"u8": 0, "s8": 0, "s32": 1, "f32": 2}
+SIZE = {"u8": 1, "s8": 1, "s32": 4, "f32": 4, "f64": 8}
+TYPE = {"u8": 0, "s8": 0, "s32": 1, "f32": 2, "f64": 3}
 
 
 def added(dtype: DType) -> int:

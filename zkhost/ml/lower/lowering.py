@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from zkhost.errors import ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.graph import DType, Graph, Tensor
-from zkhost.ml.lower import choices, conv, elementwise, matrices, moves, pools  # noqa: F401  they register their handlers
+from zkhost.ml.lower import choices, conv, elementwise, matrices, moves, pools, trees  # noqa: F401  they register their handlers
 from zkhost.ml.lower.context import HANDLERS, Lowering
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import FUNCTIONS, fold
-from zkhost.ml.lower.values import Const, Quant, Value
+from zkhost.ml.lower.values import Const, Labels, Quant, Value
 from zkhost.ml.read.node import Node
 from zkhost.ml.read.onnx_file import MAX_ELEMENTS, Port, Source
 
-INPUTS: Mapping[str, DType] = {"float32": "f32", "uint8": "u8", "int8": "s8", "int32": "s32", "int64": "s32"}
+INPUTS: Mapping[str, DType] = {
+    "float32": "f32",
+    "uint8": "u8",
+    "int8": "s8",
+    "int32": "s32",
+    "int64": "s32",
+    "float64": "f64",
+}
 """Input dtypes, and what the graph has for them: indices of 64 bits are taken where they fit in 32."""
 
 
@@ -68,11 +75,23 @@ def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequen
         names.append(tensor.name)
         ports.append(port)
     graph = low.graph(source.name, tuple(port.name for port in inputs), tuple(names))
+    inputs = [replace(port, nan=takes_nan(graph, port.name)) for port in inputs]
     places: dict[str, tuple[str, ...]] = {}
     for name, value in values.items():
         if isinstance(value, Tensor) and value.name in graph.tensors:
             places[value.name] = (*places.get(value.name, ()), name)
     return Lowered(graph, tuple(inputs), tuple(ports), tuple(zip(names, wanted, strict=True)), places)
+
+
+def takes_nan(graph: Graph, name: str) -> bool:
+    """Whether an input may hold NaN and infinities: where nothing but trees reads it, as it is or moved."""
+    for op in graph.readers().get(name, []):
+        if isinstance(op, ops.Reshape | ops.Move):
+            if not takes_nan(graph, op.y):
+                return False
+        elif not isinstance(op, ops.Trees):
+            return False
+    return name not in graph.outputs
 
 
 def _needed(source: Source, wanted: Sequence[str]) -> tuple[Node, ...]:
@@ -204,6 +223,9 @@ def _output(low: Lowering, source: Source, name: str, values: Mapping[str, Value
     last = next((node for node in source.nodes if name in node.outputs), None)
     if last is None or value is None:
         raise ModelFormatError(f"the output {name!r} is an input", hint="choose a tensor that the model computes")
+    texts = value.texts if isinstance(value, Labels) else ()
+    if isinstance(value, Labels):
+        value = value.index
     tensor = value if isinstance(value, (Tensor, Const)) else f32(low, last, value)
     if isinstance(tensor, Const):
         raise ModelFormatError(f"the output {name!r} does not depend on the input", hint="choose another output")
@@ -212,10 +234,12 @@ def _output(low: Lowering, source: Source, name: str, values: Mapping[str, Value
         low.emit(ops.Reshape(last.label, written.name, tensor.name))
         tensor = written
     declared = next((port for port in source.outputs if port.name == name), None)
+    if texts:
+        return tensor, Port(name, np.dtype(np.str_), tensor.shape, labels=texts)
     dtype = declared.dtype if declared is not None else np.dtype(_OUTSIDE[tensor.dtype])
     if INPUTS.get(dtype.name) != tensor.dtype:
         dtype = np.dtype(_OUTSIDE[tensor.dtype])
     return tensor, Port(name, dtype, tensor.shape)
 
 
-_OUTSIDE: Mapping[DType, str] = {"f32": "float32", "u8": "uint8", "s8": "int8", "s32": "int32"}
+_OUTSIDE: Mapping[DType, str] = {"f32": "float32", "u8": "uint8", "s8": "int8", "s32": "int32", "f64": "float64"}

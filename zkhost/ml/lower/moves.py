@@ -15,7 +15,7 @@ from zkhost.ml.lower.context import Lowering, handles, one, row_major
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import axes_of, flat_of, reshape_of, slices, split_sizes
 from zkhost.ml.lower.scales import quant, target_of
-from zkhost.ml.lower.values import Const, Curve, Lazy, Quant, Sums, Value
+from zkhost.ml.lower.values import Const, Curve, Labels, Lazy, Quant, Sums, Value
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]
@@ -56,6 +56,8 @@ def move(low: Lowering, node: Node, value: Value | None, moved: Moved) -> Value:
             return Quant(moved(value.q), value.scale, value.zero, 0)  # type: ignore[arg-type]
         case Quant(q=Const()) if value.per_tensor:
             return Quant(moved(low.copy(node, value.q)), value.scale, value.zero, 0)
+        case Labels():
+            return Labels(moved(value.index), value.texts)
         case Curve():
             root = Quant(moved(value.root.q), value.root.scale, value.root.zero, 0)  # type: ignore[arg-type]
             return Curve(root, value.start, value.end, value.nodes, value.constants)
@@ -115,7 +117,7 @@ def _squeeze(low: Lowering, node: Node, args: Args) -> list[Value]:
     return _reshaping(low, node, args[0], squeezed if node.op == "Squeeze" else unsqueezed)
 
 
-@handles("Identity", "Dropout", attributes="seed ratio")
+@handles("Identity", "Dropout", "ai.onnx.ml.ZipMap", attributes="seed ratio classlabels_int64s classlabels_strings")
 def _identity(low: Lowering, node: Node, args: Args) -> list[Value]:
     assert args[0] is not None
     training = args[2] if len(args) > 2 else None

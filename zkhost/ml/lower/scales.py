@@ -15,7 +15,7 @@ from zkhost.ml.lower.context import Lowering, along, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.integers import F32
 from zkhost.ml.lower.output_scale import Target
-from zkhost.ml.lower.values import Const, Curve, Lazy, Quant, Sums, Value
+from zkhost.ml.lower.values import Const, Curve, Labels, Lazy, Quant, Sums, Value
 from zkhost.ml.lower.window import pool_of
 from zkhost.ml.read.node import Node
 from zkhost.ml.reference.arithmetic import finish
@@ -182,9 +182,14 @@ def _dynamic(low: Lowering, node: Node, args: Args) -> list[Value]:
 @handles("Cast", attributes="to saturate round_mode")
 def _cast(low: Lowering, node: Node, args: Args) -> list[Value]:
     (x,) = args
-    if node.get_int("to", 0) != onnx.TensorProto.FLOAT:
+    to = node.get_int("to", 0)
+    if isinstance(x, Tensor) and x.dtype == "s32" and to in (onnx.TensorProto.INT64, onnx.TensorProto.INT32):
+        return [x]
+    if isinstance(x, Labels) and to == onnx.TensorProto.STRING:
+        return [x]
+    if to != onnx.TensorProto.FLOAT:
         raise node.unsupported(
-            f"a cast of an activation to {onnx.TensorProto.DataType.Name(node.get_int('to', 0))}",
+            f"a cast of an activation to {onnx.TensorProto.DataType.Name(to)}",
             "float32",
             "export without it",
         )

@@ -93,4 +93,16 @@ class Lazy:
     shape: tuple[int, ...]
 
 
-Value: TypeAlias = Const | Tensor | Quant | Sums | Curve | Lazy
+@dataclass(frozen=True)
+class Labels:
+    """Texts by their index (s32): they stay outside the proof, whose journal has the index."""
+
+    index: Tensor
+    texts: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.index.shape
+
+
+Value: TypeAlias = Const | Tensor | Quant | Sums | Curve | Lazy | Labels

@@ -43,3 +43,4 @@ from zkhost.ml.ops.pools import MaxPool as MaxPool
 from zkhost.ml.ops.scales import Dequantize as Dequantize
 from zkhost.ml.ops.scales import DynamicQuantize as DynamicQuantize
 from zkhost.ml.ops.scales import Quantize as Quantize
+from zkhost.ml.ops.trees import Trees as Trees

@@ -69,8 +69,14 @@ class Node:
         )
 
 
+ML = "ai.onnx.ml"
+
+
 def node_of(proto: onnx.NodeProto, place: int, opsets: Mapping[str, int]) -> Node:
-    """Decode a node; `place` names it where the file does not. Raises ModelFormatError for attributes of no type."""
+    """Decode a node; `place` names it where the file does not. Raises ModelFormatError for attributes of no type.
+
+    A node of ai.onnx.ml with a post_transform has an output more, `<last output>.raw`: the scores before it.
+    """
     domain = "" if proto.domain == "ai.onnx" else proto.domain
     name = proto.name or (proto.output[0] if proto.output else f"node {place}")
     attributes: dict[str, Any] = {}
@@ -79,6 +85,7 @@ def node_of(proto: onnx.NodeProto, place: int, opsets: Mapping[str, int]) -> Nod
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         attributes[attribute.name] = value
-    return Node(
-        proto, name, proto.op_type, domain, opsets.get(domain, 0), tuple(proto.input), tuple(proto.output), attributes
-    )
+    outputs = tuple(proto.output)
+    if domain == ML and attributes.get("post_transform", "NONE") not in ("NONE", 0) and outputs:
+        outputs = (*outputs, f"{outputs[-1]}.raw")
+    return Node(proto, name, proto.op_type, domain, opsets.get(domain, 0), tuple(proto.input), outputs, attributes)

@@ -17,6 +17,8 @@ from zkhost.ml.graph import Array
 from zkhost.ml.read.node import Node, node_of
 
 FIRST_OPSET, LAST_OPSET = 11, 22
+OLD_OPSET, UNCHANGED = 7, frozenset("Add Cast Concat Div Identity MatMul Mul Relu Reshape Sigmoid Sub".split())
+"""Converters of ai.onnx.ml models write older opsets; these operators have had no other meaning since then."""
 MAX_BYTES = 512 << 20  # of a file, and of all its tensors together: more than a zkVM's memory could hold
 MAX_ELEMENTS = 1 << 27  # of one tensor
 MAX_NODES = 100_000
@@ -24,11 +26,17 @@ MAX_NODES = 100_000
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the model: its ONNX dtype (as numpy has it), and its axes, sizes or names ("" for neither)."""
+    """An input or output of the model: its ONNX dtype (as numpy has it), and its axes, sizes or names ("" for neither).
+
+    `nan`: an input that may have NaN and infinities, as those of trees may. `labels`: the texts of an output whose graph
+    tensor has their index.
+    """
 
     name: str
     dtype: np.dtype[np.generic]
     axes: tuple[int | str, ...]
+    nan: bool = False
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,12 +97,14 @@ def _source(model: onnx.ModelProto, name: str, folder: Path | None) -> Source:
         if opsets.setdefault(domain, entry.version) != entry.version:
             raise _format(f"{name} imports two opsets of {domain or 'ai.onnx'}", "export it again")
     opset = opsets.get("", 0)
-    if "" in opsets and not FIRST_OPSET <= opset <= LAST_OPSET:
+    plain = {node.op_type for node in graph.node if node.domain in ("", "ai.onnx")} <= UNCHANGED
+    first = OLD_OPSET if plain and "ai.onnx.ml" in opsets else FIRST_OPSET
+    if "" in opsets and not first <= opset <= LAST_OPSET:
         raise UnsupportedModelError(
-            f"{name} has opset {opset}; opsets {FIRST_OPSET} to {LAST_OPSET} are taken",
+            f"{name} has opset {opset}; opsets {first} to {LAST_OPSET} are taken",
             hint=f"export with opset_version={LAST_OPSET - 4}, or use onnx.version_converter",
             opset=opset,
-            expected=f"opset {FIRST_OPSET} to {LAST_OPSET}",
+            expected=f"opset {first} to {LAST_OPSET}",
         )
     for count, what in (
         (len(model.functions), "local functions"),
@@ -111,7 +121,8 @@ def _source(model: onnx.ModelProto, name: str, folder: Path | None) -> Source:
     constants = _constants(graph, folder)
     nodes = tuple(node_of(proto, place, opsets) for place, proto in enumerate(graph.node))
     inputs = tuple(_port(value) for value in graph.input if value.name not in constants)
-    outputs = tuple(_port(value) for value in graph.output)
+    zipped = {name for node in nodes if node.operator == "ai.onnx.ml.ZipMap" for name in node.outputs}
+    outputs = tuple(_scores(value) if value.name in zipped else _port(value) for value in graph.output)
     _unique(
         name, [*constants, *(port.name for port in inputs), *(out for node in nodes for out in node.outputs if out)]
     )
@@ -142,6 +153,11 @@ def _unique(name: str, names: list[str]) -> None:
         seen.add(each)
 
 
+def _scores(value: onnx.ValueInfoProto) -> Port:
+    """What a ZipMap is given: it makes dictionaries by label of each row, and is taken off."""
+    return Port(value.name, np.dtype(np.float32), ())
+
+
 def _port(value: onnx.ValueInfoProto) -> Port:
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
@@ -151,13 +167,15 @@ def _port(value: onnx.ValueInfoProto) -> Port:
             expected="tensor",
         )
     tensor = value.type.tensor_type
+    axes = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in tensor.shape.dim)
+    if tensor.elem_type == onnx.TensorProto.STRING:
+        return Port(value.name, np.dtype(np.str_), axes)
     try:
         dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     except (KeyError, TypeError) as error:
         raise _format(
             f"{value.name!r} has the element type {tensor.elem_type}, which ONNX lacks", "export it again"
         ) from error
-    axes = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param for dim in tensor.shape.dim)
     return Port(value.name, dtype, axes)
 
 
