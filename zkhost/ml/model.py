@@ -17,7 +17,9 @@ from zkhost.ml.journal import Inference, decode, input_digest
 from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.outputs import choose
-from zkhost.ml.read.onnx_file import Port, Source, read_onnx
+from zkhost.ml.read.estimator import as_file
+from zkhost.ml.read.model_file import read_model
+from zkhost.ml.read.onnx_file import Port, Source
 from zkhost.ml.tensors import SALT_BYTES, InputMode, OutputMode, from_bytes, graph_inputs, named, to_bytes
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto | Any,
     *,
     dims: Mapping[str, int] | None = None,
     outputs: Sequence[str] | None = None,
@@ -50,12 +52,13 @@ def load(
     max_float_cycles: int = MAX_FLOAT_CYCLES,
     input_salt: bytes | None = None,
 ) -> Model:
-    """Load an ONNX model, to prove its inference.
+    """Load a model, to prove its inference: ONNX, XGBoost's JSON, LightGBM's text, or a fitted model.
 
     Everything given here is part of the image ID: a verifier who recomputes it loads the same file with the same options.
 
     Args:
-        model: The file, its bytes, or a ModelProto.
+        model: The file, its bytes, or a ModelProto; or a fitted scikit-learn estimator or pipeline (exported by skl2onnx: pip
+            install 'zkhost[sklearn]'), or a booster or estimator of XGBoost or LightGBM.
         dims: Sizes of dynamic axes by name, or by `input:axis`. The batch (the first axis) is 1 where nothing is given.
         outputs: Tensors of the model to compute in place of its outputs, such as the logits before a Softmax.
         input: What the journal shows of the input: all of it (public), its SHA-256 with a salt (hashed), nothing (private).
@@ -79,7 +82,8 @@ def load(
             raise ConfigError(f"{name} has {len(given)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})")
     if input_salt is not None and input != "hashed":
         raise ConfigError(f"input_salt with input={input!r}", hint="it is for input='hashed'")
-    source = read_onnx(model)
+    model = as_file(model)
+    source = read_model(model)
     whole = lower(source, dims, outputs)
     check_budget(whole.graph, max_float_cycles)
     chosen = choose(whole, output, k, threshold)
@@ -88,7 +92,7 @@ def load(
 
 def verify(
     receipt: Receipt | str | os.PathLike[str],
-    model: Model | str | os.PathLike[str] | bytes | onnx.ModelProto,
+    model: Model | str | os.PathLike[str] | bytes | onnx.ModelProto | Any,
     *,
     policy: VerifyPolicy | None = None,
     allow_fake: bool | None = None,

@@ -69,8 +69,9 @@ def _chosen(
         outside = [Port(port.name, port.dtype, shape), Port(f"{port.name}.indices", np.dtype(np.int64), shape)]
         return (op, [values, indices]), outside
     assert threshold is not None
-    limit = float(np.float32(threshold)) if tensor.dtype == "f32" else float(threshold)
-    if not np.isfinite(limit) or (tensor.dtype != "f32" and limit != int(limit)):
+    real = tensor.dtype in ("f32", "f64")
+    limit = float(np.float32(threshold)) if real else float(threshold)
+    if not np.isfinite(limit) or (not real and limit != int(limit)):
         raise ConfigError(f"threshold={threshold} of an output of {port.dtype}", hint="a finite number of that dtype")
     y = Tensor(f"{tensor.name}#reached", "u8", tensor.shape)
     return (ops.Threshold(label, y.name, tensor.name, limit), [y]), [Port(port.name, np.dtype(bool), tensor.shape)]

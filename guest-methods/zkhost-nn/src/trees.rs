@@ -321,7 +321,7 @@ mod tests {
     }
 
     fn entry(weight: f32, target: u32, more: bool) -> [u32; 2] {
-        [weight.to_bits(), SPECIAL | u32::from(more) * MORE | target]
+        [weight.to_bits(), SPECIAL | (u32::from(more) * MORE) | target]
     }
 
     /// Scores of one tree at word `root` for a row of four values.
@@ -336,7 +336,7 @@ mod tests {
         arena.resize(10, 0);
         let size = cells.len() as u32;
         let at = crate::memory::CONSTANT;
-        let args = [0, 0, 1, 4, at, size, at | 4 * size, 1, 0, 0, 0, 0, 0, 16, 2, 24, 4];
+        let args = [0, 0, 1, 4, at, size, at | (4 * size), 1, 0, 0, 0, 0, 0, 16, 2, 24, 4];
         run(&args, &mut Memory::new(&mut arena, crate::bytes(&words)))?;
         Ok([f32::from_bits(arena[4]), f32::from_bits(arena[5])])
     }
@@ -388,6 +388,9 @@ mod tests {
         assert!(scores(&[leaf], 1, [0.0; 4]).is_err());
         assert!(scores(&[leaf], u32::MAX, [0.0; 4]).is_err());
         // A feature beyond the keys reads another one: the mask is what bounds it.
-        assert_eq!(scores(&[node(key(1.0), 7, 2, 0), leaf, entry(3.0, 0, false)], 0, [0.0, 0.0, 0.0, 2.0]), Ok([3.0, 0.0]));
+        assert_eq!(
+            scores(&[node(key(1.0), 7, 2, 0), leaf, entry(3.0, 0, false)], 0, [0.0, 0.0, 0.0, 2.0]),
+            Ok([3.0, 0.0])
+        );
     }
 }

@@ -99,7 +99,7 @@ def _too_far(forest: Forest, at: Array, far: Array) -> Array:
     inner = (forest.modes != LEAF) & ~far & (at >= 0)
     width = 2 if forest.weights.dtype == np.float32 else 3
     skip = (at[forest.no * inner] - at - 1) * width
-    return inner & (skip > MAX_SKIP)
+    return np.asarray(inner & (skip > MAX_SKIP))
 
 
 def _write_nodes(forest: Forest, words: Array, order: Array, at: Array, far: Array) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from onnx import helper
@@ -93,7 +94,7 @@ def post_transform(low: Lowering, node: Node, scores: Tensor, kind: str | None =
     operator = {"LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}.get(kind)
     if operator is None:
         raise _refused(node, kind)
-    attributes = {"axis": -1} if operator == "Softmax" else {}
+    attributes: dict[str, Any] = {"axis": -1} if operator == "Softmax" else {}
     step = node_of(helper.make_node(operator, [f"{name}.raw"], [name], name=node.name, **attributes), 0, {"": 17})
     try:
         (made,) = HANDLERS[operator][0](low, step, [scores])

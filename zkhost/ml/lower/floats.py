@@ -12,7 +12,7 @@ from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import integers, tables
 from zkhost.ml.lower.context import Lowering, dequantised
-from zkhost.ml.lower.values import Const, Curve, Lazy, Quant, Sums, Value
+from zkhost.ml.lower.values import Const, Curve, Labels, Lazy, Quant, Sums, Value
 from zkhost.ml.lower.window import Pool, pool_of
 from zkhost.ml.read.node import Node
 
@@ -39,6 +39,8 @@ def f32(low: Lowering, node: Node, value: Value | None) -> Tensor | Const:
             return _plain(low, value)
         case None:
             raise node.invalid("an input that is left out", "all inputs it needs")
+    if isinstance(value, Labels):
+        raise node.unsupported("labels that are texts", "float32", "choose another output")
     found = value.dtype if isinstance(value, Tensor) else value.array.dtype
     raise node.unsupported(f"an input of {found}", "float32", "export the model in float32, then quantise it")
 

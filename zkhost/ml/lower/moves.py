@@ -199,7 +199,7 @@ def _gather(low: Lowering, node: Node, args: Args) -> list[Value]:
     assert index is not None
     axis = _axis(node, node.get_int("axis", 0), len(data.shape))
     if isinstance(index, Const):
-        return [move(low, node, data, lambda x: _pick(low, node, x, low.integers(node, index), axis))]
+        return [move(low, node, data, lambda x: pick(low, node, x, low.integers(node, index), axis))]
     if not isinstance(index, Tensor) or index.dtype != "s32" or axis != 0:
         raise node.unsupported(
             "indices that are computed, or that choose on another axis than 0",
@@ -224,7 +224,7 @@ def _gather(low: Lowering, node: Node, args: Args) -> list[Value]:
     return [looked_up(f32(low, node, data))]
 
 
-def _pick(low: Lowering, node: Node, x: Tensor, index: Any, axis: int) -> Tensor:
+def pick(low: Lowering, node: Node, x: Tensor, index: Any, axis: int) -> Tensor:
     """Gather with constant indices: a block for each run of evenly spaced ones."""
     size = x.shape[axis]
     if index.size == 0 or index.min() < -size or index.max() >= size:
@@ -291,7 +291,7 @@ def _mirrored(low: Lowering, node: Node, x: Tensor, mode: str, begin: list[int],
             raise node.unsupported(f"negative pads with mode {mode!r}", "pads of 0 or more", "use Slice")
         if before or after:
             index = np.pad(np.arange(x.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
-            x = _pick(low, node, x, index, axis)
+            x = pick(low, node, x, index, axis)
     return x
 
 

@@ -18,11 +18,11 @@ from zkhost.ml.graph import Array, Tensor
 from zkhost.ml.lower import ensemble
 from zkhost.ml.lower.classes import Classes, binary_scores, classes_of, label_of, post_transform
 from zkhost.ml.lower.context import Lowering, handles
-from zkhost.ml.lower.ensemble import Nodes
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.moves import reshape
 from zkhost.ml.lower.values import Value
 from zkhost.ml.ops.trees import LEAF, LEQ, LT, Aggregate
+from zkhost.ml.read.forest import Nodes, check
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]
@@ -50,7 +50,7 @@ def rows_of(low: Lowering, node: Node, value: Value | None) -> Tensor:
     attributes=f"{NODES} aggregate_function n_targets target_ids target_nodeids target_treeids target_weights",
 )
 def _regressor(low: Lowering, node: Node, args: Args) -> list[Value]:
-    x, targets = _f32_rows(low, node, args), node.get_int("n_targets", 1)
+    x, targets = f32_rows(low, node, args), node.get_int("n_targets", 1)
     base = _base(node)
     if base is not None and base.size != targets:
         raise node.invalid(f"{base.size} base values", f"{targets}, one a target")
@@ -71,7 +71,7 @@ def _regressor(low: Lowering, node: Node, args: Args) -> list[Value]:
     attributes=f"{NODES} class_ids class_nodeids class_treeids class_weights classlabels_int64s classlabels_strings",
 )
 def _classifier(low: Lowering, node: Node, args: Args) -> list[Value]:
-    x, classes = _f32_rows(low, node, args), classes_of(node, "classlabels_int64s", "classlabels_strings")
+    x, classes = f32_rows(low, node, args), classes_of(node, "classlabels_int64s", "classlabels_strings")
     base, ids = _base(node), set(node.get_ints("class_ids", []))
     if classes.count > 2:
         nodes = _nodes(node, "class", x.shape[-1], classes.count)
@@ -137,7 +137,8 @@ def _leaves(nodes: Nodes) -> list[list[list[tuple[int, float]]]]:
     return found
 
 
-def _f32_rows(low: Lowering, node: Node, args: Args) -> Tensor:
+def f32_rows(low: Lowering, node: Node, args: Args) -> Tensor:
+    """The first input as rows of f32 features."""
     x = rows_of(low, node, args[0])
     if x.dtype != "f32":
         raise node.unsupported("float64 features", "float32", "export with FloatTensorType")
@@ -191,13 +192,14 @@ def _nodes(node: Node, prefix: str, features: int, targets: int) -> Nodes:
                 f"a node with mode {modes[i]!r} to {following}", f"{', '.join(MODES)} to nodes of its tree"
             )
         value = float(F32(columns["values"][i]))
-        plain.set(i, LEQ, columns["featureids"][i], value, *(place[key] for key in following), missing[i] == 1)
+        yes, no = (place[key] for key in following)
+        plain.set(i, LEQ, columns["featureids"][i], value, yes, no, missing[i] == 1)
     for i in range(count):
         if modes[i] == "LEAF":
             plain.leaf(i, leaves[i])
     firsts = [next(group)[0] for _, group in groupby(enumerate(columns["treeids"]), key=lambda pair: pair[1])]
     plain.roots = firsts
-    ensemble.check(plain, features, targets)
+    check(plain, features, targets)
     for i, mode in enumerate(modes):
         if mode not in ("LEAF", "BRANCH_LEQ"):
             _compare(plain, i, mode, ())
@@ -301,7 +303,7 @@ def _version_5(node: Node, splits: Array, weights: Array, features: int, targets
     nodes.roots = [int(root) for root in node.attributes.get("tree_roots", [])]
     if any(not 0 <= root < count for root in nodes.roots):
         raise node.invalid(f"roots {nodes.roots}", "nodes that are there")
-    ensemble.check(nodes, features, targets)
+    check(nodes, features, targets)
     sets = _members(node, modes)
     for i, mode in enumerate(modes):
         if mode and i not in single:

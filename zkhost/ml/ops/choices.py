@@ -1,4 +1,4 @@
-"""Choices: on u8, s8, s32 or f32 without NaN."""
+"""Choices: on u8, s8, s32, or f32 and f64 without NaN."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TopK(Op):
 
 @dataclass(frozen=True)
 class Threshold(Op):
-    """y = 1 where x >= limit, else 0 (u8). limit: an int for integers, an f32 value for f32."""
+    """y = 1 where x >= limit, else 0 (u8). limit: an int for integers, an f32 value for f32 and f64."""
 
     x: str
     limit: float

@@ -65,9 +65,14 @@ def read_onnx(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Sourc
     else:
         path = Path(source)
         if path.stat().st_size > MAX_BYTES:
-            raise _format(f"{path} has {path.stat().st_size:,} bytes", f"a model file has at most {MAX_BYTES:,} here")
+            raise too_large(path)
         model, name, folder = _parse(path.read_bytes(), str(path)), path.name, path.resolve().parent
     return _source(model, name, folder)
+
+
+def too_large(path: Path) -> ModelFormatError:
+    """The error for a file of more bytes than are read."""
+    return _format(f"{path} has {path.stat().st_size:,} bytes", f"a model file has at most {MAX_BYTES:,} here")
 
 
 def _parse(data: bytes, what: str) -> onnx.ModelProto:
@@ -214,6 +219,8 @@ def constant(tensor: onnx.TensorProto, folder: Path | None = None) -> Array:
         raise _format(
             f"the data of {name!r} does not fit its shape {list(tensor.dims)}: {error}", "export it again"
         ) from error
+    if tensor.data_type == onnx.TensorProto.STRING:
+        return _texts_of(array, name)
     if array.dtype.kind not in "iufb":
         raise UnsupportedModelError(
             f"{name!r} has the element type {array.dtype}", hint="export without it", expected="integers or floats"
@@ -221,6 +228,16 @@ def constant(tensor: onnx.TensorProto, folder: Path | None = None) -> Array:
     if array.dtype.kind == "f" and not np.isfinite(array).all() and array.size > 1:
         raise _format(f"{name!r} holds NaN or infinity", "train or export it again: a weight is a finite number")
     return np.ascontiguousarray(array).reshape(tuple(tensor.dims))
+
+
+def _texts_of(array: Array, name: str) -> Array:
+    """An array of strings, which labels are."""
+    try:
+        return np.asarray([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in array.reshape(-1)]).reshape(
+            array.shape
+        )
+    except UnicodeDecodeError as error:
+        raise _format(f"{name!r} has strings that are not UTF-8", "export it again") from error
 
 
 def _external(tensor: onnx.TensorProto, folder: Path | None) -> onnx.TensorProto:

@@ -20,7 +20,7 @@ def _argmax(graph: Graph, op: ops.ArgMax, values: Values) -> Any:
 @rule(ops.TopK)
 def _top_k(graph: Graph, op: ops.TopK, values: Values) -> Any:
     rows = values[op.x].reshape(-1, op.width)
-    keys = rows if rows.dtype == F32 else rows.astype(np.int64)
+    keys = rows if rows.dtype.kind == "f" else rows.astype(np.int64)
     order = np.argsort(-keys if op.largest else keys, axis=1, kind="stable")[:, : op.k]
     return np.take_along_axis(rows, order, axis=1), order
 
@@ -28,4 +28,4 @@ def _top_k(graph: Graph, op: ops.TopK, values: Values) -> Any:
 @rule(ops.Threshold)
 def _threshold(graph: Graph, op: ops.Threshold, values: Values) -> Any:
     x = values[op.x]
-    return x >= (F32(op.limit) if x.dtype == F32 else int(op.limit))
+    return x >= (x.dtype.type(F32(op.limit)) if x.dtype.kind == "f" else int(op.limit))

@@ -78,7 +78,7 @@ def test_every_mode_meets_ties_and_nan(mode: str, missing: bool) -> None:
 @pytest.mark.parametrize("base", [False, True])
 def test_aggregates_with_base_values_and_targets(aggregate: str, targets: int, base: bool) -> None:
     lists = attributes(5, ids=range(targets), entries=targets)
-    more = {"base_values": [0.3, -1.7, 2.9][:targets]} if base else {}
+    more: dict[str, Any] = {"base_values": [0.3, -1.7, 2.9][:targets]} if base else {}
     proto = model("TreeEnsembleRegressor", 4, ["y"], n_targets=targets, aggregate_function=aggregate, **lists, **more)
     agrees(proto, rows(4, 20, 4))
 
@@ -91,8 +91,8 @@ def test_labels_and_scores_of_classifiers(labels: dict[str, list[Any]], low: flo
     """Two classes with weights of one; three; weights that are all positive, which makes them probabilities."""
     ids = range(1 if classes == 2 else 3)
     lists = attributes(6, prefix="class", ids=ids, low=low, entries=len(ids))
-    named = {name: values[:classes] for name, values in labels.items()}
-    more = {"base_values": [0.25, -0.5, 0.125][: len(ids)]} if base else {}
+    named: dict[str, Any] = {name: values[:classes] for name, values in labels.items()}
+    more: dict[str, Any] = {"base_values": [0.25, -0.5, 0.125][: len(ids)]} if base else {}
     agrees(model("TreeEnsembleClassifier", 4, ["label", "scores"], **lists, **named, **more), rows(8, 20, 4))
 
 
@@ -165,6 +165,7 @@ def test_an_input_of_trees_may_have_nan_and_others_may_not() -> None:
     assert trees.inputs[0].nan
     assert np.isfinite(trees.compute(row)["variable"]).all()
     run = trees.execute(row)
+    assert run.journal.inputs is not None
     assert np.isnan(run.journal.inputs["X"]).all()
     scaled = ml.load(MODELS / "scaler_mlp_cancer.onnx", outputs=["variable"])
     with pytest.raises(ModelInputError, match="NaN"):

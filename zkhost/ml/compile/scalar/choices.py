@@ -35,5 +35,5 @@ def _top_k(target: Target, op: ops.TopK) -> None:
 @writes(ops.Threshold)
 def _threshold(target: Target, op: ops.Threshold) -> None:
     dtype = target.graph.dtype(op.x)
-    limit = bits(op.limit) if dtype == "f32" else int(op.limit) + added(dtype)
+    limit = bits(op.limit) if dtype in ("f32", "f64") else int(op.limit) + added(dtype)
     target.plan.emit(Code.THRESHOLD, TYPE[dtype], target.read(op.x), target.size(op.x), limit, target.write(op.y))

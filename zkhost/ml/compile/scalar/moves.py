@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from zkhost.errors import UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.compile import shapes
 from zkhost.ml.compile.plan_bytes import Code
@@ -21,6 +22,12 @@ def _move(target: Target, op: ops.Move) -> None:
     graph = target.graph
     dtype, shape = graph.dtype(op.y), graph.shape(op.y)
     size, to = SIZE[dtype], target.write(op.y)
+    if size > 4:
+        raise UnsupportedModelError(
+            f"{op.node}: {dtype} values moved; expected f32 or integers",
+            hint="convert them to float32 first",
+            node=op.node,
+        )
     if sum(prod(copy.shape) for copy in op.copies) < prod(shape):
         fill = bits(op.fill) if dtype == "f32" else int(op.fill) + added(dtype)
         target.plan.emit(Code.FILL, size, to, prod(shape), fill)
