@@ -1,9 +1,11 @@
-"""Is what would be proved what onnxruntime computes? Compared on samples, and where not, the first layer that differs."""
+"""Is what would be proved what onnxruntime computes, or a booster's own library? Compared on samples, and where not, the first
+layer that differs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import onnx
 
 from zkhost.errors import ConfigError
 from zkhost.ml import ops
+from zkhost.ml.booster_runtime import BoosterRuntime
+from zkhost.ml.read.model_file import format_of
 from zkhost.ml.reference import run
 from zkhost.ml.tensors import batch_of, graph_inputs, named
 
@@ -31,19 +35,20 @@ class Difference:
     tensor: str
     index: tuple[int, ...]
     ours: float
-    onnxruntime: float
+    expected: float
+    runtime: str = "onnxruntime"
 
     def __str__(self) -> str:
         where = ", ".join(map(str, self.index))
         return (
             f"sample {self.sample}, {self.node}: {self.tensor}[{where}] is {self.ours:.9g}, "
-            f"{self.onnxruntime:.9g} in onnxruntime"
+            f"{self.expected:.9g} in {self.runtime}"
         )
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """How many output values of how many samples differ from onnxruntime's, by how much at most, and where first.
+    """How many output values of how many samples differ from those of `runtime`, by how much at most, and where first.
 
     `float_layers` are the nodes computed in f32 sums, of which onnxruntime promises no last bits.
     """
@@ -55,6 +60,7 @@ class CheckReport:
     first: Difference | None
     float_layers: tuple[str, ...]
     version: str
+    runtime: str = "onnxruntime"
 
     @property
     def equal(self) -> bool:
@@ -62,7 +68,7 @@ class CheckReport:
         return self.differing == 0
 
     def __str__(self) -> str:
-        head = f"{self.differing:,} of {self.values:,} values of {self.samples:,} samples differ from onnxruntime {self.version}"
+        head = f"{self.differing:,} of {self.values:,} values of {self.samples:,} samples differ from {self.runtime} {self.version}"
         lines = [head]
         if self.first is not None:
             lines += [f"largest difference: {self.largest:g}", f"first: {self.first}"]
@@ -73,11 +79,12 @@ class CheckReport:
 
 def check(model: Lowered, source: Any, samples: Any) -> CheckReport:
     """Compare the reference interpreter with onnxruntime (CPU provider, one thread, all optimisations), which runs
-    `source`: the file, bytes or ModelProto that the model was lowered from.
+    `source`: the file, bytes or ModelProto that the model was lowered from. A booster is run by its own library.
 
-    Raises ConfigError where onnxruntime is not installed, and ModelInputError for a sample that is no input.
+    Raises ConfigError where that is not installed, and ModelInputError for a sample that is no input.
     """
-    runtime = _Runtime(source)
+    own = format_of(source)
+    runtime = _Runtime(source) if own is None else BoosterRuntime(own.library, _bytes(source))
     values = differing = count = 0
     largest, first = 0.0, None
     for place, sample in enumerate(batch_of(model.inputs, samples)):
@@ -86,16 +93,21 @@ def check(model: Lowered, source: Any, samples: Any) -> CheckReport:
         theirs = runtime.run(arrays, [name for _, name in model.results])
         count += 1
         for (tensor, name), port in zip(model.results, model.outputs, strict=True):
-            mine = ours[tensor].reshape(theirs[name].shape).astype(port.dtype)
+            if port.labels:  # compared by their index, as the graph has them
+                theirs[name] = np.asarray([port.labels.index(str(text)) for text in theirs[name].reshape(-1)])
+            mine = ours[tensor].reshape(theirs[name].shape).astype(theirs[name].dtype)
             wrong = _differs(mine, theirs[name])
             values += wrong.size
             if wrong.any():
                 differing += int(wrong.sum())
                 gap = np.abs(mine.astype(np.float64) - theirs[name].astype(np.float64))
                 largest = max(largest, float(gap[wrong].max()))
-                first = first or _first(model, source, place, ours, arrays)
+                if first is None and own is None:
+                    first = _first(model, source, place, ours, arrays)
+                elif first is None:
+                    first = _of_output(model, place, name, mine, theirs[name], runtime.name)
     floats = tuple(dict.fromkeys(op.node for op in model.graph if isinstance(op, FLOATS)))
-    return CheckReport(count, values, differing, largest, first, floats, runtime.version)
+    return CheckReport(count, values, differing, largest, first, floats, runtime.version, runtime.name)
 
 
 def _differs(ours: Array, theirs: Array) -> Any:
@@ -126,8 +138,15 @@ def _first(
     return None
 
 
+def _of_output(model: Lowered, sample: int, name: str, ours: Array, theirs: Array, runtime: str) -> Difference:
+    index = tuple(int(i) for i in np.argwhere(_differs(ours, theirs))[0])
+    return Difference(sample, model.graph.ops[-1].node, name, index, float(ours[index]), float(theirs[index]), runtime)
+
+
 class _Runtime:
     """onnxruntime on the model as it is, or with more tensors shown."""
+
+    name = "onnxruntime"
 
     def __init__(self, model: Any, shown: Sequence[str] = ()) -> None:
         try:
@@ -142,19 +161,36 @@ class _Runtime:
         proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in dict.fromkeys(shown) if name not in known)
         self._proto, self._onnxruntime = proto, onnxruntime
         self._session: Any = None
+        self._named: dict[str, str] = {}
 
     def run(self, arrays: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
         """The named tensors."""
         if self._session is None:
-            missing = [name for name in names if name not in {output.name for output in self._proto.graph.output}]
+            self._before_transforms(names)
+            known = {output.name for output in self._proto.graph.output}
+            missing = [name for name in (self._named.get(name, name) for name in names) if name not in known]
             self._proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in missing)
             options = self._onnxruntime.SessionOptions()
             options.intra_op_num_threads, options.log_severity_level = 1, 3
             self._session = self._onnxruntime.InferenceSession(
                 self._proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
-        found = self._session.run(list(names), dict(arrays))
-        return dict(zip(names, found, strict=True))
+        found = self._session.run([self._named.get(name, name) for name in names], dict(arrays))
+        return {name: _array(value) for name, value in zip(names, found, strict=True)}
+
+    def _before_transforms(self, names: Sequence[str]) -> None:
+        """Take the post_transform off nodes whose scores before it are asked for, `<output>.raw`.
+
+        Raises ConfigError where those after it are asked for as well.
+        """
+        for node in self._proto.graph.node:
+            raw = f"{node.output[-1]}.raw" if node.output else ""
+            transforms = [attribute for attribute in node.attribute if attribute.name == "post_transform"]
+            if raw in names and transforms:
+                if node.output[-1] in names:
+                    raise ConfigError(f"{raw!r} and {node.output[-1]!r} at once", hint="check one, then the other")
+                transforms[0].s = b"NONE"
+                self._named[raw] = node.output[-1]
 
 
 def _visible(proto: onnx.ModelProto) -> set[str]:
@@ -169,6 +205,15 @@ def _visible(proto: onnx.ModelProto) -> set[str]:
         "DynamicQuantizeLinear",
     )
     return {node.output[0] for node in proto.graph.node if node.op_type in ends}
+
+
+def _array(value: Any) -> Array:
+    """A tensor; of a ZipMap's dictionaries their values."""
+    return np.asarray([list(row.values()) for row in value], np.float32) if isinstance(value, list) else value
+
+
+def _bytes(source: Any) -> bytes:
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
 
 
 def _proto(source: Any) -> onnx.ModelProto:

@@ -238,7 +238,7 @@ def test_check_finds_the_first_layer_that_differs(cnn: ml.Model, rows: Any) -> N
     assert not report.equal
     assert report.first is not None
     assert "/3/Relu_output_0_QuantizeLinear" in report.first.tensor + report.first.node
-    assert report.first.ours != report.first.onnxruntime
+    assert report.first.ours != report.first.expected
 
 
 def test_show_has_a_row_for_each_layer(cnn: ml.Model) -> None:

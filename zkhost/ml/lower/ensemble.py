@@ -10,8 +10,8 @@ from zkhost.ml import ops
 from zkhost.ml.graph import Array, Tensor
 from zkhost.ml.lower.context import Lowering
 from zkhost.ml.ops.trees import Aggregate
-from zkhost.ml.read.forest import Nodes
 from zkhost.ml.read.node import Node
+from zkhost.ml.read.tree_nodes import Nodes
 
 MAX_FEATURES = {np.dtype(np.float32): 1 << 14, np.dtype(np.float64): 1 << 13}
 """What a cell of the kernel has room for."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
-from zkhost.ml.lower.classes import binary_scores, classes_of, label_of, post_transform
 from zkhost.ml.lower.context import Lowering, handles
+from zkhost.ml.lower.labels import binary_scores, classes_of, label_of, post_transform
 from zkhost.ml.lower.trees import f32_rows
 from zkhost.ml.lower.values import Value
 from zkhost.ml.read.node import Node

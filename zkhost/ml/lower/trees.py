@@ -16,14 +16,14 @@ import onnx
 from zkhost.ml import ops
 from zkhost.ml.graph import Array, Tensor
 from zkhost.ml.lower import ensemble
-from zkhost.ml.lower.classes import Classes, binary_scores, classes_of, label_of, post_transform
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
+from zkhost.ml.lower.labels import Classes, binary_scores, classes_of, label_of, post_transform
 from zkhost.ml.lower.moves import reshape
 from zkhost.ml.lower.values import Value
 from zkhost.ml.ops.trees import LEAF, LEQ, LT, Aggregate
-from zkhost.ml.read.forest import Nodes, check
 from zkhost.ml.read.node import Node
+from zkhost.ml.read.tree_nodes import Nodes, check
 
 Args = Sequence[Value | None]
 F32 = np.float32
@@ -299,7 +299,8 @@ def _version_5(node: Node, splits: Array, weights: Array, features: int, targets
             single.add(i)
             nodes.leaf(i, [(ids[yes[0]], float(weights[yes[0]]))]) if 0 <= yes[0] < len(ids) else follow(*yes)
             continue
-        nodes.set(i, LEQ, used[i], float(splits[i]), follow(*yes), follow(*no), missing[i] == 1)
+        split = 0.0 if MODES[modes[i]] == "BRANCH_MEMBER" else float(splits[i])
+        nodes.set(i, LEQ, used[i], split, follow(*yes), follow(*no), missing[i] == 1)
     nodes.roots = [int(root) for root in node.attributes.get("tree_roots", [])]
     if any(not 0 <= root < count for root in nodes.roots):
         raise node.invalid(f"roots {nodes.roots}", "nodes that are there")

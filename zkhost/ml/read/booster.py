@@ -8,9 +8,9 @@ import numpy as np
 from onnx import helper
 
 from zkhost.ml.graph import Array
-from zkhost.ml.read.forest import Nodes
 from zkhost.ml.read.node import Node
 from zkhost.ml.read.onnx_file import Port, Source
+from zkhost.ml.read.tree_nodes import Nodes
 
 INPUT = "x"
 

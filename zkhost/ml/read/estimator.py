@@ -39,13 +39,21 @@ def _sklearn(model: Any) -> Any:
     except AttributeError as error:
         raise ModelFormatError(f"the {name} is not fitted", hint="call fit first") from error
     try:
-        return to_onnx(model, initial_types=[("X", FloatTensorType([None, features]))], target_opset=OPSETS)
+        # With options of its own a last step gets no ZipMap, which skl2onnx would also give those that have none.
+        options: dict[int, Any] = {id(_last(model)): {}}
+        types = [("X", FloatTensorType([None, features]))]
+        return to_onnx(model, initial_types=types, target_opset=OPSETS, options=options)
     except Exception as error:  # what a converter raises is its own affair
         raise UnsupportedModelError(
             f"skl2onnx does not convert this {name}: {type(error).__name__}: {error}",
             hint="export it yourself and load the ONNX file; or prove the model without the step that is not converted",
             operator=name,
         ) from error
+
+
+def _last(model: Any) -> Any:
+    """The last step of a pipeline; any other model itself."""
+    return _last(model.steps[-1][1]) if hasattr(model, "steps") else model
 
 
 def _xgboost(model: Any) -> bytes:

@@ -14,8 +14,8 @@ import numpy as np
 from zkhost.errors import ModelError, ModelFormatError, UnsupportedModelError
 from zkhost.ml.ops.trees import LEQ, LT
 from zkhost.ml.read.booster import source
-from zkhost.ml.read.forest import Nodes, check
 from zkhost.ml.read.onnx_file import Source
+from zkhost.ml.read.tree_nodes import Nodes, check
 
 CATEGORICAL, DEFAULT_LEFT = 1, 2
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2

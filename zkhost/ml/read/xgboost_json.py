@@ -17,8 +17,8 @@ from zkhost.errors import ModelError, ModelFormatError, UnsupportedModelError
 from zkhost.ml.graph import Array
 from zkhost.ml.ops.trees import LT
 from zkhost.ml.read.booster import source
-from zkhost.ml.read.forest import Nodes, check
 from zkhost.ml.read.onnx_file import Source
+from zkhost.ml.read.tree_nodes import Nodes, check
 
 F32 = np.float32
 

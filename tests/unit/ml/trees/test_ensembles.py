@@ -13,7 +13,7 @@ from tests.unit.ml.build import onnxruntime_run, ours
 from zkhost import ml
 from zkhost.errors import ModelFormatError, ModelInputError, UnsupportedModelError
 from zkhost.ml import _native
-from zkhost.ml.compile import compile_graph, forest
+from zkhost.ml.compile import compile_graph, tree_cells
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.read.onnx_file import read_onnx
 from zkhost.ml.tensors import from_bytes, to_bytes
@@ -132,13 +132,13 @@ def test_trees_larger_than_a_skip_are_walked() -> None:
         no = [*list(range(inner + 1, nodes)), nodes - 1] if chain else [2 * i + 2 for i in range(inner)]
         no = no[:inner]
         thresholds = np.random.default_rng(0).normal(size=inner).astype(F32)
-        trees = forest.Forest(
+        trees = tree_cells.Forest(
             np.array([1] * inner + [0] * (nodes - inner), np.uint8), np.zeros(nodes, np.int32),
             np.concatenate([thresholds, np.zeros(nodes - inner, F32)]), np.array(yes + list(range(nodes - inner)), np.int32),
             np.array(no + list(range(1, nodes - inner + 1)), np.int32), np.zeros(nodes, np.uint8),
             np.zeros(nodes - inner, np.int32), np.arange(nodes - inner, dtype=F32), np.zeros(1, np.int32),
         )  # fmt: skip
-        stream, roots = forest.cells(trees)
+        stream, roots = tree_cells.cells(trees)
         for x in (-5.0, -0.3, 0.0, 0.7, 5.0):
             node = 0
             while trees.modes[node]:
@@ -148,7 +148,7 @@ def test_trees_larger_than_a_skip_are_walked() -> None:
 
 def walk(stream: Any, at: int, x: Any) -> Any:
     """The first weight of the leaf that a value ends in."""
-    key = int(forest.keys_of(np.array([x]))[0])
+    key = int(tree_cells.keys_of(np.array([x]))[0])
     while True:
         word, skipped = int(stream[at + 1]), int(stream[at])
         if word >> 31 and word >> 29 & 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zkhost.ml import ops
-from zkhost.ml.compile import forest
+from zkhost.ml.compile import tree_cells
 from zkhost.ml.compile.plan_bytes import Argument, Code
 from zkhost.ml.compile.scalar.writer import writes
 from zkhost.ml.compile.target import SIZE, Target
@@ -16,7 +16,7 @@ def _trees(target: Target, op: ops.Trees) -> None:
     graph, plan = target.graph, target.plan
     rows, targets = graph.shape(op.y)
     features = graph.shape(op.x)[-1]
-    cells, roots = forest.cells(forest.of(graph, op))
+    cells, roots = tree_cells.cells(tree_cells.of(graph, op))
     size = SIZE[graph.dtype(op.x)]
     slots = 1 << (features - 1).bit_length()
 

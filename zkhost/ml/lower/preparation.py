@@ -9,9 +9,10 @@ import numpy as np
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import floats
-from zkhost.ml.lower.classes import strings_of
 from zkhost.ml.lower.context import Lowering, handles
+from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.integers import join
+from zkhost.ml.lower.labels import strings_of
 from zkhost.ml.lower.linear import row_constant
 from zkhost.ml.lower.moves import pick
 from zkhost.ml.lower.trees import f32_rows
@@ -56,7 +57,7 @@ def _normalizer(low: Lowering, node: Node, args: Args) -> list[Value]:
 @handles("ai.onnx.ml.Binarizer", attributes="threshold")
 def _binarizer(low: Lowering, node: Node, args: Args) -> list[Value]:
     """1 where x > threshold, otherwise 0."""
-    x, threshold = f32_rows(low, node, args), F32(node.get_float("threshold", 0))
+    x, threshold = low.copy(node, f32(low, node, args[0])), F32(node.get_float("threshold", 0))
     reached, y = low.tensor(node, "u8", x.shape), low.tensor(node, "f32", x.shape)
     low.emit(ops.Threshold(node.label, reached.name, x.name, float(np.nextafter(threshold, F32(np.inf)))))
     low.emit(ops.Dequantize(node.label, y.name, reached.name, low.constant(np.ones(1, F32)), 0, (0,)))
