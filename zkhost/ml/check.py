@@ -89,7 +89,7 @@ def check(model: Lowered, source: Any, samples: Any) -> CheckReport:
     largest, first = 0.0, None
     for place, sample in enumerate(batch_of(model.inputs, samples)):
         arrays = named(model.inputs, sample)
-        ours = run(model.graph, graph_inputs(model.graph, arrays), every=True)
+        ours = run(model.graph, graph_inputs(model.graph, {**arrays, **model.weights}), every=True)
         theirs = runtime.run(arrays, [name for _, name in model.results])
         count += 1
         for (tensor, name), port in zip(model.results, model.outputs, strict=True):

@@ -16,6 +16,7 @@ mod choices;
 mod convolution;
 mod dense;
 mod floats;
+mod inference;
 mod lanes;
 mod memory;
 mod moves;
@@ -34,8 +35,9 @@ mod tables;
 mod trees;
 mod workspace;
 
+pub use inference::{infer, Hasher, Host};
 pub use operations::{run, validate};
-pub use plan::{InputMode, Plan, MAGIC};
+pub use plan::{DType, Mode, Plan, Port, MAGIC};
 pub use workspace::{bytes, bytes_mut, Backend, Workspace};
 
 /// Where and why a plan is refused.

@@ -44,10 +44,11 @@ pub fn product(sizes: &[u32]) -> Checked<u64> {
     })
 }
 
-/// An arena and constants. A dry memory has sizes only: operations are checked on it, not run.
+/// An arena, whose first bytes are only read, and constants. A dry memory has sizes only: operations are checked on it, not run.
 pub struct Memory<'a> {
     arena: *mut u8,
     arena_bytes: u64,
+    kept: u32,
     constants: &'a [u8],
     dry: bool,
 }
@@ -56,12 +57,12 @@ pub struct Memory<'a> {
 pub type Slices<'s, const W: usize, const R: usize> = ([&'s mut [u8]; W], [&'s [u8]; R]);
 
 impl<'a> Memory<'a> {
-    pub fn new(arena: &'a mut [u32], constants: &'a [u8]) -> Self {
-        Self { arena: arena.as_mut_ptr().cast(), arena_bytes: 4 * arena.len() as u64, constants, dry: false }
+    pub fn new(arena: &'a mut [u32], kept: u32, constants: &'a [u8]) -> Self {
+        Self { arena: arena.as_mut_ptr().cast(), arena_bytes: 4 * arena.len() as u64, kept, constants, dry: false }
     }
 
-    pub fn dry(arena_bytes: u32, constants: &'a [u8]) -> Self {
-        Self { arena: core::ptr::null_mut(), arena_bytes: arena_bytes.into(), constants, dry: true }
+    pub fn dry(arena_bytes: u32, kept: u32, constants: &'a [u8]) -> Self {
+        Self { arena: core::ptr::null_mut(), arena_bytes: arena_bytes.into(), kept, constants, dry: true }
     }
 
     fn check(&self, region: Region) -> Checked {
@@ -85,6 +86,9 @@ impl<'a> Memory<'a> {
             self.check(*write)?;
             if write.at & CONSTANT != 0 {
                 return Err("a constant cannot be written");
+            }
+            if write.at < self.kept {
+                return Err("what is only read cannot be written");
             }
             let apart = |other: &Region| {
                 let (a, b) = (u64::from(write.at), u64::from(other.at));

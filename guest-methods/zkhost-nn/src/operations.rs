@@ -75,12 +75,13 @@ pub fn run(
     if arena.len() * 4 != plan.arena_bytes() as usize {
         return Err(Error { operation: None, reason: "an arena of another size" });
     }
-    each(plan, &mut Memory::new(arena, plan.constants()), workspace, backend)
+    each(plan, &mut Memory::new(arena, plan.kept_bytes(), plan.constants()), workspace, backend)
 }
 
 /// Checks every operation of a plan as `run` does, without running any.
 pub fn validate(plan: &Plan<'_>, workspace: &mut Workspace) -> Result<(), Error> {
-    each(plan, &mut Memory::dry(plan.arena_bytes(), plan.constants()), workspace, &mut Nothing)
+    let mut memory = Memory::dry(plan.arena_bytes(), plan.kept_bytes(), plan.constants());
+    each(plan, &mut memory, workspace, &mut Nothing)
 }
 
 /// Where nothing runs.

@@ -242,7 +242,7 @@ def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
 def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     graph = target.graph
     _, _, *sizes = graph.shape(op.x)
-    if len(sizes) > 2:
+    if len(sizes) > 2 or op.w not in graph.constants or not (op.bias is None or op.bias in graph.constants):
         return None
     finish = finish_of(target, op)
     window, signed = _window(op.window), signed_weights(graph.constants[op.w], op.w_zero, 0)

@@ -92,7 +92,7 @@ def matmul(target: Target, op: ops.MatMul) -> Finish | None:
     """Write a matrix product with constant weights for the accelerator. None where it does not take it."""
     graph = target.graph
     zeros = {int(zero) for zero in op.w_zero}
-    if op.w not in graph.constants or len(zeros) != 1:
+    if op.w not in graph.constants or not (op.bias is None or op.bias in graph.constants) or len(zeros) != 1:
         return None
     w = signed_weights(graph.constants[op.w], op.w_zero, 1)
     (depth, columns), rows = w.shape, prod(graph.shape(op.a)[:-1])

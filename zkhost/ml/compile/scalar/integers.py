@@ -21,6 +21,8 @@ def _words(target: Target, values: Any, count: int) -> At:
 
 
 def _bias(target: Target, name: str | None, count: int) -> At:
+    if name is not None and name in target.graph.tensors:
+        return target.read(name)
     return _words(target, target.graph.constants[name] if name else 0, count)
 
 
@@ -43,7 +45,7 @@ def _matmul(target: Target, op: ops.MatMul) -> None:
     w_zero = _words(target, np.asarray(op.w_zero) + added(graph.dtype(op.w)), columns)
     target.plan.emit(
         Code.MATRIX, target.read(op.a), zero_of(target, op.a_zero, graph.dtype(op.a)), target.read(op.w), w_zero,
-        _bias(target, op.bias, columns), target.write(op.y), prod(batch), rows, depth, columns, int(op.w not in graph.constants),
+        _bias(target, op.bias, columns), target.write(op.y), prod(batch), rows, depth, columns, int(len(graph.shape(op.w)) > 2),
     )  # fmt: skip
 
 
