@@ -282,7 +282,9 @@ def _labelled(model: Model, samples: Any, labels: Any) -> tuple[list[dict[str, A
     if texts and classes.dtype.kind in "OU":
         unknown = sorted(set(map(str, classes.reshape(-1))) - set(texts))
         if unknown:
-            raise ModelInputError(f"the label {unknown[0]!r}", hint=f"one of {', '.join(texts)}", expected=", ".join(texts))
+            raise ModelInputError(
+                f"the label {unknown[0]!r}", hint=f"one of {', '.join(texts)}", expected=", ".join(texts)
+            )
         classes = np.array([texts.index(str(label)) for label in classes.reshape(-1)], np.int64).reshape(classes.shape)
     if classes.dtype.kind not in "iu" or classes.shape != (len(arrays),):
         raise ModelInputError(

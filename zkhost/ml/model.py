@@ -31,11 +31,10 @@ from zkhost.ml.tensors import (
     SALT_BYTES,
     Batch,
     OutputMode,
-    array_of,
     batch_of,
     graph_inputs,
     named,
-    padded,
+    output_arrays,
     tensor_digest,
 )
 
@@ -323,7 +322,7 @@ class Model(Guest[Any, Inference]):
 
     def compute(self, inputs: Any) -> dict[str, Array]:
         """The outputs, hashed ones too, computed here by the guest's own kernels. Proves nothing; microseconds."""
-        return self._outputs(self._prepared(inputs).outputs)
+        return output_arrays(self.graph, self.outputs, self._prepared(inputs).outputs)
 
     def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
         """The environment with those inputs and the accelerator's advice, computed here; see `Guest.env`.
@@ -438,14 +437,6 @@ class Model(Guest[Any, Inference]):
         for name, digest in self.decode_journal(done.journal).digests.items():
             self._salts[digest] = salts[name]
         return done
-
-    def _outputs(self, data: Sequence[bytes]) -> dict[str, Array]:
-        step = len(self.outputs)
-        found = {}
-        for place, (name, port) in enumerate(zip(self.graph.outputs, self.outputs, strict=True)):
-            rows = [padded(each) for each in data[place::step]]
-            found[port.name] = array_of(b"".join(rows), self.graph.tensors[name], port, len(rows))
-        return found
 
     def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
         from zkhost.environment.executor_env import ExecutorEnv

@@ -128,6 +128,15 @@ def array_of(data: bytes, tensor: Tensor, port: Port, count: int) -> Array:
     return _labels(port, array) if port.labels else array.astype(port.dtype)
 
 
+def output_arrays(graph: Graph, ports: Sequence[Port], data: Sequence[bytes]) -> dict[str, Array]:
+    """The outputs of samples, one after the other, by the ports' names, the samples on their first axis."""
+    found = {}
+    for place, (name, port) in enumerate(zip(graph.outputs, ports, strict=True)):
+        rows = [padded(each) for each in data[place :: len(ports)]]
+        found[port.name] = array_of(b"".join(rows), graph.tensors[name], port, len(rows))
+    return found
+
+
 def batch_shape(port: Port, count: int) -> tuple[int, ...]:
     """The shape of so many samples: a batch axis of 1 becomes their number; a port without one gets one, if there are many."""
     shape = tuple(int(axis) for axis in port.axes)

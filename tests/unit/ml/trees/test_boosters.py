@@ -14,12 +14,12 @@ import xgboost
 from tests.unit.ml.build import ours
 from zkhost import ml
 from zkhost.errors import ModelFormatError, UnsupportedModelError
-from zkhost.ml import _native
+from zkhost.ml import _native, guest_input
 from zkhost.ml.compile import compile_graph
 from zkhost.ml.lower.lowering import lower
 from zkhost.ml.read.lightgbm_text import ZERO
 from zkhost.ml.read.model_file import read_model
-from zkhost.ml.tensors import from_bytes, to_bytes
+from zkhost.ml.tensors import output_arrays
 
 MODELS = Path(__file__).parents[1] / "models" / "trees"
 OWN = [("xgboost", "json", "margin"), ("lightgbm", "txt", "raw_score")]
@@ -44,9 +44,9 @@ def test_a_file_computes_what_its_library_did(library: str, suffix: str, score: 
     plan, (port,) = compile_graph(lowered.graph).plan, lowered.inputs
     found = []
     for row in stored["x"]:
-        raw = to_bytes(lowered.graph, {"x": row[np.newaxis].astype(port.dtype)})
-        outputs = _native.compute(plan, raw).outputs
-        found.append(from_bytes(lowered.graph, lowered.graph.outputs, lowered.outputs, outputs)[score])
+        sample = {"x": row[np.newaxis].astype(port.dtype)}
+        outputs = _native.compute(plan, guest_input.inference(lowered.graph, {}, {}, [sample], {})).outputs
+        found.append(output_arrays(lowered.graph, lowered.outputs, outputs)[score])
     assert same(np.concatenate(found), stored[score])
 
 
