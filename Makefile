@@ -92,7 +92,7 @@ format: setup ## Format everything
 	cd guest-methods && cargo fmt --all
 
 ##@ Other
-.PHONY: docs wheel clean
+.PHONY: docs wheel cuda clean
 docs: $(STAMPS)/docs ## The documentation as a site in site/, the reference made from the code
 	@PYTHONPATH=. $(BIN)/python tools/cli_reference.py
 	$(call step,"mkdocs") env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -106,6 +106,9 @@ wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for a
 	@export ZKHOST_CPU="$${ZKHOST_CPU:-plain}"
 	. tools/env.sh
 	$(BIN)/maturin build --release --locked --out dist
+
+cuda: setup ## A wheel that proves on an NVIDIA GPU: dist/cuda/zkhost-*.whl; needs no GPU to build (the first time: half an hour and more)
+	@$(call step,"wheel with CUDA") tools/cuda.sh
 
 clean: ## Remove what was made inside the checkout (the caches outside stay)
 	@rm -rf .venv dist site zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Values of the market's contracts: in JSON as boundless-market's serde writes them, and hashed as EIP-712 says."""
+"""Values of the market's contracts: in JSON as boundless-market's serde writes them, and hashed by EIP-712."""
 
 from __future__ import annotations
 
@@ -76,5 +76,5 @@ def word(value: int | bytes) -> bytes:
 
 
 def struct_hash(types: str, *values: bytes) -> bytes:
-    """Hash a struct as EIP-712 says: its type, followed by those it holds, and a word for each field."""
+    """Hash a struct by EIP-712: its type, followed by those it holds, and a word for each field."""
     return keccak256(keccak256(types.encode()) + b"".join(values))

@@ -33,7 +33,7 @@ def _amount(text: str, *units: str) -> int:
         amount = Decimal("nan")
     unit = found[2].lower() if found else ""
     if not amount.is_finite() or (unit and unit not in units):
-        raise click.BadParameter(f"{text!r} is no amount; give one as {' or '.join(f'0.5{unit}' for unit in units)}")
+        raise click.BadParameter(f"{text!r} is no amount; one is {' or '.join(f'0.5{unit}' for unit in units)}")
     scaled = amount * (_UNITS[unit] if unit else 1)
     if scaled != scaled.to_integral_value():
         raise click.BadParameter(f"{text!r} is not a whole number of the smallest unit")
