@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).parents[2] / "tools" / "gpu_figures.py"
 
 @pytest.mark.prove
 def test_a_workload_is_proved_verified_and_measured() -> None:
-    command = [sys.executable, PROGRAM, "--only", "hello-world", "--po2", "15", "--repeat", "0"]
+    command = [sys.executable, str(PROGRAM), "--only", "hello-world", "--po2", "15", "--repeat", "0"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert (found["segments"], found["total_cycles"]) == (1, 2**15)
     assert found["best_s"] == found["first_s"] > found["verify_s"] > 0

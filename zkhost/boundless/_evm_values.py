@@ -70,6 +70,16 @@ def fields(given: Any, path: str, names: tuple[str, ...]) -> Mapping[str, Any]:
     return given
 
 
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object of JSON in which no field occurs twice: which of the two is meant is not known."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MarketFormatError(f".{twice} occurs twice in one object", path=f".{twice}")
+    return found
+
+
 def word(value: int | bytes) -> bytes:
     """Return a number, or an address, as the EVM's word: 32 bytes, the highest first."""
     return value.to_bytes(WORD, "big") if isinstance(value, int) else value.rjust(WORD, b"\0")
