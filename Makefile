@@ -74,7 +74,8 @@ test-rust: setup ## Rust unit tests
 test-python: setup r0vm ## Python tests without a mark: units, properties, the fuzzer's corpus, every prover's conformance
 	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow"
 
-test-slow: setup r0vm browser ## Python tests marked slow: guest builds, clusters under fault, a browser, 100,000 damaged streams
+test-slow: setup r0vm browser ## Python tests marked slow: guest builds, clusters under fault, a browser, other projects' crates as oracles, 100,000 damaged streams
+	@tools/system-packages.sh slow
 	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m slow
 
 browser: ## A browser, which the tests of the profile's page look at

@@ -37,9 +37,7 @@ try:
 except (ImportError, OSError) as exc:
     raise errors.ShimError(
         f"the native library cannot be loaded: {exc}",
-        hint="this build is for an NVIDIA GPU: install its driver, or zkhost without CUDA"
-        if "libcuda.so" in str(exc)
-        else "install zkhost from a wheel, or build it in a checkout with `make setup`",
+        hint="install zkhost from a wheel, or build it in a checkout with `make setup`; a build with CUDA needs NVIDIA's driver",
     ) from exc
 
 # Kinds whose class is not found by adding "Error": none so far; all others must exist in zkhost.errors.

@@ -176,14 +176,9 @@ def test_the_operations_are_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "hint"),
-    [
-        ("OSError('libcuda.so.1: cannot open shared object file')", "install its driver"),
-        ("OSError('lib_native.so: undefined symbol: x')", "from a wheel"),
-        ("ImportError('no module')", "from a wheel"),
-    ],
+    "raised", ["OSError('libcuda.so.1: cannot open shared object file')", "ImportError('no module')"]
 )
-def test_a_library_that_cannot_be_loaded_is_a_shim_error(raised: str, hint: str) -> None:
+def test_a_library_that_cannot_be_loaded_is_a_shim_error(raised: str) -> None:
     code = f"""
 import sys
 class Finder:
@@ -199,5 +194,6 @@ except ShimError as error:
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     message, _, hinted = out.partition(" | ")
-    assert "cannot be loaded" in message
-    assert hint in hinted
+    words = raised.split("'")[1]
+    assert message == f"the native library cannot be loaded: {words}"
+    assert "NVIDIA's driver" in hinted
