@@ -74,7 +74,8 @@ test-rust: setup ## Rust unit tests
 test-python: setup r0vm ## Python tests without a mark: units, properties, the fuzzer's corpus, every prover's conformance
 	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow"
 
-test-slow: setup r0vm browser ## Python tests marked slow: guest builds, clusters under fault, a browser, 100,000 damaged streams
+test-slow: setup r0vm browser ## Python tests marked slow: guest builds, clusters under fault, a browser, other projects' crates as oracles, 100,000 damaged streams
+	@tools/system-packages.sh slow
 	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m slow
 
 browser: ## A browser, which the tests of the profile's page look at
@@ -92,7 +93,7 @@ format: setup ## Format everything
 	cd guest-methods && cargo fmt --all
 
 ##@ Other
-.PHONY: docs wheel clean
+.PHONY: docs wheel cuda clean
 docs: $(STAMPS)/docs ## The documentation as a site in site/, the reference made from the code
 	@PYTHONPATH=. $(BIN)/python tools/cli_reference.py
 	$(call step,"mkdocs") env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -106,6 +107,9 @@ wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for a
 	@export ZKHOST_CPU="$${ZKHOST_CPU:-plain}"
 	. tools/env.sh
 	$(BIN)/maturin build --release --locked --out dist
+
+cuda: setup ## A wheel that proves on an NVIDIA GPU: dist/cuda/zkhost-*.whl; needs no GPU to build (the first time: half an hour and more)
+	@$(call step,"wheel with CUDA") tools/cuda.sh
 
 clean: ## Remove what was made inside the checkout (the caches outside stay)
 	@rm -rf .venv dist site zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
