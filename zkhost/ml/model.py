@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from zkhost.errors import ConfigError, ModelMismatchError
 from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
+from zkhost.ml import gguf
 from zkhost.ml.inference import ModelProof, ModelRun
 from zkhost.ml.journal import Inference, decode, input_digest
 from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.outputs import choose
 from zkhost.ml.read.estimator import as_file
+from zkhost.ml.read.gguf_file import is_gguf, read_gguf
 from zkhost.ml.read.model_file import read_model
-from zkhost.ml.read.onnx_file import Port, Source
+from zkhost.ml.read.onnx_file import Port
 from zkhost.ml.tensors import SALT_BYTES, InputMode, OutputMode, from_bytes, graph_inputs, named, to_bytes
 
 if TYPE_CHECKING:
@@ -52,15 +54,18 @@ def load(
     max_float_cycles: int = MAX_FLOAT_CYCLES,
     input_salt: bytes | None = None,
 ) -> Model:
-    """Load a model, to prove its inference: ONNX, XGBoost's JSON, LightGBM's text, or a fitted model.
+    """Load a model, to prove its inference: ONNX, GGUF, XGBoost's JSON, LightGBM's text, or a fitted model.
 
     Everything given here is part of the image ID: a verifier who recomputes it loads the same file with the same options.
 
     Args:
         model: The file, its bytes, or a ModelProto; or a fitted scikit-learn estimator or pipeline (exported by skl2onnx: pip
             install 'zkhost[sklearn]'), or a booster or estimator of XGBoost or LightGBM.
-        dims: Sizes of dynamic axes by name, or by `input:axis`. The batch (the first axis) is 1 where nothing is given.
-        outputs: Tensors of the model to compute in place of its outputs, such as the logits before a Softmax.
+        dims: Sizes of dynamic axes by name, or by `input:axis`. The batch (the first axis) is 1 where nothing is given. Of a
+            GGUF model: `tokens`, the length of the prompt.
+        outputs: Tensors of the model to compute in place of its outputs, such as the logits before a Softmax. Of a GGUF model:
+            `logits` behind the last token (the default), `prompt_logits` behind every token, or the name of one tensor, for
+            its product with an input `x` of `vectors` rows.
         input: What the journal shows of the input: all of it (public), its SHA-256 with a salt (hashed), nothing (private).
         output: What it shows of the outputs: all, the index of the largest (argmax), the `k` largest and their indices
             (topk), or whether each reaches `threshold`.
@@ -83,11 +88,21 @@ def load(
     if input_salt is not None and input != "hashed":
         raise ConfigError(f"input_salt with input={input!r}", hint="it is for input='hashed'")
     model = as_file(model)
-    source = read_model(model)
-    whole = lower(source, dims, outputs)
+    whole = _graph(model, dims, outputs)
     check_budget(whole.graph, max_float_cycles)
     chosen = choose(whole, output, k, threshold)
-    return Model(source, whole, chosen, model, Options(input, output, salt, accelerate, input_salt))
+    return Model(whole, chosen, model, Options(input, output, salt, accelerate, input_salt))
+
+
+def _graph(
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    dims: Mapping[str, int] | None,
+    outputs: Sequence[str] | None,
+) -> Lowered:
+    """The graph of a file."""
+    if is_gguf(model):
+        return gguf.lower(read_gguf(model), dims, outputs)
+    return lower(read_model(model), dims, outputs)
 
 
 def verify(
@@ -129,7 +144,6 @@ class Model(Guest[Any, Inference]):
 
     def __init__(
         self,
-        source: Source,
         whole: Lowered,
         lowered: Lowered,
         model: str | os.PathLike[str] | bytes | onnx.ModelProto,
@@ -137,7 +151,7 @@ class Model(Guest[Any, Inference]):
     ) -> None:
         """Use `load`."""
         self.contract = None
-        self.name = source.name
+        self.name = whole.graph.name
         self.whole = whole
         self.lowered = lowered
         self.model = model
