@@ -283,6 +283,20 @@ def test_other_architectures_are_refused_by_name(name: str, text: str, tmp_path:
     assert product.compute(np.ones((1, 64), np.float32))["blk.0.ffn_up.weight"].shape == (1, 96)
 
 
+def test_a_part_of_a_model_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    data = path.read_bytes()
+    key = b"split.count"
+    added = struct.pack("<Q", len(key)) + key + struct.pack("<IH", 2, 3)
+    count = struct.unpack("<Q", data[16:24])[0] + 1
+    # Behind the counts; what follows moves by less than the alignment, which the metadata then makes 1.
+    one = b"general.alignment"
+    added += struct.pack("<Q", len(one)) + one + struct.pack("<II", 4, 1)
+    head = data[:16] + struct.pack("<Q", count + 1) + added
+    with pytest.raises(UnsupportedModelError, match="one of 3 parts"):
+        ml.load(head + data[24:], dims={"tokens": 2})
+
+
 def test_what_does_not_fit_the_file() -> None:
     path, expected = llama("q8_0")
     with pytest.raises(UnsupportedModelError, match="tokens"):

@@ -33,6 +33,13 @@ def lower(file: GgufFile, dims: Mapping[str, int] | None, outputs: Sequence[str]
     wanted = ("logits",) if outputs is None else tuple(outputs)
     if len(wanted) == 1 and wanted[0] in file.tensors:
         return product.lower(file, wanted[0], dict(dims or {}))
+    parts = file.metadata.get("split.count", 1)
+    if parts not in (0, 1):
+        raise UnsupportedModelError(
+            f"{file.name} is one of {parts} parts of a model; expected a whole one",
+            hint="join them: llama-gguf-split --merge",
+            expected="a model in one file",
+        )
     if file.architecture not in ARCHITECTURES:
         extra = KNOWN.get(file.architecture)
         raise UnsupportedModelError(

@@ -193,7 +193,7 @@ impl Float {
         let mut left = size % by;
         for bits in [7, 7, 7, 7, 3] {
             left <<= bits;
-            quotient = quotient << bits | left / by;
+            quotient = (quotient << bits) | (left / by);
             left %= by;
         }
         let m = nearest::<8>(quotient | u32::from(left != 0)) as i32;
@@ -291,7 +291,7 @@ pub mod tests {
         pub fn float(&mut self, spread: u32) -> f32 {
             let exponent = 127 + self.below(2 * spread + 1) - spread;
             let mantissa = (self.bits() & 0x7f_ffff) & [u32::MAX, 0x7f_f000, 0x70_0000][self.below(3) as usize];
-            f32::from_bits(self.bits() & 1 << 31 | exponent.min(254) << 23 | mantissa)
+            f32::from_bits((self.bits() & (1 << 31)) | (exponent.min(254) << 23) | mantissa)
         }
     }
 
