@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from tests.unit.ml_engine.graphs import forms, raw
+from tests.unit.ml_engine.graphs import Maker, forms, raw
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, ProverError
-from zkhost.ml import _native, reference
+from zkhost.ml import _native, ops, reference
 from zkhost.ml.compile import compile_graph
+from zkhost.ml.graph import Array, Graph
+from zkhost.ml.read.gguf_file import read_gguf
 from zkhost.provers.local import LocalProver
+
+MODELS = Path(__file__).parents[1] / "unit" / "ml" / "models" / "gguf"
 
 
 def env(stdin: bytes) -> ExecutorEnv:
@@ -39,3 +46,31 @@ def test_proving_refuses_a_changed_byte_of_advice() -> None:
     stdin[40] ^= 1
     with pytest.raises(ProverError):
         LocalProver().prove(env(bytes(stdin)), compiled.image().program)
+
+
+def test_a_quantised_product_of_ggml_is_proved() -> None:
+    """A tensor of a GGUF file times a vector, and the twin that fails: one weight changed, under the first image ID."""
+    file = (MODELS / "dot_q8_0.gguf").read_bytes()
+    weights = read_gguf(file).tensors["w"]
+    assert weights.data is not None
+    # Two blocks of four rows are enough.
+    graph = product_graph(np.ascontiguousarray(weights.data[:4, : 2 * 34]))
+    changed = weights.data[:4, : 2 * 34].copy()
+    changed[3, 40] ^= 1
+    x = np.load(MODELS / "dot_q8_0.npz")["x"][:1, :64]
+    compiled = compile_graph(graph)
+    image, computed = compiled.image(), _native.compute(compiled.plan, x.tobytes())
+    receipt = LocalProver().prove(env(computed.stdin), image.program).receipt
+    receipt.verify(image.image_id)
+    assert bytes(receipt.journal.bytes)[-16:] == reference.run(graph, {"x": x})["y"].tobytes()
+    with pytest.raises(ImageIDMismatchError):
+        receipt.verify(compile_graph(product_graph(changed)).image().image_id)
+
+
+def product_graph(weights: Array) -> Graph:
+    make = Maker()
+    make.input("x", "f32", (1, 64))
+    make.constant("w", weights)
+    make.write("y", "f32", (1, len(weights)))
+    make.steps.append(ops.GgmlProduct("w", "y", "x", "w", "Q8_0"))
+    return make.graph("y")

@@ -32,7 +32,7 @@ _EPILOG = notes(
 
 @click.group(epilog=_EPILOG)
 def ml() -> None:
-    """Prove what a model computes: ONNX files in int8, bit for bit as onnxruntime.
+    """Prove what a model computes: ONNX files in int8, bit for bit as onnxruntime; GGUF files as llama.cpp.
 
     Options that choose shapes, outputs and what the journal shows are part of the image ID: pass the same ones to
     verify.

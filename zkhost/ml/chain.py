@@ -286,4 +286,4 @@ def _part(whole: Model, start: int, end: int, place: str) -> Model:
     lowered = Lowered(part, *ports, tuple((name, names[name]) for name in outputs), whole.lowered.places, weights)
     salts = {name: salt for name, salt in whole.options.salts.items() if name in shared}
     options = dataclasses.replace(whole.options, modes=MappingProxyType(modes), salts=salts)
-    return Model(part.name, lowered, lowered, whole.model, options)
+    return Model(lowered, lowered, whole.model, options)

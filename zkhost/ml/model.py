@@ -18,13 +18,14 @@ from zkhost import methods
 from zkhost.errors import ConfigError, DigestMismatchError, ModelInputError, ModelMismatchError
 from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
-from zkhost.ml import guest_input
+from zkhost.ml import gguf, guest_input
 from zkhost.ml.graph import MODES, Mode
 from zkhost.ml.inference import Inference, ModelProof, ModelRun, decode
 from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.outputs import by_name, choose
 from zkhost.ml.read.estimator import as_file
+from zkhost.ml.read.gguf_file import is_gguf, read_gguf
 from zkhost.ml.read.model_file import read_model
 from zkhost.ml.read.onnx_file import Port
 from zkhost.ml.tensors import (
@@ -69,7 +70,7 @@ def load(
     accelerate: bool = True,
     max_float_cycles: int = MAX_FLOAT_CYCLES,
 ) -> Model:
-    """Load a model, to prove its inference: ONNX, XGBoost's JSON, LightGBM's text, or a fitted model.
+    """Load a model, to prove its inference: ONNX, GGUF, XGBoost's JSON, LightGBM's text, or a fitted model.
 
     Everything given here but `salts` is part of what identifies the model: a verifier who recomputes its image ID loads the
     same file with the same options.
@@ -77,8 +78,11 @@ def load(
     Args:
         model: The file, its bytes, or a ModelProto; or a fitted scikit-learn estimator or pipeline (exported by skl2onnx: pip
             install 'zkhost[sklearn]'), or a booster or estimator of XGBoost or LightGBM.
-        dims: Sizes of dynamic axes by name, or by `input:axis`. The batch (the first axis) is 1 where nothing is given.
-        outputs: Tensors of the model to compute in place of its outputs, such as the logits before a Softmax.
+        dims: Sizes of dynamic axes by name, or by `input:axis`. The batch (the first axis) is 1 where nothing is given. Of a
+            GGUF model: `tokens`, the length of the prompt.
+        outputs: Tensors of the model to compute in place of its outputs, such as the logits before a Softmax. Of a GGUF model:
+            `logits` behind the last token (the default), `prompt_logits` behind every token, or the name of one tensor, for
+            its product with an input `x` of `vectors` rows.
         input: What the journal shows of the inputs: all of them (public), a SHA-256 with a salt of each (hashed), nothing
             (private); one mode, or one for each name (public where a mapping leaves one out).
         output: What it shows of the outputs: all, the index of the largest (argmax), the `k` largest and their indices
@@ -102,9 +106,7 @@ def load(
         ConfigError: An option that does not fit the model.
     """
     model = as_file(model)
-    source = read_model(model)
-    names = () if isinstance(hidden, bool) else _matching(tuple(source.constants), hidden)
-    whole = lower(source, dims, outputs, names)
+    whole = _graph(model, dims, outputs, hidden)
     check_budget(whole.graph, max_float_cycles)
     chosen = choose(whole, output, k, threshold)
     if salt is None and hidden is True:
@@ -114,7 +116,23 @@ def load(
         _modes(chosen, input, shown), MappingProxyType(shown), hidden is True, salt, dict(salts or {}), accelerate
     )
     _check_salts(options)
-    return Model(source.name, whole, chosen, model, options)
+    return Model(whole, chosen, model, options)
+
+
+def _graph(
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    dims: Mapping[str, int] | None,
+    outputs: Sequence[str] | None,
+    hidden: bool | str | Sequence[str] | Callable[[str], bool],
+) -> Lowered:
+    """The graph of a file."""
+    if is_gguf(model):
+        if not isinstance(hidden, bool):
+            raise ConfigError("hidden names weights of a GGUF model", hint="hide all of it: hidden=True")
+        return gguf.lower(read_gguf(model), dims, outputs)
+    source = read_model(model)
+    names = () if isinstance(hidden, bool) else _matching(tuple(source.constants), hidden)
+    return lower(source, dims, outputs, names)
 
 
 def _matching(names: Sequence[str], hidden: str | Sequence[str] | Callable[[str], bool]) -> tuple[str, ...]:
@@ -204,7 +222,6 @@ class Model(Guest[Any, Inference]):
 
     def __init__(
         self,
-        name: str,
         whole: Lowered,
         lowered: Lowered,
         model: str | os.PathLike[str] | bytes | onnx.ModelProto,
@@ -212,7 +229,7 @@ class Model(Guest[Any, Inference]):
     ) -> None:
         """Use `load`."""
         self.contract = None
-        self.name = name
+        self.name = whole.graph.name
         self.whole = whole
         self.lowered = lowered
         self.model = model

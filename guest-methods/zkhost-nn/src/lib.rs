@@ -16,6 +16,7 @@ mod choices;
 mod convolution;
 mod dense;
 mod floats;
+mod ggml;
 mod inference;
 mod lanes;
 mod memory;

@@ -129,7 +129,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// Bytes seen as numbers of 2 or 4 bytes: regions of `words` are.
+/// Bytes seen as numbers of a type: regions of `words` can be.
 macro_rules! view {
     ($name:ident, $name_mut:ident, $type:ty) => {
         pub fn $name(bytes: &[u8]) -> &[$type] {
@@ -152,3 +152,4 @@ view!(as_i16, as_i16_mut, i16);
 view!(as_u32, as_u32_mut, u32);
 view!(as_i32, as_i32_mut, i32);
 view!(as_f32, as_f32_mut, f32);
+view!(as_i8, as_i8_mut, i8);

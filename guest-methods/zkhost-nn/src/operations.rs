@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
-use crate::{choices, convolution, dense, floats, moves, pools, quantize, sums, trees, Checked, Error};
+use crate::{choices, convolution, dense, floats, ggml, moves, pools, quantize, sums, trees, Checked, Error};
 
 fn step(
     (code, args): (u32, &[u32]),
@@ -43,6 +43,11 @@ fn step(
         64 => convolution::run(args, memory, workspace, backend),
         65 => dense::run(args, memory, workspace, backend),
         80 => trees::run(args, memory),
+        88 => ggml::product(args, memory),
+        89 => ggml::norm(args, memory),
+        90 => ggml::rope(args, memory),
+        91 => ggml::attention(args, memory),
+        92 => ggml::swiglu(args, memory),
         _ => Err("no such operation"),
     }
 }

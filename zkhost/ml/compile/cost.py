@@ -21,6 +21,11 @@ def macs(graph: Graph, op: ops.Op) -> int:
         return prod(graph.shape(op.y)) * prod(graph.shape(op.w)[1:])
     if isinstance(op, ops.MatMul | ops.MatMulF):
         return prod(graph.shape(op.y)) * graph.shape(op.w)[-2]
+    if isinstance(op, ops.GgmlProduct):
+        return prod(graph.shape(op.y)) * graph.shape(op.x)[-1]
+    if isinstance(op, ops.GgmlAttention):
+        (queries, width), positions = graph.shape(op.q), graph.shape(op.k)[0]
+        return width * queries * (2 * positions - queries + 1)
     return 0
 
 
@@ -77,6 +82,25 @@ def _trees(a: Sequence[int]) -> float:
     return rows * (features * (12 + 8 * wide) + trees * (depth * (12 + 4 * wide) + 80 + 30 * wide))
 
 
+# By the interpreter's rule: elements of a block, then cycles of a block of a row, of a row, of an element of the vector.
+_GGML_BLOCKS = {2: (32, 216, 108, 65), 3: (32, 233, 109, 65), 4: (256, 1801, 354, 83), 5: (256, 1650, 334, 83)}
+_GGML_MAC, _GGML_SCORE_MAC = 62, 80
+
+
+def _ggml_product(a: Sequence[int]) -> float:
+    rule, rows, depth, vectors = a[0], a[8], a[9], a[10]
+    if rule not in _GGML_BLOCKS:
+        return vectors * (rows * depth * _GGML_MAC + depth * 28 * rule)
+    size, block, row, element = _GGML_BLOCKS[rule]
+    return vectors * (depth * element + rows * (depth // size * block + row))
+
+
+def _ggml_attention(a: Sequence[int]) -> float:
+    queries, positions, heads, width = a[5], a[6], a[7], a[9]
+    pairs = queries * (positions - queries) + queries * (queries + 1) / 2
+    return heads * (pairs * (2 * width * _GGML_SCORE_MAC + 900) + queries * width * 60)
+
+
 _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.FILL: lambda a: a[2] * a[0] / 4,
     Code.FILL_FROM: lambda a: a[1] / 4,
@@ -108,4 +132,9 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.TREES: _trees,
     Code.PROVED_CONVOLUTION: _convolution,
     Code.PROVED_DENSE: _dense,
+    Code.GGML_PRODUCT: _ggml_product,
+    Code.GGML_NORM: lambda a: a[3] * a[4] * 215,
+    Code.GGML_ROPE: lambda a: a[3] * a[4] * (a[5] + a[6] * 380),
+    Code.GGML_ATTENTION: _ggml_attention,
+    Code.GGML_SWIGLU: lambda a: a[3] * 640,
 }

@@ -56,6 +56,11 @@ class Code(IntEnum):
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
     TREES = 80
+    GGML_PRODUCT = 88
+    GGML_NORM = 89
+    GGML_ROPE = 90
+    GGML_ATTENTION = 91
+    GGML_SWIGLU = 92
 
 
 @dataclass(eq=False)

@@ -23,7 +23,13 @@ _PER_ELEMENT = {
     ops.Binary: 80,
     ops.Unary: 60,
     ops.Clip: 30,
+    ops.GgmlNorm: 200,
+    ops.GgmlRope: 200,
+    ops.GgmlSwiglu: 640,
 }
+# ggml's quantised products are integers within a block and f32 from block to block.
+_PER_GGML_MAC = 8
+_PER_GGML_FLOAT_MAC = 65
 
 
 def float_cycles(graph: Graph, op: ops.Op) -> int:
@@ -34,6 +40,12 @@ def float_cycles(graph: Graph, op: ops.Op) -> int:
             return size * graph.shape(op.a)[-1] * _PER_MAC
         case ops.ConvF():
             return size * prod(graph.shape(op.w)[1:]) * _PER_MAC
+        case ops.GgmlProduct():
+            each = _PER_GGML_FLOAT_MAC if op.kind in ("F32", "F16") else _PER_GGML_MAC
+            return size * graph.shape(op.x)[-1] * each
+        case ops.GgmlAttention():
+            (queries, width), positions = graph.shape(op.q), graph.shape(op.k)[0]
+            return width * queries * (2 * positions - queries + 1) * _PER_GGML_FLOAT_MAC
         case ops.SumF():
             return size * op.count * _PER_ELEMENT[ops.Binary]
         case ops.AveragePool():

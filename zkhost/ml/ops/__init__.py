@@ -26,6 +26,11 @@ from zkhost.ml.ops.floats import MatMulF as MatMulF
 from zkhost.ml.ops.floats import SumF as SumF
 from zkhost.ml.ops.floats import Unary as Unary
 from zkhost.ml.ops.floats import UnaryKind as UnaryKind
+from zkhost.ml.ops.ggml import GgmlAttention as GgmlAttention
+from zkhost.ml.ops.ggml import GgmlNorm as GgmlNorm
+from zkhost.ml.ops.ggml import GgmlProduct as GgmlProduct
+from zkhost.ml.ops.ggml import GgmlRope as GgmlRope
+from zkhost.ml.ops.ggml import GgmlSwiglu as GgmlSwiglu
 from zkhost.ml.ops.integers import AddQ as AddQ
 from zkhost.ml.ops.integers import Conv as Conv
 from zkhost.ml.ops.integers import MatMul as MatMul
