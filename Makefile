@@ -91,8 +91,27 @@ format: setup ## Format everything
 	cargo fmt --all
 	cd guest-methods && cargo fmt --all
 
+##@ Releases
+.PHONY: release release-aarch64 docs-release
+release: setup $(STAMPS)/release ## Sdists and wheels of zkhost and zkhost-verify in dist/: checked, and tried in empty environments
+	@$(call step,"sdists and wheels for any CPU of this architecture (the first time: as long as a first build)") tools/release/build.sh
+	$(call step,"contents and licences and sizes and platforms") $(BIN)/python -m tools.release.check dist
+	$(call step,"installed outside the checkout: proofs and verification") env ZKHOST_DIST=dist $(BIN)/pytest -q tests/e2e/test_wheel.py
+
+release-aarch64: setup $(STAMPS)/release ## After it: the wheel of zkhost-verify for aarch64, tried under qemu-user (on Debian)
+	@$(call step,"a cross-compiled wheel and its verification") tools/release/aarch64.sh
+	$(call step,"contents and licences and sizes and platforms") $(BIN)/python -m tools.release.check dist
+
+docs-release: $(STAMPS)/docs $(STAMPS)/release ## The documentation of this version, committed to the branch gh-pages beside those of others
+	@PYTHONPATH=. $(BIN)/python tools/cli_reference.py
+	$(call step,"mike") tools/release/docs.sh
+
+$(STAMPS)/release: requirements-release.txt $(STAMPS)/python
+	@$(call step,"python packages for releases") $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-release.txt
+	touch $@
+
 ##@ Other
-.PHONY: docs wheel clean
+.PHONY: docs clean
 docs: $(STAMPS)/docs ## The documentation as a site in site/, the reference made from the code
 	@PYTHONPATH=. $(BIN)/python tools/cli_reference.py
 	$(call step,"mkdocs") env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -102,11 +121,6 @@ $(STAMPS)/docs: requirements-docs.txt $(STAMPS)/python
 	@$(call step,"python packages for the docs") $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-docs.txt
 	touch $@
 
-wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for any CPU of this architecture, unless ZKHOST_CPU says v3)
-	@export ZKHOST_CPU="$${ZKHOST_CPU:-plain}"
-	. tools/env.sh
-	$(BIN)/maturin build --release --locked --out dist
-
 clean: ## Remove what was made inside the checkout (the caches outside stay)
-	@rm -rf .venv dist site zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv dist site THIRD-PARTY.txt zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
