@@ -8,7 +8,7 @@ from zkhost import _shim, methods
 from zkhost._cancel import CancelToken
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.errors import HostIOError, ProverError
+from zkhost.errors import HostIOError, ModelMismatchError, ProverError
 
 
 @dataclass(frozen=True)
@@ -79,3 +79,21 @@ def preflight(
         raise
     segments = tuple(segment["po2"] for segment in reply["segments"])
     return Checked(reply["journal"], reply["user_cycles"], reply["total_cycles"], segments)
+
+
+def checked_env(
+    name: str, program: bytes, done: Computed, segment_limit_po2: int | None, cancel: CancelToken | None
+) -> ExecutorEnv:
+    """The environment to prove what was computed here.
+
+    Executing does not check the accelerator's products, so each segment is checked as its proof will be: what cannot be
+    proved costs no proving. Raises ModelMismatchError where the guest computed something else than was computed here.
+    """
+    found = preflight(program, done.stdin, segment_limit_po2=segment_limit_po2, cancel=cancel)
+    if found.journal != done.journal:
+        raise ModelMismatchError(
+            f"the guest of {name} computed something else than the native library",
+            hint="they are of different builds: reinstall zkhost",
+        )
+    builder = ExecutorEnv.builder().write_slice(done.stdin)
+    return (builder if segment_limit_po2 is None else builder.segment_limit_po2(segment_limit_po2)).build()

@@ -18,16 +18,16 @@ from zkhost.errors import (
     AccuracyError,
     ConfigError,
     DecodeError,
-    DigestMismatchError,
     ModelInputError,
     VerificationError,
 )
 from zkhost.guest.guest import Guest
 from zkhost.guest.proof import Proof
 from zkhost.ml import guest_input
+from zkhost.ml.disclosure import require_digest
 from zkhost.ml.journal import ModelJournal
-from zkhost.ml.model import Model, checked_env, load
-from zkhost.ml.tensors import SALT_BYTES, Batch, to_bytes
+from zkhost.ml.model import Model, load
+from zkhost.ml.tensors import SALT_BYTES, Batch, label_indices, to_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from zkhost.receipt.receipt import Receipt
 
 NO_SALT = bytes(SALT_BYTES)
+_OTHER = "the receipt is of another, or made with another salt"
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,12 @@ def verify_accuracy(
     found.verify(image_id, policy=policy, allow_fake=allow_fake)
     accuracy = _decode(found.journal.bytes, loaded)
     if loaded is None:
-        _same("the model", model_digest, accuracy.model_digest)
+        require_digest("the model", model_digest, accuracy.model_digest, _OTHER)
     if not isinstance(dataset, bytes):
         if loaded is None:
             raise ConfigError("samples without their model", hint="give the dataset's digest: ml.dataset_digest(...)")
         dataset = dataset_digest(loaded, *dataset, salt=dataset_salt)
-    _same("the dataset", dataset, accuracy.dataset_digest)
+    require_digest("the dataset", dataset, accuracy.dataset_digest, _OTHER)
     if at_least is not None and accuracy.at_least < needed(at_least, accuracy.count):
         raise VerificationError(
             f"the receipt proves that {accuracy.at_least} of {accuracy.count} samples are classified rightly, "
@@ -174,15 +175,6 @@ def needed(at_least: float, count: int) -> int:
     while right / count < at_least:
         right += 1
     return right
-
-
-def _same(what: str, expected: bytes | None, found: bytes | None) -> None:
-    if expected != found:
-        texts = ["none" if digest is None else digest.hex() for digest in (expected, found)]
-        raise DigestMismatchError(
-            f"the journal is of another digest than that of {what}: expected {texts[0]} but got {texts[1]}",
-            hint="the receipt is of another, or made with another salt", what=what, expected=texts[0], found=texts[1],
-        )  # fmt: skip
 
 
 class Evaluation(Guest[Dataset, Accuracy]):
@@ -266,10 +258,11 @@ class Evaluation(Guest[Dataset, Accuracy]):
 
     def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
         from zkhost.environment.executor_env import ExecutorEnv
+        from zkhost.ml._native import checked_env
 
         if isinstance(input, ExecutorEnv):
             return self._limited(input, segment_limit_po2)
-        return checked_env(self, self._prepared(input), segment_limit_po2, cancel)
+        return checked_env(self.name, self.program, self._prepared(input), segment_limit_po2, cancel)
 
     def _proof(self, info: ProveInfo) -> AccuracyProof:
         return AccuracyProof(self, info)
@@ -278,14 +271,8 @@ class Evaluation(Guest[Dataset, Accuracy]):
 def _labelled(model: Model, samples: Any, labels: Any) -> tuple[list[dict[str, Array]], list[int]]:
     arrays = model.samples(samples if isinstance(samples, Batch) else Batch(samples))
     classes = np.asarray(labels)
-    texts = model.outputs[0].labels
-    if texts and classes.dtype.kind in "OU":
-        unknown = sorted(set(map(str, classes.reshape(-1))) - set(texts))
-        if unknown:
-            raise ModelInputError(
-                f"the label {unknown[0]!r}", hint=f"one of {', '.join(texts)}", expected=", ".join(texts)
-            )
-        classes = np.array([texts.index(str(label)) for label in classes.reshape(-1)], np.int64).reshape(classes.shape)
+    if model.outputs[0].labels and classes.dtype.kind in "OU":
+        classes = label_indices(model.outputs[0], classes)
     if classes.dtype.kind not in "iu" or classes.shape != (len(arrays),):
         raise ModelInputError(
             f"labels: expected {len(arrays)} integers but got {classes.dtype}{list(classes.shape)}",

@@ -8,18 +8,17 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from zkhost import methods
-from zkhost.errors import ConfigError, DigestMismatchError, ModelInputError, ModelMismatchError
+from zkhost.errors import ConfigError, ModelInputError
 from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
 from zkhost.ml import gguf, guest_input
-from zkhost.ml.graph import MODES, Mode
+from zkhost.ml.disclosure import Options, check_salts, matching, modes_of, require_digest
+from zkhost.ml.graph import Mode
 from zkhost.ml.inference import Inference, ModelProof, ModelRun, decode
 from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
@@ -34,6 +33,7 @@ from zkhost.ml.tensors import (
     OutputMode,
     batch_of,
     graph_inputs,
+    label_indices,
     named,
     output_arrays,
     tensor_digest,
@@ -113,9 +113,9 @@ def load(
         salt = secrets.token_bytes(SALT_BYTES)
     shown = by_name([port.name for port in whole.outputs], output)
     options = Options(
-        _modes(chosen, input, shown), MappingProxyType(shown), hidden is True, salt, dict(salts or {}), accelerate
+        modes_of(chosen, input, shown), MappingProxyType(shown), hidden is True, salt, dict(salts or {}), accelerate
     )
-    _check_salts(options)
+    check_salts(options)
     return Model(whole, chosen, model, options)
 
 
@@ -131,54 +131,8 @@ def _graph(
             raise ConfigError("hidden names weights of a GGUF model", hint="hide all of it: hidden=True")
         return gguf.lower(read_gguf(model), dims, outputs)
     source = read_model(model)
-    names = () if isinstance(hidden, bool) else _matching(tuple(source.constants), hidden)
+    names = () if isinstance(hidden, bool) else matching(tuple(source.constants), hidden)
     return lower(source, dims, outputs, names)
-
-
-def _matching(names: Sequence[str], hidden: str | Sequence[str] | Callable[[str], bool]) -> tuple[str, ...]:
-    """The initialisers that are hidden, in the file's order."""
-    if callable(hidden):
-        found = tuple(name for name in names if hidden(name))
-        if not found:
-            raise ConfigError("hidden picks no initialiser", hint=f"those of the model: {', '.join(names)}")
-        return found
-    patterns = [hidden] if isinstance(hidden, str) else list(hidden)
-    for pattern in patterns:
-        if not any(name == pattern or fnmatchcase(name, pattern) for name in names):
-            raise ConfigError(
-                f"hidden={pattern!r}: the model has no such initialiser", hint=f"one of {', '.join(names)}"
-            )
-    return tuple(name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns))
-
-
-def _modes(lowered: Lowered, input: Mode | Mapping[str, Mode], outputs: Mapping[str, OutputMode]) -> Mapping[str, Mode]:
-    """What the journal shows of each input, weight that is one, and output, by the model's names."""
-    own, weights = [port.name for port in lowered.inputs], list(lowered.weights)
-    given = dict.fromkeys(own, input) if isinstance(input, str) else dict(input)
-    for name, mode in given.items():
-        if name not in (*own, *weights):
-            raise ConfigError(
-                f"input={{{name!r}: ...}}: there is no such input", hint=f"one of {', '.join((*own, *weights))}"
-            )
-        if mode not in MODES:
-            raise ConfigError(f"input={mode!r}", hint=f"one of {', '.join(MODES)}")
-    modes: dict[str, Mode] = {name: given.get(name, "public") for name in own}
-    modes |= {name: given.get(name, "hashed") for name in weights}
-    return MappingProxyType(
-        modes | {port.name: "hashed" if outputs.get(port.name) == "hashed" else "public" for port in lowered.outputs}
-    )
-
-
-def _check_salts(options: Options) -> None:
-    for name, salt in {"salt": options.salt, **options.salts}.items():
-        if salt is not None and len(salt) != SALT_BYTES:
-            raise ConfigError(f"{name} has {len(salt)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})")
-    hashed = [name for name, mode in options.modes.items() if mode == "hashed"]
-    for name in options.salts:
-        if name not in hashed:
-            raise ConfigError(
-                f"salts has {name!r}, which is not hashed", hint=f"hashed: {', '.join(hashed) or 'nothing'}"
-            )
 
 
 def verify(
@@ -199,18 +153,6 @@ def verify(
     loaded = model if isinstance(model, Model) else load(model, **options)
     found = receipt if isinstance(receipt, Receipt) else Receipt.load(receipt)
     return loaded.verify(found, policy=policy, allow_fake=allow_fake)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a model was loaded; see `load`. `modes` are by the model's names for inputs, weights that are inputs, and outputs."""
-
-    modes: Mapping[str, Mode]
-    outputs: Mapping[str, OutputMode]
-    hidden: bool
-    salt: bytes | None
-    salts: Mapping[str, bytes]
-    accelerate: bool
 
 
 class Model(Guest[Any, Inference]):
@@ -366,7 +308,7 @@ class Model(Guest[Any, Inference]):
             """As `Guest.execute`: exact cycles, and outputs that are unverified."""
 
         def prove(self, *args: Any, **options: Any) -> ModelProof:
-            """As `Guest.prove`. First each segment is checked, which takes about 0.3 s each: see `checked_env`."""
+            """As `Guest.prove`. First each segment is checked, which takes about 0.3 s each: see `_native.checked_env`."""
 
     def verify(
         self, receipt: Receipt, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None
@@ -383,8 +325,11 @@ class Model(Guest[Any, Inference]):
         ports = {port.name: port for port in (*self._ports, *self.outputs)}
         if name not in ports:
             raise ModelInputError(f"there is no {name!r}", hint=f"one of {', '.join(ports)}", expected=", ".join(ports))
-        samples = batch_of([ports[name]], value.samples) if isinstance(value, Batch) else [value]
-        return tensor_digest([named([ports[name]], sample)[name] for sample in samples], salt)
+        port = ports[name]
+        samples = batch_of([port], value.samples) if isinstance(value, Batch) else [value]
+        if port.labels:
+            return tensor_digest([label_indices(port, sample) for sample in samples], salt)
+        return tensor_digest([named([port], sample)[name] for sample in samples], salt)
 
     def check(self, samples: Any) -> CheckReport:
         """Compare with onnxruntime on samples: an array with the samples on its first axis, or a sequence of inputs."""
@@ -431,17 +376,12 @@ class Model(Guest[Any, Inference]):
 
     def check_digests(self, model_digest: bytes | None, digests: Mapping[str, bytes]) -> None:
         """Raise DigestMismatchError where the model is another hidden one, or a hidden weight whose salt is known another."""
-        if model_digest != self.model_digest:
-            raise _mismatch(
-                "the model", self.model_digest, model_digest, "load it with hidden=True and the prover's salt"
-            )
+        hint = "load it with hidden=True and the prover's salt"
+        require_digest("the model", self.model_digest, model_digest, hint)
         for name, array in self.weights.items():
             if name in self.options.salts:
                 expected = tensor_digest(array, self.options.salts[name])
-                if digests[name] != expected:
-                    raise _mismatch(
-                        f"the weight {name!r}", expected, digests[name], "the file has another, or the salt is"
-                    )
+                require_digest(f"the weight {name!r}", expected, digests[name], "the file has another, or the salt is")
 
     def _prepared(self, inputs: Any) -> Computed:
         """The outputs, and all that the guest reads."""
@@ -457,10 +397,11 @@ class Model(Guest[Any, Inference]):
 
     def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
         from zkhost.environment.executor_env import ExecutorEnv
+        from zkhost.ml._native import checked_env
 
         if isinstance(input, ExecutorEnv):
             return self._limited(input, segment_limit_po2)
-        return checked_env(self, self._prepared(input), segment_limit_po2, cancel)
+        return checked_env(self.name, self.program, self._prepared(input), segment_limit_po2, cancel)
 
     def _run(self, session: SessionInfo) -> ModelRun:
         return ModelRun(self, session)
@@ -469,32 +410,3 @@ class Model(Guest[Any, Inference]):
         digests = self.decode_journal(info.receipt.journal.bytes).digests
         salts = {name: self._salts[digest] for name, digest in digests.items() if digest in self._salts}
         return ModelProof(self, info, salts)
-
-
-def checked_env(
-    guest: Guest[Any, Any], done: Computed, segment_limit_po2: int | None, cancel: CancelToken | None
-) -> ExecutorEnv:
-    """The environment to prove what was computed here.
-
-    Executing does not check the accelerator's products, so each segment is checked as its proof will be: what cannot be
-    proved costs no proving. Raises ModelMismatchError where the guest computed something else than was computed here.
-    """
-    from zkhost.environment.executor_env import ExecutorEnv
-    from zkhost.ml._native import preflight
-
-    found = preflight(guest.program, done.stdin, segment_limit_po2=segment_limit_po2, cancel=cancel)
-    if found.journal != done.journal:
-        raise ModelMismatchError(
-            f"the guest of {guest.name} computed something else than the native library",
-            hint="they are of different builds: reinstall zkhost",
-        )
-    builder = ExecutorEnv.builder().write_slice(done.stdin)
-    return (builder if segment_limit_po2 is None else builder.segment_limit_po2(segment_limit_po2)).build()
-
-
-def _mismatch(what: str, expected: bytes | None, found: bytes | None, hint: str) -> DigestMismatchError:
-    texts = ["none" if digest is None else digest.hex() for digest in (expected, found)]
-    return DigestMismatchError(
-        f"the journal is of another digest than that of {what}: expected {texts[0]} but got {texts[1]}",
-        hint=hint, what=what, expected=texts[0], found=texts[1],
-    )  # fmt: skip

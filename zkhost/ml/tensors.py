@@ -155,6 +155,16 @@ def _labels(port: Port, index: Array) -> Array:
     return np.asarray(port.labels)[index]
 
 
+def label_indices(port: Port, texts: Any) -> Array:
+    """The indices of an output's texts, int32, which is what its graph tensor has. Raises ModelInputError for another text."""
+    found = np.asarray(texts)
+    unknown = sorted({str(text) for text in found.reshape(-1)} - set(port.labels))
+    if unknown:
+        labels = ", ".join(port.labels)
+        raise ModelInputError(f"there is no label {unknown[0]!r}", hint=f"one of {labels}", expected=labels)
+    return np.array([port.labels.index(str(text)) for text in found.reshape(-1)], np.int32).reshape(found.shape)
+
+
 def batch_of(ports: Sequence[Port], samples: Any) -> list[Any]:
     """Samples one by one: an array with the samples on its first axis, a mapping of such arrays, or a sequence of inputs."""
     if isinstance(samples, Mapping):

@@ -14,8 +14,11 @@ from zkhost.errors import AccuracyError, ConfigError, DecodeError, DigestMismatc
 from zkhost.ml import guest_input
 from zkhost.ml.accuracy import NO_SALT, Dataset, Evaluation, needed
 
+from . import build
 from .test_digits import MODELS
 from .test_modes import CNN, OTHER, SALT, WEIGHT, changed
+from .trees.forests import attributes, model
+from .trees.forests import rows as forest_rows
 
 COUNT = 12
 
@@ -89,9 +92,7 @@ def test_the_guest_refuses_a_bound_that_is_not_reached(rows: Any, classes: Any) 
 
 def test_ties_are_the_first(rows: Any) -> None:
     """As numpy's argmax, and as output='argmax'."""
-    from .build import model, node
-
-    proto = model([node("Relu", ["x"], ["y"])], {"x": ("float32", (1, 4))}, {"y": ("float32", None)}, {})
+    proto = build.model([build.node("Relu", ["x"], ["y"])], {"x": ("float32", (1, 4))}, {"y": ("float32", None)}, {})
     found = ml.load(proto)
     x = np.array([[[0, 2, 2, 1]], [[-1, -2, -3, -4]], [[0, 0, 0, 3]]], np.float32)
     assert journal_of(found, x, np.array([1, 0, 3]), 1.0)
@@ -105,6 +106,27 @@ def test_a_class_can_be_an_integer_output(rows: Any, classes: Any) -> None:
     assert found.graph.tensors[found.graph.outputs[0]].size == 1
     with pytest.raises(AccuracyError):
         journal_of(found, rows, np.zeros(COUNT, np.int64), 1.0)
+
+
+def test_a_class_can_have_a_text() -> None:
+    """Of a classifier that has them: labels are given as its texts, and counted by their index."""
+    names = ["cat", "dog", "emu"]
+    forest = attributes(5, features=4, prefix="class", ids=[0, 1, 2])
+    found = ml.load(
+        model(
+            "TreeEnsembleClassifier", 4, ["label", "scores"], classlabels_strings=names, base_values=[0.0] * 3, **forest
+        )
+    )
+    x = forest_rows(7, 8, 4)
+    y = found.compute(ml.Batch(x))["label"]
+    assert set(y) <= set(names)
+    accuracy = Evaluation(found).decode_journal(journal_of(found, x, y, 1.0))
+    assert accuracy.at_least == accuracy.count == 8
+    assert accuracy.dataset_digest == ml.dataset_digest(found, x, [names.index(each) for each in y])
+    with pytest.raises(AccuracyError):
+        journal_of(found, x, np.array(names)[[(names.index(each) + 1) % 3 for each in y]], 0.5)
+    with pytest.raises(ModelInputError, match="'fox'"):
+        journal_of(found, x, np.array(["fox"] * 8))
 
 
 def test_models_without_a_class_are_refused(rows: Any) -> None:

@@ -61,7 +61,7 @@ def test_bytes_behind_a_plan_are_refused() -> None:
         (12, 0x80000000, "arena"),
         (13, 0xFFFFFFFF, "arena"),
         (14, 3, "mode"),
-        (14, 4 << 8, "dtype"),
+        (14, 5 << 8, "dtype"),
         (14, 1 << 17, "kind"),
         (14, 1 << 16, "shared input"),
         (17, 1 << 16, "output is shared"),
