@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.unit.ml.test_gguf import written
 from tests.unit.ml_engine.graphs import Maker, forms, raw
+from zkhost import ml
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, ProverError
 from zkhost.ml import _native, ops, reference
@@ -74,3 +77,29 @@ def product_graph(weights: Array) -> Graph:
     make.write("y", "f32", (1, len(weights)))
     make.steps.append(ops.GgmlProduct("w", "y", "x", "w", "Q8_0"))
     return make.graph("y")
+
+
+@pytest.mark.slow
+def test_the_next_token_of_a_llama_is_proved(tmp_path: Path) -> None:
+    """A GGUF model of one layer, behind two tokens that the receipt hides; under another length or model it proves nothing."""
+    path = written(tmp_path, narrow)
+    tokens = np.array([1, 2], np.int32)
+    model = ml.load(path, dims={"tokens": 2}, output="argmax", input="private")
+    proof = model.prove(tokens).verify()
+    (logits,) = reference.run(model.whole.graph, {"tokens": tokens}).values()
+    assert proof.outputs["logits"].tolist() == logits.argmax(axis=-1).tolist()
+    assert ml.verify(proof.receipt, path, dims={"tokens": 2}, output="argmax", input="private").outputs == proof.outputs
+    with pytest.raises(ImageIDMismatchError):
+        ml.verify(proof.receipt, path, dims={"tokens": 3}, output="argmax", input="private")
+    data = bytearray(path.read_bytes())
+    data[-40] ^= 1
+    with pytest.raises(ImageIDMismatchError):
+        ml.verify(proof.receipt, bytes(data), dims={"tokens": 2}, output="argmax", input="private")
+
+
+def narrow(keys: dict[str, Any], tensors: dict[str, Any]) -> None:
+    """32 in place of 64 wide."""
+    keys |= {"embedding_length": 32, "feed_forward_length": 32}
+    for name, tensor in tensors.items():
+        rows = {"token_embd.weight": 11, "blk.0.attn_k.weight": 16, "blk.0.attn_v.weight": 16}.get(name, 32)
+        tensors[name] = np.ascontiguousarray(tensor[:rows, :32] if tensor.ndim == 2 else tensor[:32])

@@ -255,6 +255,8 @@ _BF16 = oracle.GGMLQuantizationType.BF16
         (put("block_count", 2), ModelFormatError, "blk.1.attn_norm.weight"),
         (put("rope.dimension_count", 7), ModelFormatError, "7 rotated"),
         (put("rope.freq_base", float("nan")), ModelFormatError, "freq_base"),
+        (put("rope.freq_base", 0.5), ModelFormatError, "freq_base"),
+        (put("attention.key_length", 1 << 20), ModelFormatError, "heads of 1048576"),
         (put("attention.layer_norm_rms_epsilon", -1.0), ModelFormatError, "epsilon"),
         (less("context_length"), ModelFormatError, "context_length"),
         (less("blk.0.ffn_up.weight"), ModelFormatError, "blk.0.ffn_up.weight"),

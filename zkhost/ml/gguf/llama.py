@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from zkhost.ml.read.onnx_file import Port
 OUTPUTS = ("logits", "prompt_logits")
 """The logits behind the last token, and those behind every token."""
 
-_IGNORED = ("rope_freqs.weight",)
+MAX_HEAD = 4096
 _PLAIN = {
     "expert_count": 0, "expert_used_count": 0, "rope.scaling.type": "none", "attention.causal": True,
     "use_parallel_residual": False, "attention.sliding_window": 0, "logit_scale": 1.0,
@@ -66,15 +65,15 @@ class Shape:
         embedding = file.tensors.get("token_embd.weight")
         if embedding is None or len(embedding.shape) != 2 or head == 0:
             raise ModelFormatError(f"{file.name} lacks the matrix 'token_embd.weight'", hint="convert the model again")
-        if heads % kv_heads or values != head or rotated % 2 or rotated > head:
+        if heads % kv_heads or values != head or rotated % 2 or not rotated <= head <= MAX_HEAD:
             raise ModelFormatError(
                 f"{file.name} has {heads} heads of {head}, {kv_heads} of keys, {values} values each, {rotated} rotated",
-                hint="heads are a multiple of those of keys, as long as their values, and rotated in pairs",
+                hint=f"heads are a multiple of those of keys, as long as their values, at most {MAX_HEAD}, rotated in pairs",
             )
         return cls(
             _size(file, "context_length"), width, _size(file, "block_count"), _size(file, "feed_forward_length"), heads,
             kv_heads, head, rotated, embedding.shape[0], _float(file, "attention.layer_norm_rms_epsilon"),
-            _float(file, "rope.freq_base", 10000.0),
+            _float(file, "rope.freq_base", 10000.0, 1.0),
         )  # fmt: skip
 
 
@@ -85,10 +84,12 @@ def _size(file: GgufFile, key: str, default: int | None = None) -> int:
     return found
 
 
-def _float(file: GgufFile, key: str, default: float | None = None) -> float:
+def _float(file: GgufFile, key: str, default: float | None = None, least: float = 2.0**-126) -> float:
     found: Any = file.metadata.get(f"llama.{key}", default)
-    if not isinstance(found, float) or not isfinite(found) or found <= 0:
-        raise ModelFormatError(f"{file.name} has llama.{key} = {found!r}", hint="a number above 0 is taken")
+    if not isinstance(found, float) or not least <= found < 2.0**127:
+        raise ModelFormatError(
+            f"{file.name} has llama.{key} = {found!r}", hint=f"a number of {least:g} or more is taken"
+        )
     return found
 
 
@@ -109,13 +110,12 @@ def lower(file: GgufFile, dims: Mapping[str, int], wanted: Sequence[str]) -> Low
         last = layer == shape.layers - 1 and "prompt_logits" not in wanted
         x = _layer(low, shape, f"blk.{layer}", table, x, 1 if last else tokens)
     names = _logits(low, shape, x, wanted)
-    unused = sorted(set(file.tensors) - low.used - set(_IGNORED))
-    if unused or any(name in file.tensors for name in _IGNORED):
-        name = unused[0] if unused else _IGNORED[0]
+    unused = sorted(set(file.tensors) - low.used)
+    if unused:
         raise UnsupportedModelError(
-            f"{file.name} has the tensor {name!r}, which the llama architecture taken here has not",
+            f"{file.name} has the tensor {unused[0]!r}, which the llama architecture taken here has not",
             hint="a model with biases, experts or long ropes: prove the products of its tensors, outputs=['NAME']",
-            node=name,
+            node=unused[0],
             expected="the tensors of a plain llama",
         )
     graph = low.graph(file.name, ("tokens",), names)
