@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.ml_engine.graphs import forms, raw
+from tests.unit.ml_engine.graphs import forms, raw, rescaled
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, ProverError
 from zkhost.ml import _native, reference
 from zkhost.ml.compile import compile_graph
 from zkhost.provers.local import LocalProver
+
+# Cells of the first convolution's lanes, and of those that are requantised.
+LANES, USED = 6, 3
 
 
 def env(stdin: bytes) -> ExecutorEnv:
@@ -17,9 +20,11 @@ def env(stdin: bytes) -> ExecutorEnv:
 
 
 def test_every_form_of_program_is_proved() -> None:
-    """Convolutions with split signs, with sums, pointwise, depthwise, pooled, and a dense layer: one receipt, verified."""
+    """Convolutions with split signs, with sums, pointwise, depthwise, pooled, requantised by their program or after it, and a
+    dense layer: one receipt, verified."""
     graph, inputs = forms()
     compiled = compile_graph(graph)
+    assert set(rescaled(compiled.plan)) == {True, False}
     image, computed = compiled.image(), _native.compute(compiled.plan, raw(graph, inputs))
     receipt = LocalProver().prove(env(computed.stdin), image.program).receipt
     receipt.verify(image.image_id)
@@ -31,11 +36,13 @@ def test_every_form_of_program_is_proved() -> None:
         receipt.verify(other.image_id)
 
 
-def test_proving_refuses_a_changed_byte_of_advice() -> None:
+@pytest.mark.parametrize("at", [0, 16 * 3 * LANES + 16 * 3 * USED])
+def test_proving_refuses_a_changed_byte_of_advice(at: int) -> None:
+    """A lane of the first convolution, and the byte that its program requantised."""
     graph, inputs = forms()
     compiled = compile_graph(graph)
     computed = _native.compute(compiled.plan, raw(graph, inputs))
     stdin = bytearray(computed.stdin)
-    stdin[40] ^= 1
+    stdin[len(raw(graph, inputs)) + at] ^= 1
     with pytest.raises(ProverError):
         LocalProver().prove(env(bytes(stdin)), compiled.image().program)

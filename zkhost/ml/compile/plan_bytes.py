@@ -54,6 +54,8 @@ class Code(IntEnum):
     CONVOLUTION_F32 = 45
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
+    PAIRED_CONVOLUTION = 66
+    PAIRED_MATRIX = 67
 
 
 @dataclass(eq=False)
