@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.ml.test_gguf import written
-from tests.unit.ml_engine.graphs import Maker, forms, raw
+from tests.unit.ml_engine.graphs import Maker, forms, raw, rescaled
 from zkhost import ml
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, ProverError
@@ -20,6 +20,8 @@ from zkhost.ml.read.gguf_file import read_gguf
 from zkhost.provers.local import LocalProver
 
 MODELS = Path(__file__).parents[1] / "unit" / "ml" / "models" / "gguf"
+# Cells of the first convolution's lanes, and of those that are requantised.
+LANES, USED = 6, 3
 
 
 def env(stdin: bytes) -> ExecutorEnv:
@@ -27,9 +29,11 @@ def env(stdin: bytes) -> ExecutorEnv:
 
 
 def test_every_form_of_program_is_proved() -> None:
-    """Convolutions with split signs, with sums, pointwise, depthwise, pooled, and a dense layer: one receipt, verified."""
+    """Convolutions with split signs, with sums, pointwise, depthwise, pooled, requantised by their program or after it, and a
+    dense layer: one receipt, verified."""
     graph, inputs = forms()
     compiled = compile_graph(graph)
+    assert set(rescaled(compiled.plan)) == {True, False}
     image, computed = compiled.image(), _native.compute(compiled.plan, raw(graph, inputs))
     receipt = LocalProver().prove(env(computed.stdin), image.program).receipt
     receipt.verify(image.image_id)
@@ -41,12 +45,14 @@ def test_every_form_of_program_is_proved() -> None:
         receipt.verify(other.image_id)
 
 
-def test_proving_refuses_a_changed_byte_of_advice() -> None:
+@pytest.mark.parametrize("at", [0, 16 * 3 * LANES + 16 * 3 * USED])
+def test_proving_refuses_a_changed_byte_of_advice(at: int) -> None:
+    """A lane of the first convolution, and the byte that its program requantised."""
     graph, inputs = forms()
     compiled = compile_graph(graph)
     computed = _native.compute(compiled.plan, raw(graph, inputs))
     stdin = bytearray(computed.stdin)
-    stdin[40] ^= 1
+    stdin[len(raw(graph, inputs)) + at] ^= 1
     with pytest.raises(ProverError):
         LocalProver().prove(env(bytes(stdin)), compiled.image().program)
 
@@ -62,7 +68,7 @@ def test_a_quantised_product_of_ggml_is_proved() -> None:
     changed[3, 40] ^= 1
     x = np.load(MODELS / "dot_q8_0.npz")["x"][:1, :64]
     compiled = compile_graph(graph)
-    image, computed = compiled.image(), _native.compute(compiled.plan, x.tobytes())
+    image, computed = compiled.image(), _native.compute(compiled.plan, raw(graph, {"x": x}))
     receipt = LocalProver().prove(env(computed.stdin), image.program).receipt
     receipt.verify(image.image_id)
     assert bytes(receipt.journal.bytes)[-16:] == reference.run(graph, {"x": x})["y"].tobytes()

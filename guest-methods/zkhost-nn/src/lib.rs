@@ -24,6 +24,7 @@ mod moves;
 #[cfg(not(target_os = "zkvm"))]
 pub mod native;
 mod operations;
+mod pairs;
 mod plan;
 #[cfg(not(target_os = "zkvm"))]
 pub mod polynomial;
@@ -31,6 +32,7 @@ mod pools;
 pub mod program;
 mod quantize;
 pub mod requantize;
+mod rescale;
 mod sums;
 mod tables;
 mod trees;

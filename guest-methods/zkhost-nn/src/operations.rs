@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
-use crate::{choices, convolution, dense, floats, ggml, moves, pools, quantize, sums, trees, Checked, Error};
+use crate::{choices, convolution, dense, floats, ggml, moves, pairs, pools, quantize, sums, trees, Checked, Error};
 
 fn step(
     (code, args): (u32, &[u32]),
@@ -31,6 +31,8 @@ fn step(
         24 => pools::max(args, memory),
         25 => pools::average(args, memory),
         26 => pools::average_bytes(args, memory),
+        66 => pairs::convolution(args, memory, workspace),
+        67 => pairs::matrix(args, memory, workspace),
         32 => choices::arg_max(args, memory),
         33 => choices::top_k(args, memory),
         34 => choices::threshold(args, memory),

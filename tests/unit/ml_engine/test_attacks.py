@@ -21,7 +21,7 @@ from zkhost.ml.compile import compile_graph
 from zkhost.ml.graph import Mode
 from zkhost.ml.tensors import to_bytes
 
-from .graphs import Maker, forms, raw
+from .graphs import Maker, forms, raw, rescaled
 
 CHANNELS = 40
 
@@ -124,6 +124,38 @@ def test_exchanged_advice_is_refused() -> None:
     lanes = data[:lane] + data[lane + 1 : lane + 2] + data[lane : lane + 1] + data[lane + 2 :]
     with pytest.raises(ProverError, match="eqz"):
         preflight(lanes)
+
+
+@functools.cache
+def requantised() -> Honest:
+    """A convolution whose program requantises: three planes of 11 cells and seven of 8 for each of two channels."""
+    make = Maker()
+    make.input("x", "u8", (1, 1, 10, 10))
+    make.requantize("y", make.conv("s", "x", 2, (3, 3), pads=(1, 1, 1, 1), x_zero=3))
+    graph = make.graph("y")
+    plan, inputs = compile_graph(graph).plan, raw(graph, make.inputs)
+    assert rescaled(plan) == [True]
+    image, computed = _native.image(plan), _native.compute(plan, inputs)
+    assert len(computed.stdin) - len(inputs) == 2 * 16 * (3 * LANES + 7 * USED)
+    return Honest(plan, image.program, image.image_id, computed.stdin, len(inputs), computed.journal)
+
+
+LANES, USED = 11, 8
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize("plane", range(10))
+def test_a_changed_byte_of_a_requantisation_is_refused(plane: int, channel: int) -> None:
+    """Lanes, products (the output itself among them) and carries, of lanes that are used or not."""
+    made = requantised()
+    assert _native.preflight(made.program, made.stdin).journal == made.journal
+    for lane in (0, 30, 16 * USED - 1):
+        start = made.inputs + channel * 16 * (3 * LANES + 7 * USED)
+        at = start + lane + 16 * (plane * LANES if plane < 3 else 3 * LANES + (plane - 3) * USED)
+        stdin = bytearray(made.stdin)
+        stdin[at] = (stdin[at] + 1) % 256
+        with pytest.raises(ProverError, match="eqz"):
+            _native.preflight(made.program, bytes(stdin))
 
 
 @pytest.mark.parametrize("left", [0, 1, 100])

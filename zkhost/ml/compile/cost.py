@@ -57,19 +57,29 @@ def _average(a: Sequence[int]) -> float:
 def _convolution(a: Sequence[int]) -> float:
     groups, channels, inputs, kernel, plane, pitch, pairs, expand, strips = *a[7:14], a[16], a[17]
     rows, last, columns, pool, size = a[21], a[19], a[22], a[25], a[34]
-    program = acc.Convolution(inputs, kernel, plane, pitch, pairs)
-    outputs = ((strips - 1) * rows + last) * columns
-    lane = acc.LANE if pool == 1 else acc.POOLED_LANE * pool**2 + acc.POOLED
-    each = program.words + acc.CALL + 3 * program.lanes * acc.CELL * acc.ADVICE_BYTE
+    last_lane = a[20] + (rows * pool - 1) * a[23] + (columns * pool - 1) * a[24]
+    rescaled = a[35] * (last_lane // acc.CELL - a[20] // acc.CELL + 1)
+    program = acc.Convolution(inputs, kernel, plane, pitch, pairs, rescaled)
+    each = program.words + acc.CALL + program.advice * acc.CELL * acc.ADVICE_BYTE
     each += acc.SPREAD * program.terms if expand else 0
-    each += (acc.ROW * ((strips - 1) * rows + last)) / strips
+    finish = (strips - 1) * acc.finish(program, rows, columns, pool, size) + acc.finish(
+        program, last, columns, pool, size
+    )
     sums = strips * groups * (program.sums_words + acc.CALL + acc.ADVISE) if pairs else 0
     built = acc.BUILD * (program.words + program.sums_words)
-    return acc.BEGIN + built + sums + groups * channels * (strips * each + outputs * (lane if size == 1 else acc.SUM))
+    return acc.BEGIN + built + sums + groups * channels * (strips * each + finish)
+
+
+def _paired_convolution(a: Sequence[int]) -> float:
+    n, c, m, groups = a[7:11]
+    window = a[11:]
+    inputs, outputs = c // groups * prod(window[6:9]), m // groups
+    gathered = inputs * (7 if window[12:15] == [0, 0, 0] else 9)
+    return n * prod(window[3:6]) * groups * (gathered + -(-outputs // 8) * (20.2 * inputs + 60) + 14 * outputs)
 
 
 def _dense(a: Sequence[int]) -> float:
-    rows, inputs, row, blocks, columns, kind = a[5], a[6], a[10], a[11], a[12], a[22]
+    rows, inputs, row, blocks, columns, kind = a[5], a[6], a[10], a[11], a[12], a[24]
     words = acc.dense_words(inputs, row)
     once = columns * acc.CHANNEL if kind == 1 else 0
     each = acc.SPREAD * inputs + acc.ADVISE + blocks * (words + acc.CALL) + columns * acc.DENSE_LANE
@@ -131,6 +141,8 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.CONVOLUTION_F32: lambda a: a[5] * a[7] * _taps(a[9:]) * (20 + 400 * a[6] / a[8]),
     Code.TREES: _trees,
     Code.PROVED_CONVOLUTION: _convolution,
+    Code.PAIRED_CONVOLUTION: _paired_convolution,
+    Code.PAIRED_MATRIX: lambda a: a[7] * (5 * a[8] + -(-a[9] // 8) * (20.2 * a[8] + 60) + 12 * a[9]),
     Code.PROVED_DENSE: _dense,
     Code.GGML_PRODUCT: _ggml_product,
     Code.GGML_NORM: lambda a: a[3] * a[4] * 215,

@@ -61,6 +61,8 @@ class Code(IntEnum):
     GGML_ROPE = 90
     GGML_ATTENTION = 91
     GGML_SWIGLU = 92
+    PAIRED_CONVOLUTION = 66
+    PAIRED_MATRIX = 67
 
 
 @dataclass(eq=False)

@@ -17,12 +17,15 @@ from zkhost.ml.graph import Array
 
 @dataclass(frozen=True)
 class Walk:
-    """Where rows lie: from one column to the next, from one row to the next, in elements, and how many rows."""
+    """Where rows lie: from one column to the next, from one row to the next, in elements, and how many rows. Where `line` is
+    given, rows follow each other so for so many, and the next ones start `line_step` elements after those."""
 
     at: At
     column: int
     row: int
     rows: int
+    line: int = 0
+    line_step: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Matrix:
                 Code.PROVED_DENSE, x.at + piece * each * x.column, x.column, x.row, int(first and isinstance(zero, At)),
                 zero if first else 0, x.rows, len(part), weights, w_sums if first else At(None), self.zero, self.row,
                 self.blocks, columns, bias if first else none, sums, y.row, y.column,
+                y.line or y.rows, y.line_step,
                 scale, finish.scale.size, finish.zero, finish.low, finish.high, kind,
             )  # fmt: skip
         if not whole and finish.size == 1:
