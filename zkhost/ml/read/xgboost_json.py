@@ -109,7 +109,7 @@ def _read(file: Any, name: str) -> Source:
         start = np.broadcast_to(MARGINS[objective](base).astype(F32), (targets,))
     if not np.isfinite(start).all():
         raise ValueError(f"a base_score of {text} under {objective}")
-    return source(name, "xgboost", "margin", nodes, features, targets, start=start, objective=objective)
+    return source(name, "xgboost", ("margin", "prediction"), nodes, features, targets, start=start, objective=objective)
 
 
 def _add(nodes: Nodes, tree: Any, group: int, name: str) -> None:

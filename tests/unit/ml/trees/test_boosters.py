@@ -275,3 +275,17 @@ def test_a_text_that_contradicts_itself_is_no_model(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(ModelFormatError):
         ml.load(text.replace(old, new, 1).encode())
+
+
+def test_a_prediction_that_is_the_margin_itself_is_an_output() -> None:
+    stored = np.load(MODELS / "xgboost_diabetes.own.npz")
+    model = ml.load(MODELS / "xgboost_diabetes.json", outputs=["prediction"])
+    found = [model.compute(row)["prediction"].item() for row in stored["x"][:10]]
+    assert found == stored["prediction"][:10].tolist()
+    assert model.check(stored["x"][:10]).equal
+
+
+def test_a_prediction_without_a_function_here_is_refused_by_name() -> None:
+    x, y = table(1)
+    with pytest.raises(UnsupportedModelError, match="the prediction of count:poisson"):
+        ml.load(bytes(boosted("count:poisson", x, y).save_raw("json")), outputs=["prediction"])
