@@ -89,7 +89,7 @@ def _dense(a: Sequence[int]) -> float:
 def _trees(a: Sequence[int]) -> float:
     wide, rows, features, words, trees = a[0], a[2], a[3], a[5], max(a[7], 1)
     depth = log2(1 + words / (2 + wide) / trees)
-    return rows * (features * (12 + 8 * wide) + trees * (depth * (12 + 4 * wide) + 80 + 30 * wide))
+    return rows * (features * (12 + 8 * wide) + trees * (depth * (10.5 + 4 * wide) + 120 + 40 * wide))
 
 
 # By the interpreter's rule: elements of a block, then cycles of a block of a row, of a row, of an element of the vector.

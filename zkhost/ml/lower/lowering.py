@@ -10,7 +10,19 @@ import numpy as np
 from zkhost.errors import ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.graph import Array, DType, Graph, Tensor
-from zkhost.ml.lower import boosters, choices, conv, elementwise, linear, matrices, moves, pools, preparation, trees  # noqa: F401
+from zkhost.ml.lower import (  # noqa: F401
+    boosters,
+    choices,
+    conv,
+    elementwise,
+    linear,
+    matrices,
+    moves,
+    pools,
+    preparation,
+    svm,
+    trees,
+)
 from zkhost.ml.lower.context import HANDLERS, Lowering
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import FUNCTIONS, fold
