@@ -10,59 +10,68 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.ml.test_lora import BASE, DATA, PEFT, arrays, network
 from zkhost import Receipt, ml
 from zkhost.errors import DigestMismatchError, ImageIDMismatchError, JournalMismatchError, ModelMismatchError
 from zkhost.ml import lora
-from zkhost.ml.read.state import read_state
+from zkhost.ml.graph import Array
+from zkhost.ml.read.safetensors_file import write_safetensors
+from zkhost.ml.read.stored import stored
+
+MODELS = Path(__file__).parents[1] / "unit" / "ml" / "models"
+MLP = MODELS / "mlp.legacy17.qdq_u8u8.onnx"
 
 pytestmark = pytest.mark.prove
 
 
-@pytest.fixture(scope="module")
-def adapter() -> lora.Adapter:
-    return lora.read(PEFT)
+def values(*shape: int, seed: int, size: float = 0.3) -> Array:
+    return (np.random.default_rng(seed).normal(size=shape) * size).astype(np.float32)
 
 
-def changed(adapter: lora.Adapter, **values: Any) -> lora.Adapter:
-    """The adapter with fields of all its modules replaced; `a` and `b` are functions of the old values."""
+def adapter_of(module: str, outputs: int, inputs: int, rank: int) -> lora.Adapter:
+    given = {f"{module}.lora_A": values(rank, inputs, seed=1), f"{module}.lora_B": values(outputs, rank, seed=2)}
+    return lora.read(given, alpha=2 * rank)
 
-    def of(module: lora.LoraModule) -> lora.LoraModule:
-        made = {name: value(getattr(module, name)) if callable(value) else value for name, value in values.items()}
-        return dataclasses.replace(module, **made)
 
-    return dataclasses.replace(adapter, modules=tuple(map(of, adapter.modules)))
+def changed(adapter: lora.Adapter, **fields: Any) -> lora.Adapter:
+    """The adapter with fields of its only module replaced; functions are of the old values."""
+    (module,) = adapter.modules
+    made = {name: value(getattr(module, name)) if callable(value) else value for name, value in fields.items()}
+    return dataclasses.replace(adapter, modules=(dataclasses.replace(module, **made),))
 
 
 def with_journal(receipt: Receipt, old: bytes, new: bytes) -> Receipt:
     """The receipt with a part of its journal replaced, as a forger would."""
     data = receipt.journal.bytes
     assert old in data
+    assert old != new
     form = json.loads(receipt.to_bytes("json"))
     form["journal"]["bytes"] = list(data.replace(old, new))
     return Receipt.from_bytes(json.dumps(form).encode(), "json")
 
 
-def test_a_merge(adapter: lora.Adapter, tmp_path: Path) -> None:
-    """W' of the second layer, of a base in the image and a hashed adapter. Another alpha, A and B exchanged, another adapter,
-    another base and another result are found.
+def test_a_merge(tmp_path: Path) -> None:
+    """A base in the image, a hashed adapter, W' in the journal. Another alpha, A and B exchanged, another adapter or base and
+    another result are found.
     """
-    options: Any = {"modules": ["fc2"]}
-    merge = lora.merge(BASE, adapter, **options)
+    adapter, base = adapter_of("fc", 8, 12, 2), tmp_path / "base.safetensors"
+    write_safetensors({"fc.weight": stored(values(8, 12, seed=3), "f32")}, base)
+    merge = lora.merge(base, adapter)
     merge.save(tmp_path / "merged.safetensors")
     proof = merge.prove().verify()
-    wanted = arrays(DATA / "merged.peft.safetensors")["fc2.weight"]
-    assert proof.outputs["merged.fc2.weight"].tobytes() == wanted.tobytes()
+    merged = proof.outputs["merged.fc.weight"]
+    assert merged.tobytes() == merge.compute()["fc.weight"].tobytes()
     proof.receipt.dump(tmp_path / "merge.zkr")
 
-    def verify(of: lora.Adapter = adapter, base: Any = BASE, **more: Any) -> Any:
-        return lora.verify_merge(tmp_path / "merge.zkr", base, of, **{**options, "salts": proof.salts, **more})
+    def verify(
+        of: lora.Adapter = adapter, source: Any = base, receipt: Any = tmp_path / "merge.zkr", **more: Any
+    ) -> Any:
+        return lora.verify_merge(receipt, source, of, **{"salts": proof.salts, **more})
 
     found = verify(merged_model=tmp_path / "merged.safetensors")
-    module = adapter.module("fc2")
+    (module,) = adapter.modules
     expected = {
-        name: ml.tensor_digest(value, proof.salts[name])
-        for name, value in (("fc2.lora_A", module.a), ("fc2.lora_B", module.b))
+        "fc.lora_A": ml.tensor_digest(module.a, proof.salts["fc.lora_A"]),
+        "fc.lora_B": ml.tensor_digest(module.b, proof.salts["fc.lora_B"]),
     }
     assert found.digests == expected
     # A verifier without the adapter's values, who was told their digests.
@@ -71,52 +80,49 @@ def test_a_merge(adapter: lora.Adapter, tmp_path: Path) -> None:
     with pytest.raises(ImageIDMismatchError):
         verify(changed(adapter, alpha=16.0))
     with pytest.raises(ImageIDMismatchError):
-        verify(base=arrays(BASE) | {"fc2.weight": wanted})
-    with pytest.raises(DigestMismatchError, match=r"fc2\.lora_A"):
-        verify(changed(adapter, a=lambda a: a * np.float32(2), b=lambda b: b / np.float32(2)))  # the same product
+        verify(source={"fc.weight": merged})
+    with pytest.raises(DigestMismatchError, match=r"fc\.lora_A"):  # the same product of another A and B
+        verify(changed(adapter, a=lambda a: a * np.float32(2), b=lambda b: b / np.float32(2)))
+    exchanged = dict(zip(expected, reversed(expected.values()), strict=True))
     with pytest.raises(DigestMismatchError):
-        verify(adapter.outline(), salts={}, digests=expected | {"fc2.lora_A": expected["fc2.lora_B"]})
-    swapped = dict(zip(expected, reversed(expected.values()), strict=True))
-    with pytest.raises(DigestMismatchError):
-        verify(adapter.outline(), salts={}, digests=swapped)
-    with pytest.raises(ModelMismatchError, match="of 640 numbers"):
-        verify(merged_model=BASE)
-    assert read_state(tmp_path / "merged.safetensors") != read_state(BASE)
+        verify(adapter.outline(), salts={}, digests=exchanged)
+    with pytest.raises(ModelMismatchError, match="of 96 numbers"):
+        verify(merged_model=base)
 
     other = changed(adapter, a=lambda a: -a)
-    forged = ml.tensor_digest(other.module("fc2").a, proof.salts["fc2.lora_A"])
+    forged = ml.tensor_digest(other.modules[0].a, proof.salts["fc.lora_A"])
     with pytest.raises(JournalMismatchError):
-        lora.verify_merge(
-            with_journal(proof.receipt, expected["fc2.lora_A"], forged), BASE, other, salts=proof.salts, **options
-        )
-    one = wanted.copy()
-    one[0, 0] += 1
+        verify(other, receipt=with_journal(proof.receipt, expected["fc.lora_A"], forged))
+    one = merged.copy()
+    one[0, 0] = np.nextafter(one[0, 0], np.float32(9))
     with pytest.raises(JournalMismatchError):
-        lora.verify_merge(with_journal(proof.receipt, wanted.tobytes(), one.tobytes()), BASE, adapter, **options)
+        verify(receipt=with_journal(proof.receipt, merged.tobytes(), one.tobytes()))
 
 
-def test_a_hidden_adapter(adapter: lora.Adapter) -> None:
-    """What the digits MLP computes with the adapter, of which the journal has digests alone."""
-    with np.load(DATA / "io.npz") as data:
-        x, label, base = data["x"][:1], int(data["labels"][0]), int(data["base"][0].argmax())
-    assert label != base
-    model = lora.load(network(), adapter, output="argmax")
+def test_a_hidden_adapter_on_an_int8_base() -> None:
+    """What the digits MLP, quantised by onnxruntime, computes with an adapter of which the journal has digests alone."""
+    adapter = adapter_of("2", 10, 32, 2)
+    x = np.load(MODELS / "inputs.npz")["x"][:1]
+    model = lora.load(MLP, adapter)
     proof = model.prove(x).verify()
-    assert int(proof.outputs["logits"][0]) == label
+    (logits,) = proof.outputs.values()
+    assert np.abs(logits - next(iter(ml.load(MLP).compute(x).values()))).max() > 0.1
+    assert logits.tobytes() == next(iter(model.compute(x).values())).tobytes()
+    salts = {name: proof.salts[name] for name in model.weights}
 
     def verify(of: lora.Adapter, receipt: Receipt = proof.receipt, **more: Any) -> Any:
-        return lora.load(network(), of, output="argmax", **more).verify(receipt)
+        return lora.load(MLP, of, **more).verify(receipt)
 
     # With the salts the adapter is checked; without them and it, its digests are there to compare.
-    found = verify(adapter, salts={name: proof.salts[name] for name in model.weights})
+    found = verify(adapter, salts=salts)
     assert verify(adapter.outline()).digests == found.digests
-    assert adapter.module("fc1").a.tobytes() not in proof.receipt.to_bytes()
+    (module,) = adapter.modules
+    assert module.b.tobytes() not in proof.receipt.to_bytes()
     with pytest.raises(ImageIDMismatchError):
         verify(changed(adapter, alpha=16.0))
     other = changed(adapter, b=lambda b: -b)
-    salts = {name: proof.salts[name] for name in model.weights}
-    with pytest.raises(DigestMismatchError, match=r"fc1\.lora_B"):
+    with pytest.raises(DigestMismatchError, match=r"2\.lora_B"):
         verify(other, salts=salts)
-    forged = ml.tensor_digest(other.module("fc1").b, salts["fc1.lora_B"])
+    forged = ml.tensor_digest(other.modules[0].b, salts["2.lora_B"])
     with pytest.raises(JournalMismatchError):
-        verify(other, with_journal(proof.receipt, found.digests["fc1.lora_B"], forged), salts=salts)
+        verify(other, with_journal(proof.receipt, found.digests["2.lora_B"], forged), salts=salts)
