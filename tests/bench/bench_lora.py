@@ -26,7 +26,7 @@ def main() -> None:
     adapter = lora.read(PEFT)
     weights = 64 * 64 + 64 * 10
     for place in ("image", "hashed", "public"):
-        run = lora.merge(BASE, adapter, base_in=place).execute()  # type: ignore[arg-type]
+        run = lora.merge(BASE, adapter, base_in=place).execute()
         print(f"| digits MLP, rank 4, base {place} | {run.user_cycles:,} | {run.user_cycles / weights:.0f} |")
     for size, rank, alpha in ((64, 1, 2), (64, 4, 8), (64, 16, 32), (64, 4, 7), (128, 8, 16)):
         run = random_merge(size, size, rank, alpha).execute()

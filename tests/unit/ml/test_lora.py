@@ -526,7 +526,8 @@ def _given(merge: lora.Merge) -> bytes:
 
     model = merge.model
     salts = {name: model.options.salts[name] for name, mode in model.modes.items() if mode == "hashed"}
-    return request.inference(model.graph, model.modes, model.graph_weights, [{}], salts)
+    given: bytes = request.inference(model.graph, model.modes, model.graph_weights, [{}], salts)
+    return given
 
 
 @pytest.mark.slow
