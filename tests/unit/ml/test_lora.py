@@ -522,11 +522,11 @@ def test_a_journal_opens_with_its_salts(adapter: lora.Adapter) -> None:
 
 
 def _given(merge: lora.Merge) -> bytes:
-    from zkhost.ml import request
+    from zkhost.ml import guest_input
 
     model = merge.model
     salts = {name: model.options.salts[name] for name, mode in model.modes.items() if mode == "hashed"}
-    given: bytes = request.inference(model.graph, model.modes, model.graph_weights, [{}], salts)
+    given: bytes = guest_input.inference(model.graph, model.modes, model.graph_weights, [{}], salts)
     return given
 
 

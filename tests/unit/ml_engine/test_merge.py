@@ -141,3 +141,23 @@ def test_a_merge_that_overflows_has_no_result() -> None:
         _native.compute(compile_graph(made).plan, raw(made, inputs))
     with pytest.raises(InferenceError, match="not finite"):
         reference.run(made, inputs)
+
+
+@pytest.mark.parametrize("value", [0, 1, 3, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_plans_of_strangers(value: int) -> None:
+    """Each argument of a merge may be anything: a plan error, or a plan that runs in its own memory."""
+    made, inputs = graph(random((6, 8)), random((4, 8)), random((3, 2)), enable=(True, True))
+    plan, given = compile_graph(made).plan, raw(made, inputs)
+    words = np.frombuffer(plan, "<u4")
+    first = int(words[7]) // 4
+    assert words[first] == 46 << 16 | 15
+    refused = 0
+    for place in range(first, first + 2 * 16):
+        changed = words.copy()
+        changed[place] = value
+        try:
+            _native.check_plan(changed.tobytes())
+            _native.compute(changed.tobytes(), given)
+        except PlanError:
+            refused += 1
+    assert refused > 10
