@@ -60,6 +60,11 @@ def test_loralib_and_peft_hold_the_same(file: str, adapter: lora.Adapter) -> Non
             assert (one.rank, one.scaling()) == (other.rank, other.scaling()) == (4, 2.0)
 
 
+def test_a_state_dict_of_a_module() -> None:
+    """An OrderedDict, with the versions of its modules beside it."""
+    assert read_state(DATA / "base.pt") == read_state(BASE)
+
+
 def test_the_scaling() -> None:
     a, b = np.ones((9, 3), np.float32), np.ones((5, 9), np.float32)
     given = {"x.lora_A": a, "x.lora_B": b}
@@ -493,6 +498,7 @@ def test_what_the_image_id_commits_to(adapter: lora.Adapter) -> None:
     assert image_id(salt=bytes(32)) != first
 
 
+SALTS_OF_FC2 = {name: salt for name, salt in SALTS.items() if name != "fc2.weight"}
 PLACES = ("image", "public", "hashed", "private")
 
 
@@ -540,6 +546,19 @@ def test_the_guest_merges_as_the_kernels_do(kind: Any, adapter: lora.Adapter) ->
     for name, array in merge.compute().items():
         assert run.outputs[f"merged.{name}"].tobytes() == array.tobytes()
     assert abs(merge.model.compiled.cycles / run.user_cycles - 1) < 0.15
+
+
+def test_a_merge_and_a_model_are_bound_by_a_digest(adapter: lora.Adapter) -> None:
+    """The merged weight that one proof commits to is the hidden weight of another, under the same salt."""
+    merge = lora.merge(BASE, adapter, modules=["fc2"], merged="hashed", salts=SALTS_OF_FC2)
+    found = merge.model.decode_journal(merge.model.run(_given(merge)).journal)
+    merged = network()
+    merged.graph.initializer[1].CopyFrom(numpy_helper.from_array(merge.compute()["fc2.weight"], "fc2.weight"))
+    salt = SALTS_OF_FC2["merged.fc2.weight"]
+    model = ml.load(merged, hidden=["fc2.weight"], salts={"fc2.weight": salt})
+    x = np.load(DATA / "io.npz")["x"][:1]
+    digests = model.decode_journal(model._prepared(x).journal).digests
+    assert digests["fc2.weight"] == found.digests["merged.fc2.weight"]
 
 
 # -- a hidden adapter -------------------------------------------------------------------------------------------------
