@@ -114,7 +114,8 @@ def test_other_than_plain_lora_is_refused_by_name(field: str, value: Any, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("r", 0), ("r", "4"), ("r", True), ("lora_alpha", None), ("use_rslora", "no"), ("r", 8)]
+    ("field", "value"),
+    [("r", 0), ("r", "4"), ("r", True), ("lora_alpha", None), ("lora_alpha", 10**400), ("use_rslora", "no"), ("r", 8)],
 )
 def test_a_config_that_contradicts_itself(field: str, value: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match=r"r =|r is|lora_alpha|use_rslora"):
@@ -266,6 +267,8 @@ def tensor(*, offset: int = 0, rows: int = 2, columns: int = 3, stride: int = 3)
     return TENSOR % {key: bytes([value]) for key, value in numbers.items()}
 
 
+NESTED = b"K\x01\x85" + b"q\x00h\x00\x86" * 200
+"""A tuple of two of itself, two hundred times: nothing may walk through it."""
 SIX = np.arange(6, dtype=np.float32).tobytes()
 
 
@@ -294,6 +297,10 @@ def test_tensors_of_storages() -> None:
         (archive(b"\x80\x02(" * 1000), "PROTO|state dict"),
         (archive(b"\x80\x02}R."), "breaks off at REDUCE"),
         (archive(b"\x80\x02r\xff\xff\xff\x7f."), "breaks off"),
+        (archive(tensor().replace(b"K\x02K\x03\x86q\x08", b"(" + b"K\x01" * 100_000 + b"tq\x08"), **{"0": SIX}), "shape is none"),
+        (archive(b"\x80\x02K\x01" + b"\x85q\x00h\x00\x86" * 1000 + b"Q."), "no storage"),
+        (archive(b"\x80\x02X\x07\x00\x00\x00storage" + NESTED + b"K\x01K\x01K\x01tQ."), "no known kind|breaks off"),
+        (archive(b"\x80\x02" + b"K\x01" * 200_000 + b"(t0" * 200_000 + b"."), "opcode POP|state dict"),
         (b"PK\x03\x04" + bytes(100), "state dict"),
         (pickle.dumps({}, 2), "before 1.6"),
         (b"", "neither safetensors nor"),

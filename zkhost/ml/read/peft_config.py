@@ -63,7 +63,7 @@ def _config(path: Path, fields: dict[str, Any]) -> PeftConfig:
     rank, alpha = fields.pop("r", None), fields.pop("lora_alpha", None)
     if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
         raise ModelFormatError(f"{path}: r is {rank!r}", hint="a rank of 1 or more")
-    if not isinstance(alpha, int | float) or isinstance(alpha, bool):
+    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or abs(alpha) > 1e30:
         raise ModelFormatError(f"{path}: lora_alpha is {alpha!r}", hint="a number")
     flags = {}
     for name in ("use_rslora", "fan_in_fan_out"):

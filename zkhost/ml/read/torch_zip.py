@@ -24,7 +24,7 @@ from zkhost.errors import ModelError, ModelFormatError, UnsupportedModelError
 from zkhost.ml.read.onnx_file import MAX_BYTES, MAX_ELEMENTS
 from zkhost.ml.read.stored import SIZES, State, StoredTensor
 
-MAX_PICKLE_BYTES, MAX_ENTRIES = 16 << 20, 100_000
+MAX_PICKLE_BYTES, MAX_ENTRIES, MAX_AXES = 16 << 20, 100_000, 8
 
 _STORAGES = {
     "DoubleStorage": "F64", "FloatStorage": "F32", "HalfStorage": "F16", "BFloat16Storage": "BF16", "LongStorage": "I64",
@@ -209,10 +209,10 @@ class _Machine:
         return items
 
     def _marked(self) -> list[Any]:
-        at = max(place for place, item in enumerate(self.stack) if isinstance(item, _Mark))
-        items = self.stack[at + 1 :]
-        del self.stack[at:]
-        return items
+        items = []
+        while not isinstance(item := self.stack.pop(), _Mark):
+            items.append(item)
+        return items[::-1]
 
     def _set(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -234,7 +234,7 @@ class _Machine:
         _, kind, key, _, count = identity
         dtype = _STORAGES.get(kind.name.removeprefix("torch ")) if isinstance(kind, _Global) else None
         if dtype is None or not isinstance(key, str) or not key.isalnum() or not isinstance(count, int) or count < 0:
-            raise self._other(f"a storage of {getattr(kind, 'name', kind)!r}")
+            raise self._other(f"a storage of {kind.name if isinstance(kind, _Global) else 'no known kind'!r}")
         return _Storage(key, dtype, count)
 
     def _reduced(self, function: Any, arguments: Any) -> Any:
@@ -248,9 +248,11 @@ class _Machine:
         raise self._other(f"a call of {name!r}")
 
     def _view(self, storage: Any, offset: Any, shape: Any, strides: Any) -> _View:
-        numbers = [offset, *shape, *strides]
-        if not isinstance(storage, _Storage) or not all(isinstance(n, int) and n >= 0 for n in numbers):
+        if not isinstance(storage, _Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
             raise self._other("a tensor of no storage")
+        numbers = [offset, *shape, *strides]
+        if len(shape) > MAX_AXES or not all(isinstance(n, int) and 0 <= n < 1 << 48 for n in numbers):
+            raise self._other("a tensor whose shape is none")
         last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         if prod(shape) > MAX_ELEMENTS or (prod(shape) and last >= storage.count):
             raise _damaged(self.name, f"a tensor of shape {list(shape)} does not lie within its storage")
