@@ -14,6 +14,7 @@ from zkhost.cli._guest_io import cycles_line, dev_mode_banner
 from zkhost.cli._help import notes
 from zkhost.cli._model import BATCH, INPUT, JSON, arrays, hidden, inputs, lines, load_model, model_options, plain
 from zkhost.cli.ml_accuracy import prove_accuracy, verify_accuracy
+from zkhost.cli.ml_lora import lora
 from zkhost.cli.ml_parts import prove_parts, verify_parts
 
 if TYPE_CHECKING:
@@ -324,5 +325,5 @@ def verify(receipt_file: Path, allow_fake: bool, as_json: bool, **given: Any) ->
         click.echo(f"{name}: {shown.get(found.modes[name]) or f'SHA-256 with its salt {digests[name]}'}")
 
 
-for _command in (prove_accuracy, verify_accuracy, prove_parts, verify_parts):
+for _command in (lora, prove_accuracy, verify_accuracy, prove_parts, verify_parts):
     ml.add_command(_command)

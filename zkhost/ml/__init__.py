@@ -59,5 +59,6 @@ __all__, __getattr__, __dir__ = exports(
         "zkhost.ml.chain": "Chain ChainProof Stage split verify_split",
         "zkhost.ml.tensors": "Batch tensor_digest",
     },
+    packages="lora",
     extra="ml",
 )

@@ -16,10 +16,12 @@ mod choices;
 mod convolution;
 mod dense;
 mod floats;
+mod fused;
 mod ggml;
 mod inference;
 mod lanes;
 mod memory;
+mod merge;
 mod moves;
 #[cfg(not(target_os = "zkvm"))]
 pub mod native;

@@ -4,7 +4,9 @@ use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
-use crate::{choices, convolution, dense, floats, ggml, moves, pairs, pools, quantize, sums, trees, Checked, Error};
+use crate::{
+    choices, convolution, dense, floats, ggml, merge, moves, pairs, pools, quantize, sums, trees, Checked, Error,
+};
 
 fn step(
     (code, args): (u32, &[u32]),
@@ -42,6 +44,7 @@ fn step(
         43 => floats::neighbours(args, memory),
         44 => floats::matrix(args, memory),
         45 => floats::convolution(args, memory),
+        46 => merge::merge(args, memory),
         64 => convolution::run(args, memory, workspace, backend),
         65 => dense::run(args, memory, workspace, backend),
         80 => trees::run(args, memory),

@@ -26,6 +26,8 @@ def macs(graph: Graph, op: ops.Op) -> int:
     if isinstance(op, ops.GgmlAttention):
         (queries, width), positions = graph.shape(op.q), graph.shape(op.k)[0]
         return width * queries * (2 * positions - queries + 1)
+    if isinstance(op, ops.Merge):
+        return prod(graph.shape(op.y)) * graph.shape(op.b)[-1] * sum(op.enable) // len(op.enable)
     return 0
 
 
@@ -109,6 +111,10 @@ def _ggml_attention(a: Sequence[int]) -> float:
     queries, positions, heads, width = a[5], a[6], a[7], a[9]
     pairs = queries * (positions - queries) + queries * (queries + 1) / 2
     return heads * (pairs * (2 * width * _GGML_SCORE_MAC + 900) + queries * width * 60)
+def _merge(a: Sequence[int]) -> float:
+    rows, columns, rank, scaling, precision = *a[5:8], a[13], a[14]
+    each = 120 + 46 * rank + (25 if scaling & 0x7FFFFF else 0) + (60 if precision else 0)
+    return rows * columns * each + (rows + columns) * rank * 30
 
 
 _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
@@ -140,6 +146,7 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.MATRIX_F32: lambda a: prod(a[5:9]) * 400,
     Code.CONVOLUTION_F32: lambda a: a[5] * a[7] * _taps(a[9:]) * (20 + 400 * a[6] / a[8]),
     Code.TREES: _trees,
+    Code.MERGE: _merge,
     Code.PROVED_CONVOLUTION: _convolution,
     Code.PAIRED_CONVOLUTION: _paired_convolution,
     Code.PAIRED_MATRIX: lambda a: a[7] * (5 * a[8] + -(-a[9] // 8) * (20.2 * a[8] + 60) + 12 * a[9]),

@@ -53,6 +53,7 @@ class Code(IntEnum):
     SUM = 43
     MATRIX_F32 = 44
     CONVOLUTION_F32 = 45
+    MERGE = 46
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
     TREES = 80

@@ -38,6 +38,8 @@ from zkhost.ml.ops.integers import MulQ as MulQ
 from zkhost.ml.ops.integers import Requantize as Requantize
 from zkhost.ml.ops.integers import SumQ as SumQ
 from zkhost.ml.ops.integers import Table as Table
+from zkhost.ml.ops.merge import Merge as Merge
+from zkhost.ml.ops.merge import Precision as Precision
 from zkhost.ml.ops.moves import Copy as Copy
 from zkhost.ml.ops.moves import Gather as Gather
 from zkhost.ml.ops.moves import Move as Move
