@@ -13,10 +13,14 @@
 extern crate alloc;
 
 mod choices;
+mod constants;
 mod convolution;
 mod dense;
+mod elementary;
 mod floats;
+mod functions;
 mod lanes;
+mod masks;
 mod memory;
 mod moves;
 #[cfg(not(target_os = "zkvm"))]
@@ -32,6 +36,7 @@ pub mod requantize;
 mod sums;
 mod tables;
 mod trees;
+mod wide;
 mod workspace;
 
 pub use operations::{run, validate};

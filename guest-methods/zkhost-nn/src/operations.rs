@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
-use crate::{choices, convolution, dense, floats, moves, pools, quantize, sums, trees, Checked, Error};
+use crate::{choices, convolution, dense, floats, functions, masks, moves, pools, quantize, sums, trees, Checked, Error};
 
 fn step(
     (code, args): (u32, &[u32]),
@@ -40,6 +40,11 @@ fn step(
         43 => floats::neighbours(args, memory),
         44 => floats::matrix(args, memory),
         45 => floats::convolution(args, memory),
+        48 => functions::function(args, memory),
+        49 => functions::power(args, memory),
+        50 => functions::softmax(args, memory),
+        51 => masks::compare(args, memory),
+        52 => masks::select(args, memory),
         64 => convolution::run(args, memory, workspace, backend),
         65 => dense::run(args, memory, workspace, backend),
         80 => trees::run(args, memory),

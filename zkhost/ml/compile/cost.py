@@ -106,6 +106,11 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.MATRIX_F32: lambda a: prod(a[5:9]) * 400,
     Code.CONVOLUTION_F32: lambda a: a[5] * a[7] * _taps(a[9:]) * (20 + 400 * a[6] / a[8]),
     Code.TREES: _trees,
+    Code.FUNCTION: lambda a: a[3] * 250,
+    Code.POWER: lambda a: prod(a[3:9]) * 600,
+    Code.SOFTMAX: lambda a: a[2] * (400 + 250 * a[3]),
+    Code.COMPARE: lambda a: prod(a[5:11]) * 40,
+    Code.SELECT: lambda a: prod(a[5:11]) * 40,
     Code.PROVED_CONVOLUTION: _convolution,
     Code.PROVED_DENSE: _dense,
 }

@@ -52,6 +52,11 @@ class Code(IntEnum):
     SUM = 43
     MATRIX_F32 = 44
     CONVOLUTION_F32 = 45
+    FUNCTION = 48
+    POWER = 49
+    SOFTMAX = 50
+    COMPARE = 51
+    SELECT = 52
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
     TREES = 80

@@ -23,6 +23,11 @@ _PER_ELEMENT = {
     ops.Binary: 80,
     ops.Unary: 60,
     ops.Clip: 30,
+    ops.Function: 250,
+    ops.Power: 600,
+    ops.Softmax: 250,
+    ops.Compare: 40,
+    ops.Select: 40,
 }
 
 

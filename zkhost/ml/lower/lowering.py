@@ -10,7 +10,22 @@ import numpy as np
 from zkhost.errors import ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.graph import DType, Graph, Tensor
-from zkhost.ml.lower import boosters, choices, conv, elementwise, linear, matrices, moves, pools, preparation, trees  # noqa: F401
+from zkhost.ml.lower import (  # noqa: F401  they register their handlers
+    boosters,
+    choices,
+    conv,
+    elementwise,
+    functions,
+    linear,
+    logic,
+    matrices,
+    moves,
+    norms,
+    pools,
+    preparation,
+    reductions,
+    trees,
+)
 from zkhost.ml.lower.context import HANDLERS, Lowering
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import FUNCTIONS, fold
@@ -25,8 +40,9 @@ INPUTS: Mapping[str, DType] = {
     "int32": "s32",
     "int64": "s32",
     "float64": "f64",
+    "bool": "u8",
 }
-"""Input dtypes, and what the graph has for them: indices of 64 bits are taken where they fit in 32."""
+"""Input dtypes, and what the graph has for them: indices of 64 bits are taken where they fit in 32, truth values as 1 and 0."""
 
 
 @dataclass(frozen=True)

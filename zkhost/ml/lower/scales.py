@@ -10,7 +10,7 @@ import onnx
 
 from zkhost.ml import ops
 from zkhost.ml.graph import LIMITS, NUMPY, DType, Tensor, dtype_of
-from zkhost.ml.lower import integers, tables
+from zkhost.ml.lower import integers, logic, tables
 from zkhost.ml.lower.context import Lowering, along, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.integers import F32
@@ -183,7 +183,9 @@ def _dynamic(low: Lowering, node: Node, args: Args) -> list[Value]:
 def _cast(low: Lowering, node: Node, args: Args) -> list[Value]:
     (x,) = args
     to = node.get_int("to", 0)
-    if isinstance(x, Tensor) and x.dtype == "s32" and to in (onnx.TensorProto.INT64, onnx.TensorProto.INT32):
+    if isinstance(x, Tensor) and to == onnx.TensorProto.BOOL:
+        return [logic.truth(low, node, x)]
+    if isinstance(x, Tensor) and x.dtype == "s32" and to in (onnx.TensorProto.INT32, onnx.TensorProto.INT64):
         return [x]
     if isinstance(x, Labels) and to == onnx.TensorProto.STRING:
         return [x]
