@@ -1,5 +1,6 @@
 //! f32 in IEEE arithmetic: each operation rounded to nearest even, products summed in order by fused multiply-adds.
 
+use crate::fma::fma;
 use crate::memory::{as_f32, as_f32_mut, product, words, Memory};
 use crate::moves::AXES;
 use crate::plan::{arguments, first};
@@ -129,7 +130,7 @@ pub fn matrix(args: &[u32], memory: &mut Memory<'_>) -> Checked {
         let w = if own == 1 { &w[row / rows as usize * depth * columns..] } else { w };
         for (column, y) in y.iter_mut().enumerate() {
             let w = w[column..].iter().step_by(columns);
-            let sum = a.iter().zip(w).fold(0f32, |sum, (a, w)| libm::fmaf(*a, *w, sum));
+            let sum = a.iter().zip(w).fold(0f32, |sum, (a, w)| fma(*a, *w, sum));
             *y = if has_bias == 1 { sum + bias[column] } else { sum };
         }
     }
@@ -165,7 +166,7 @@ pub fn convolution(args: &[u32], memory: &mut Memory<'_>) -> Checked {
             window.outputs(|index, at| {
                 let mut sum = 0f32;
                 for (x, w) in x.chunks_exact(plane).zip(w.chunks_exact(taps)) {
-                    window.positions(at, |position, tap| sum = libm::fmaf(x[position], w[tap], sum));
+                    window.positions(at, |position, tap| sum = fma(x[position], w[tap], sum));
                 }
                 y[index] = if has_bias == 1 { sum + bias[channel] } else { sum };
             });

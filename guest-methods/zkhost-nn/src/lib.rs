@@ -18,6 +18,7 @@ mod convolution;
 mod dense;
 mod elementary;
 mod floats;
+mod fma;
 mod functions;
 mod lanes;
 mod masks;

@@ -31,6 +31,7 @@ pub fn compare(args: &[u32], memory: &mut Memory<'_>) -> Checked {
             let holds = relation_of::<i32>(relation)?;
             pairs(4, a, b, y, layout, memory, |a, b, at, y| y[at] = holds(as_i32(a)[0], as_i32(b)[0]).into())
         }
+        Type::Double => Err("f64 is not compared"),
         Type::Float => {
             let holds = relation_of::<f32>(relation)?;
             pairs(4, a, b, y, layout, memory, |a, b, at, y| y[at] = holds(as_f32(a)[0], as_f32(b)[0]).into())
