@@ -2,7 +2,7 @@
 
 use crate::constants::ATANH;
 use crate::elementary as el;
-use crate::memory::{as_f32, as_f32_mut, product, words, Memory};
+use crate::memory::{as_f32, as_f32_mut, bytes, product, words, Memory};
 use crate::moves::AXES;
 use crate::plan::arguments;
 use crate::sums::pairs;
@@ -258,4 +258,28 @@ impl Distance {
 fn units(x: f32) -> Option<i64> {
     let wide = Wide::new(x);
     (wide.exponent <= 20).then(|| wide.to_fixed(40))
+}
+
+/// `x, y, rows, width, table, factor, zero`: softmax of bytes. The table has 256 f32, e to the power of each byte less
+/// 255, scaled: t = table[x + 255 - max], y = rint((t * factor) / sum of t) + zero, at most 255.
+pub fn softmax_bytes(args: &[u32], memory: &mut Memory<'_>) -> Checked {
+    let [x, y, rows, width, table, factor, zero] = arguments(args)?;
+    let factor = f32::from_bits(factor);
+    let table = as_f32(memory.constant(words(table, 256))?);
+    let positive = table.iter().all(|entry| (0.0..INF).contains(entry)) && table[255] > 0.0;
+    if width == 0 || !positive || !(1.0..=16_777_216.0).contains(&factor) || zero > 255 {
+        return Err("a softmax of bytes has no such parameters");
+    }
+    let count = product(&[rows, width])?;
+    let Some(([y], [x])) = memory.split([bytes(y, count)], [bytes(x, count)])? else { return Ok(()) };
+    let width = width as usize;
+    for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+        let table = &table[255 - usize::from(x.iter().copied().max().unwrap_or(255))..];
+        let sum = x.iter().fold(0f32, |sum, x| sum + table[usize::from(*x)]);
+        for (y, x) in y.iter_mut().zip(x) {
+            let value = libm::rintf(table[usize::from(*x)] * factor / sum) as u32 + zero;
+            *y = value.min(255) as u8;
+        }
+    }
+    Ok(())
 }

@@ -45,6 +45,7 @@ fn step(
         50 => functions::softmax(args, memory),
         51 => masks::compare(args, memory),
         52 => masks::select(args, memory),
+        53 => functions::softmax_bytes(args, memory),
         64 => convolution::run(args, memory, workspace, backend),
         65 => dense::run(args, memory, workspace, backend),
         80 => trees::run(args, memory),

@@ -109,6 +109,7 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.FUNCTION: lambda a: a[3] * 250,
     Code.POWER: lambda a: prod(a[3:9]) * 600,
     Code.SOFTMAX: lambda a: a[2] * (400 + 250 * a[3]),
+    Code.SOFTMAX_BYTES: lambda a: a[2] * (100 + 400 * a[3]),
     Code.COMPARE: lambda a: prod(a[5:11]) * 40,
     Code.SELECT: lambda a: prod(a[5:11]) * 40,
     Code.PROVED_CONVOLUTION: _convolution,

@@ -57,6 +57,7 @@ class Code(IntEnum):
     SOFTMAX = 50
     COMPARE = 51
     SELECT = 52
+    SOFTMAX_BYTES = 53
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
     TREES = 80

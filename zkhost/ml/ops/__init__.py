@@ -30,6 +30,7 @@ from zkhost.ml.ops.functions import Function as Function
 from zkhost.ml.ops.functions import FunctionKind as FunctionKind
 from zkhost.ml.ops.functions import Power as Power
 from zkhost.ml.ops.functions import Softmax as Softmax
+from zkhost.ml.ops.functions import SoftmaxQ as SoftmaxQ
 from zkhost.ml.ops.integers import AddQ as AddQ
 from zkhost.ml.ops.integers import Conv as Conv
 from zkhost.ml.ops.integers import MatMul as MatMul

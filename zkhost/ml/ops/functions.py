@@ -64,3 +64,22 @@ class Softmax(Op):
 
     def reads(self) -> tuple[str, ...]:
         return (self.x,)
+
+
+@dataclass(frozen=True)
+class SoftmaxQ(Op):
+    """Softmax of each `width` neighbours of flat x: u8 or s8, as y. In f32, each step rounded:
+
+    t = table[x + top - max x], with the constant f32 table's entries for 256 values in order (top: the largest of x's dtype is the
+    last); s = the sum of t in order from 0; y = rint((t * factor) / s) + zero; at most y's largest.
+    Source: onnxruntime's qlinear_softmax.cc; factor is floor(1 / y's scale).
+    """
+
+    x: str
+    width: int
+    table: str
+    factor: float
+    zero: int
+
+    def reads(self) -> tuple[str, ...]:
+        return (self.x, self.table)

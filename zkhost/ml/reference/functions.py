@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zkhost.ml import ops
-from zkhost.ml.graph import Graph
+from zkhost.ml.graph import LIMITS, Graph
 from zkhost.ml.reference import constants
 from zkhost.ml.reference import elementary as el
 from zkhost.ml.reference.arithmetic import F32, Values, rule
@@ -149,3 +149,14 @@ def _below(x: Any, most: Any) -> tuple[Any, Any, Any]:
         np.where(exact, wide.to_fixed(40) - largest.to_fixed(40), apart.to_fixed(40)),
         exact | (apart.exponent <= 20),
     )
+
+
+@rule(ops.SoftmaxQ)
+def _softmax_q(graph: Graph, op: ops.SoftmaxQ, values: Values) -> Any:
+    x = values[op.x].reshape(-1, op.width).astype(I64)
+    terms = values[op.table][255 + x - x.max(axis=1, keepdims=True)]
+    total = np.zeros(len(x), F32)
+    for column in terms.T:
+        total = total + column
+    y = np.rint(terms * F32(op.factor) / total[:, None]).astype(I64) + op.zero
+    return np.minimum(y, LIMITS[graph.dtype(op.y)][1])
