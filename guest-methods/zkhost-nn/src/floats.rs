@@ -1,5 +1,6 @@
 //! f32 in IEEE arithmetic: each operation rounded to nearest even, products summed in order by fused multiply-adds.
 
+use crate::fma::fma;
 use crate::memory::{as_f32, as_f32_mut, product, words, Memory};
 use crate::moves::AXES;
 use crate::plan::{arguments, first};
@@ -67,34 +68,45 @@ pub fn neighbours(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     }
     let read = words(x, product(&[count, width])?);
     let Some(([y], [x])) = memory.split([words(y, count.into())], [read])? else { return Ok(()) };
-    for (y, x) in as_f32_mut(y).iter_mut().zip(as_f32(x).chunks_exact(width as usize)) {
-        let sum = sum(x, lanes);
+    for (row, (y, x)) in as_f32_mut(y).iter_mut().zip(as_f32(x).chunks_exact(width as usize)).enumerate() {
+        let sum = if lanes == 8 { aligned_sum(x, row) } else { sum(x, lanes) };
         *y = if mean == 1 { sum / width as f32 } else { sum };
     }
     Ok(())
 }
 
-/// The order of onnxruntime's vector code: so many lanes side by side, then those added up, then the rest.
+/// The order of MLAS: four lanes side by side, then those added up, then the rest; or one lane.
 fn sum(x: &[f32], lanes: u32) -> f32 {
-    let (mut four, mut rest) = ([0f32; 4], x);
-    if lanes == 8 {
-        let mut eight = [0f32; 8];
-        let (whole, after) = rest.as_chunks::<8>();
-        for x in whole {
-            eight.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
-        }
-        four = core::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
-        rest = after;
+    if lanes == 1 {
+        return x.iter().fold(0.0, |sum, x| sum + x);
     }
-    if lanes > 1 {
-        let (whole, after) = rest.as_chunks::<4>();
-        for x in whole {
-            four.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
-        }
-        rest = after;
+    let (whole, rest) = x.as_chunks::<4>();
+    let mut four = [0f32; 4];
+    for x in whole {
+        four.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
     }
-    let start = if lanes > 1 { (four[0] + four[2]) + (four[1] + four[3]) } else { 0.0 };
-    rest.iter().fold(start, |sum, x| sum + x)
+    rest.iter().fold((four[0] + four[2]) + (four[1] + four[3]), |sum, x| sum + x)
+}
+
+/// The order of Eigen: eight lanes side by side from the first element that lies at a multiple of four in the tensor, then
+/// four; those added up; what is before them, then the rest.
+fn aligned_sum(x: &[f32], row: usize) -> f32 {
+    let head = (row.wrapping_mul(x.len()).wrapping_neg() & 3).min(x.len());
+    let (before, rest) = x.split_at(head);
+    if rest.len() < 4 {
+        return x.iter().fold(-0.0, |sum, x| sum + x);
+    }
+    let mut eight = [-0f32; 8];
+    let (whole, rest) = rest.as_chunks::<8>();
+    for x in whole {
+        eight.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
+    }
+    let mut four: [f32; 4] = core::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
+    let (whole, rest) = rest.as_chunks::<4>();
+    for x in whole {
+        four.iter_mut().zip(x).for_each(|(lane, x)| *lane += x);
+    }
+    before.iter().chain(rest).fold((four[0] + four[2]) + (four[1] + four[3]), |sum, x| sum + x)
 }
 
 /// `a, w, has a bias, bias, y, batches, rows, K, columns, w of each batch`: a matrix product.
@@ -118,7 +130,7 @@ pub fn matrix(args: &[u32], memory: &mut Memory<'_>) -> Checked {
         let w = if own == 1 { &w[row / rows as usize * depth * columns..] } else { w };
         for (column, y) in y.iter_mut().enumerate() {
             let w = w[column..].iter().step_by(columns);
-            let sum = a.iter().zip(w).fold(0f32, |sum, (a, w)| libm::fmaf(*a, *w, sum));
+            let sum = a.iter().zip(w).fold(0f32, |sum, (a, w)| fma(*a, *w, sum));
             *y = if has_bias == 1 { sum + bias[column] } else { sum };
         }
     }
@@ -154,7 +166,7 @@ pub fn convolution(args: &[u32], memory: &mut Memory<'_>) -> Checked {
             window.outputs(|index, at| {
                 let mut sum = 0f32;
                 for (x, w) in x.chunks_exact(plane).zip(w.chunks_exact(taps)) {
-                    window.positions(at, |position, tap| sum = libm::fmaf(x[position], w[tap], sum));
+                    window.positions(at, |position, tap| sum = fma(x[position], w[tap], sum));
                 }
                 y[index] = if has_bias == 1 { sum + bias[channel] } else { sum };
             });

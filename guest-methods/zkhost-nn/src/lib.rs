@@ -13,13 +13,18 @@
 extern crate alloc;
 
 mod choices;
+mod constants;
 mod convolution;
 mod dense;
+mod elementary;
 mod floats;
+mod fma;
+mod functions;
 mod fused;
 mod ggml;
 mod inference;
 mod lanes;
+mod masks;
 mod memory;
 mod merge;
 mod moves;
@@ -38,6 +43,7 @@ mod rescale;
 mod sums;
 mod tables;
 mod trees;
+mod wide;
 mod workspace;
 
 pub use inference::{infer, Hasher, Host};

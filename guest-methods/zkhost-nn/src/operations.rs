@@ -5,7 +5,8 @@ use crate::plan::Plan;
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
 use crate::{
-    choices, convolution, dense, floats, ggml, merge, moves, pairs, pools, quantize, sums, trees, Checked, Error,
+    choices, convolution, dense, floats, functions, ggml, masks, merge, moves, pairs, pools, quantize, sums, trees,
+    Checked, Error,
 };
 
 fn step(
@@ -45,6 +46,12 @@ fn step(
         44 => floats::matrix(args, memory),
         45 => floats::convolution(args, memory),
         46 => merge::merge(args, memory),
+        48 => functions::function(args, memory),
+        49 => functions::power(args, memory),
+        50 => functions::softmax(args, memory),
+        51 => masks::compare(args, memory),
+        52 => masks::select(args, memory),
+        53 => functions::softmax_bytes(args, memory),
         64 => convolution::run(args, memory, workspace, backend),
         65 => dense::run(args, memory, workspace, backend),
         80 => trees::run(args, memory),

@@ -306,3 +306,17 @@ def test_functions_that_are_exact_in_float(op: str, draw: Draw) -> None:
     found = model([node(op, ["x"], ["y"], name="op")], {"x": ("float32", (5003,))}, {"y": ("float32", None)})
     values = 4 * draw.rng.normal(size=5003).astype(np.float32)
     assert_equal(found, {"x": np.abs(values) if op == "Sqrt" else values})
+
+
+@pytest.mark.parametrize("op", ["ReduceMean", "ReduceSum"])
+@pytest.mark.parametrize(
+    "shape", [(6, 5), (7, 7), (9, 10), (5, 13), (6, 33), (11, 3), (4, 64), (3, 101), (4, 1), (2, 3, 29)]
+)
+def test_rows_of_any_length_are_summed_as_onnxruntime_sums_them(op: str, shape: Shape, draw: Draw) -> None:
+    """Where a row begins decides its order: Eigen's vectors begin at a multiple of four elements."""
+    old: dict[str, Any] = {} if op == "ReduceSum" else {"axes": [-1]}
+    made = node(op, ["x", "axes"] if op == "ReduceSum" else ["x"], ["y"], name="op", keepdims=0, **old)
+    constants = {"axes": np.array([-1], np.int64)} if op == "ReduceSum" else {}
+    found = model([made], {"x": ("float32", shape)}, {"y": ("float32", None)}, constants)
+    for _ in range(5):
+        assert_equal(found, {"x": draw.rng.normal(size=shape).astype(np.float32)})

@@ -111,6 +111,8 @@ def _ggml_attention(a: Sequence[int]) -> float:
     queries, positions, heads, width = a[5], a[6], a[7], a[9]
     pairs = queries * (positions - queries) + queries * (queries + 1) / 2
     return heads * (pairs * (2 * width * _GGML_SCORE_MAC + 900) + queries * width * 60)
+
+
 def _merge(a: Sequence[int]) -> float:
     rows, columns, rank, scaling, precision = *a[5:8], a[13], a[14]
     each = 120 + 46 * rank + (25 if scaling & 0x7FFFFF else 0) + (60 if precision else 0)
@@ -147,6 +149,12 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.CONVOLUTION_F32: lambda a: a[5] * a[7] * _taps(a[9:]) * (20 + 400 * a[6] / a[8]),
     Code.TREES: _trees,
     Code.MERGE: _merge,
+    Code.FUNCTION: lambda a: a[3] * 250,
+    Code.POWER: lambda a: prod(a[3:9]) * 600,
+    Code.SOFTMAX: lambda a: a[2] * (400 + 250 * a[3]),
+    Code.SOFTMAX_BYTES: lambda a: a[2] * (100 + 400 * a[3]),
+    Code.COMPARE: lambda a: prod(a[5:11]) * 40,
+    Code.SELECT: lambda a: prod(a[5:11]) * 40,
     Code.PROVED_CONVOLUTION: _convolution,
     Code.PAIRED_CONVOLUTION: _paired_convolution,
     Code.PAIRED_MATRIX: lambda a: a[7] * (5 * a[8] + -(-a[9] // 8) * (20.2 * a[8] + 60) + 12 * a[9]),

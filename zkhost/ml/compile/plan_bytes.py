@@ -54,6 +54,12 @@ class Code(IntEnum):
     MATRIX_F32 = 44
     CONVOLUTION_F32 = 45
     MERGE = 46
+    FUNCTION = 48
+    POWER = 49
+    SOFTMAX = 50
+    COMPARE = 51
+    SELECT = 52
+    SOFTMAX_BYTES = 53
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
     TREES = 80

@@ -12,11 +12,12 @@ import numpy as np
 
 from zkhost.errors import ConfigError, DigestMismatchError, ModelMismatchError, UnsupportedModelError
 from zkhost.ml import ops
+from zkhost.ml.disclosure import Options
 from zkhost.ml.graph import Array, Graph, Mode, Tensor
 from zkhost.ml.lora.adapter import Adapter
 from zkhost.ml.lora.updates import Update, update_of
 from zkhost.ml.lower.lowering import Lowered
-from zkhost.ml.model import Model, Options
+from zkhost.ml.model import Model
 from zkhost.ml.read.onnx_file import Port
 from zkhost.ml.read.safetensors_file import write_safetensors
 from zkhost.ml.read.state import read_state
@@ -88,10 +89,9 @@ def merge(
             raise ConfigError(
                 f"salts has {name!r}, which is not hashed", hint=f"hashed: {', '.join(hashed) or 'nothing'}"
             )
-    name = f"{len(updates)} merged weights"
     shown = {port.name: "hashed" if merged == "hashed" else "all" for port in lowered.outputs}
     options = Options(MappingProxyType(modes), MappingProxyType(shown), False, salt, given, True)  # type: ignore[arg-type]
-    return Merge(Model(name, lowered, lowered, b"", options), state, tuple(updates))
+    return Merge(Model(lowered, lowered, b"", options), state, tuple(updates))
 
 
 def base_state(base: str | os.PathLike[str] | bytes | Mapping[str, Array]) -> State:
@@ -134,7 +134,7 @@ def _lowered(updates: Sequence[Update], base_in: Place, adapter_in: Place) -> Lo
             )
         )  # fmt: skip
     outputs, shared = tuple(port.name for port in ports), tuple(weights)
-    graph = Graph("merge", shared, outputs, tensors, constants, tuple(steps), shared)
+    graph = Graph(f"{len(updates)} merged weights", shared, outputs, tensors, constants, tuple(steps), shared)
     return Lowered(graph, (), tuple(ports), tuple((name, name) for name in outputs), {}, weights)
 
 

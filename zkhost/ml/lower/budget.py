@@ -26,6 +26,11 @@ _PER_ELEMENT = {
     ops.GgmlNorm: 200,
     ops.GgmlRope: 200,
     ops.GgmlSwiglu: 640,
+    ops.Function: 250,
+    ops.Power: 600,
+    ops.Softmax: 250,
+    ops.Compare: 40,
+    ops.Select: 40,
 }
 # ggml's quantised products are integers within a block and f32 from block to block.
 _PER_GGML_MAC = 8

@@ -10,7 +10,7 @@ from onnx import helper
 
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
-from zkhost.ml.lower import floats, integers, tables
+from zkhost.ml.lower import floats, functions, integers, tables
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import clip_limits
@@ -68,14 +68,6 @@ def _curve(low: Lowering, node: Node, args: Args) -> Curve | None:
     return Curve(root, start, node.outputs[0], (*nodes.values(), node), constants)
 
 
-def _need_table(node: Node) -> Exception:
-    return node.unsupported(
-        "a function of float32 values",
-        "one between DequantizeLinear and QuantizeLinear, where it becomes a table",
-        "quantise the model (zkhost ml quantize), or choose outputs before this node with outputs=[...]",
-    )
-
-
 @handles(*UNARY, attributes="alpha beta gamma min max approximate")
 def _unary(low: Lowering, node: Node, args: Args) -> list[Value]:
     x = args[0]
@@ -89,19 +81,15 @@ def _unary(low: Lowering, node: Node, args: Args) -> list[Value]:
         return [floats.binary(low, node, "div", Const(np.asarray(1, F32)), f32(low, node, x))]
     if node.op in ("HardSigmoid", "HardSwish"):
         return [_hard(low, node, f32(low, node, x))]
-    if node.op not in ("Relu", "Clip", "LeakyRelu", *STEPS):
-        raise _need_table(node)
-    value = f32(low, node, x)
-    assert isinstance(value, Tensor)
+    value = low.copy(node, f32(low, node, x))
     if node.op in ("Relu", "Clip"):
         lo, hi = (0.0, np.inf) if node.op == "Relu" else _limits(node, args)
         return [floats.clip(low, node, value, float(lo), float(hi))]
-    if node.op == "LeakyRelu":
-        alpha = F32(node.get_float("alpha", 0.01))
-        if not 0 <= alpha <= 1:
-            raise node.unsupported(f"alpha {alpha}", "0 to 1", "quantise the model: it becomes a table")
-        scaled = floats.binary(low, node, "mul", value, Const(np.asarray(alpha)))
+    if node.op == "LeakyRelu" and 0 <= node.get_float("alpha", 0.01) <= 1:
+        scaled = floats.binary(low, node, "mul", value, Const(np.asarray(node.get_float("alpha", 0.01), F32)))
         return [floats.binary(low, node, "max", scaled, value)]
+    if node.op not in STEPS:
+        return [functions.of_node(low, node, value)]
     y = low.tensor(node, "f32", value.shape)
     low.emit(ops.Unary(node.label, y.name, STEPS[node.op], value.name))
     return [y]

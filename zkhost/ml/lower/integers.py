@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Context, Decimal
 from math import prod
 
 import numpy as np
 
 from zkhost.ml import ops
-from zkhost.ml.graph import Tensor
+from zkhost.ml.graph import Array, Tensor
 from zkhost.ml.lower import tables
 from zkhost.ml.lower.context import Lowering, dequantised, row_major
 from zkhost.ml.lower.output_scale import Target
@@ -138,3 +139,21 @@ def average_pool(low: Lowering, node: Node, x: Quant, pool: Pool, target: Target
         )
     )  # fmt: skip
     return y
+
+
+def softmax(low: Lowering, node: Node, x: Quant, width: int, target: Target) -> Tensor:
+    """QLinearSoftmax of rows."""
+    factor = np.floor(F32(1) / target.scale)
+    if not 1 <= factor <= 1 << 24:
+        raise node.unsupported(f"an output scale of {target.scale}", "2^-24 to 1", "quantise again with other samples")
+    y = low.tensor(node, target.dtype, x.shape)
+    table = low.constant(_exponentials(float(_scale(x)), width))
+    low.emit(ops.SoftmaxQ(node.label, y.name, low.name(x.q), width, table, float(factor), target.zero))
+    return y
+
+
+def _exponentials(scale: float, width: int) -> Array:
+    """onnxruntime's table: as large as a sum of so many f32 allows. Exponentials correctly rounded, so the same everywhere."""
+    room = max(0.0, float(Context(30).ln(Decimal(float(F32(np.finfo(F32).max) / F32(width))))) - 5) / scale
+    powers = ((i - 255 + room) * scale for i in range(256))
+    return np.array([float(Context(30).exp(Decimal(power))) for power in powers]).astype(F32)

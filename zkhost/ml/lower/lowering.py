@@ -10,16 +10,20 @@ import numpy as np
 from zkhost.errors import ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.graph import Array, DType, Graph, Tensor
-from zkhost.ml.lower import (  # noqa: F401
+from zkhost.ml.lower import (  # noqa: F401  they register their handlers
     boosters,
     choices,
     conv,
     elementwise,
+    functions,
     linear,
+    logic,
     matrices,
     moves,
+    norms,
     pools,
     preparation,
+    reductions,
     svm,
     trees,
 )
@@ -37,8 +41,9 @@ INPUTS: Mapping[str, DType] = {
     "int32": "s32",
     "int64": "s32",
     "float64": "f64",
+    "bool": "u8",
 }
-"""Input dtypes, and what the graph has for them: indices of 64 bits are taken where they fit in 32."""
+"""Input dtypes, and what the graph has for them: indices of 64 bits are taken where they fit in 32, truth values as 1 and 0."""
 
 
 @dataclass(frozen=True)

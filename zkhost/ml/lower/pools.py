@@ -10,7 +10,6 @@ from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import floats, integers
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.fold import axes_of
 from zkhost.ml.lower.moves import move, reshape, transpose
 from zkhost.ml.lower.scales import quant, target_of
 from zkhost.ml.lower.values import Lazy, Quant, Value
@@ -48,12 +47,13 @@ def _max_pool(low: Lowering, node: Node, args: Args) -> list[Value]:
 def _average_pool(low: Lowering, node: Node, args: Args) -> list[Value]:
     value = args[0]
     pool = pool_of(node, _spatial(node, value))
-    if _fuses(low, node, value):
+    if fuses(low, node, value):
         return [Lazy(node, (value,), pool.shape)]  # type: ignore[arg-type]
     return [floats.average_pool(low, node, low.copy(node, f32(low, node, value)), pool)]
 
 
-def _fuses(low: Lowering, node: Node, value: Value | None) -> bool:
+def fuses(low: Lowering, node: Node, value: Value | None) -> bool:
+    """Whether onnxruntime runs the operator on these integers."""
     return (
         isinstance(value, Quant)
         and value.per_tensor
@@ -78,31 +78,9 @@ def _global(low: Lowering, node: Node, args: Args) -> list[Value]:
             return y
 
         return [move(low, node, value, pooled)]
-    if _fuses(low, node, value):
+    if fuses(low, node, value):
         return [Lazy(node, (value,), target)]  # type: ignore[arg-type]
     return [floats.mean(low, node, low.copy(node, f32(low, node, value)), prod(shape[2:]), target, 4)]
-
-
-@handles("ReduceMean", "ReduceSum", attributes="axes keepdims noop_with_empty_axes")
-def _reduce(low: Lowering, node: Node, args: Args) -> list[Value]:
-    value = args[0]
-    assert value is not None
-    rank = len(value.shape)
-    known = None if len(args) < 2 or args[1] is None else low.integers(node, args[1])
-    axes = axes_of(node, [known], 0, rank)
-    if not axes and node.get_int("noop_with_empty_axes", 0):
-        return [value]
-    axes = tuple(sorted(axes or range(rank)))
-    count = prod(value.shape[axis] for axis in axes)
-    kept = [1 if i in axes else size for i, size in enumerate(value.shape)]
-    shape = kept if node.get_int("keepdims", 1) else [size for i, size in enumerate(value.shape) if i not in axes]
-    last = axes == tuple(range(rank - len(axes), rank))
-    order = (*(i for i in range(rank) if i not in axes), *axes)
-    turned = move(low, node, value, lambda x: transpose(low, node, x, order))
-    if node.op == "ReduceMean" and _fuses(low, node, turned):
-        return [Lazy(node, (turned,), tuple(shape))]  # type: ignore[arg-type]
-    x = low.copy(node, f32(low, node, turned))
-    return [floats.mean(low, node, x, count, tuple(shape), 8 if last else 1)]
 
 
 @handles("com.microsoft.QLinearGlobalAveragePool", attributes="channels_last")

@@ -10,7 +10,7 @@ import onnx
 
 from zkhost.ml import ops
 from zkhost.ml.graph import LIMITS, NUMPY, DType, Tensor, dtype_of
-from zkhost.ml.lower import integers, tables
+from zkhost.ml.lower import integers, logic, tables
 from zkhost.ml.lower.context import Lowering, along, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.integers import F32
@@ -161,6 +161,9 @@ def _fuse(low: Lowering, lazy: Lazy, target: Target) -> Tensor:
             return integers.multiply(low, node, args[0], args[1], target, lazy.shape)
         case "Concat":
             return integers.concat(low, node, list(args), target, node.get_int("axis", 0))
+        case "Softmax":
+            rows = lazy.shape[node.get_int("axis", 1) :] if node.opset < 13 else lazy.shape[-1:]
+            return integers.softmax(low, node, args[0], int(np.prod(rows)), target)
         case "AveragePool":
             shift = 128 if target.dtype == "s8" else 0  # onnxruntime turns s8 of QDQ graphs into u8
             return integers.average_pool(low, node, args[0], pool_of(node, args[0].shape), target, shift)
@@ -183,7 +186,9 @@ def _dynamic(low: Lowering, node: Node, args: Args) -> list[Value]:
 def _cast(low: Lowering, node: Node, args: Args) -> list[Value]:
     (x,) = args
     to = node.get_int("to", 0)
-    if isinstance(x, Tensor) and x.dtype == "s32" and to in (onnx.TensorProto.INT64, onnx.TensorProto.INT32):
+    if isinstance(x, Tensor) and to == onnx.TensorProto.BOOL:
+        return [logic.truth(low, node, x)]
+    if isinstance(x, Tensor) and x.dtype == "s32" and to in (onnx.TensorProto.INT32, onnx.TensorProto.INT64):
         return [x]
     if isinstance(x, Labels) and to == onnx.TensorProto.STRING:
         return [x]

@@ -26,6 +26,11 @@ from zkhost.ml.ops.floats import MatMulF as MatMulF
 from zkhost.ml.ops.floats import SumF as SumF
 from zkhost.ml.ops.floats import Unary as Unary
 from zkhost.ml.ops.floats import UnaryKind as UnaryKind
+from zkhost.ml.ops.functions import Function as Function
+from zkhost.ml.ops.functions import FunctionKind as FunctionKind
+from zkhost.ml.ops.functions import Power as Power
+from zkhost.ml.ops.functions import Softmax as Softmax
+from zkhost.ml.ops.functions import SoftmaxQ as SoftmaxQ
 from zkhost.ml.ops.ggml import GgmlAttention as GgmlAttention
 from zkhost.ml.ops.ggml import GgmlNorm as GgmlNorm
 from zkhost.ml.ops.ggml import GgmlProduct as GgmlProduct
@@ -38,6 +43,9 @@ from zkhost.ml.ops.integers import MulQ as MulQ
 from zkhost.ml.ops.integers import Requantize as Requantize
 from zkhost.ml.ops.integers import SumQ as SumQ
 from zkhost.ml.ops.integers import Table as Table
+from zkhost.ml.ops.masks import Compare as Compare
+from zkhost.ml.ops.masks import Relation as Relation
+from zkhost.ml.ops.masks import Select as Select
 from zkhost.ml.ops.merge import Merge as Merge
 from zkhost.ml.ops.merge import Precision as Precision
 from zkhost.ml.ops.moves import Copy as Copy

@@ -58,9 +58,12 @@ class SumF(Op):
     1: s = 0, then s = s + x[j] for j ascending.
     4 (GlobalAveragePool: MLAS): four lanes of zeros; lane[l] = lane[l] + x[j] for each j = l mod 4 ascending, as far as there
        are four; s = (lane[0] + lane[2]) + (lane[1] + lane[3]); then the rest is added to s in order.
-    8 (ReduceMean, ReduceSum over the last axes: Eigen): eight lanes in the same way, as far as there are eight;
-       lane[l] = lane[l] + lane[l + 4] for l below 4; where four or more are left, the next four are added to the four
-       lanes; then as for 4.
+    8 (ReduceMean, ReduceSum over the last axes: Eigen, `redux_impl` with packets of four): the first h elements are left
+       out, h = -(row * count) mod 4, at most count: the others begin at a multiple of four in flat x. Where fewer than
+       four follow, s = -0, then s = s + x[j] for all j in order. Otherwise eight lanes of -0 as above, as far as there
+       are eight; lane[l] = lane[l] + lane[l + 4] for l below 4; where four or more are left, the next four are added to
+       the four lanes; s = (lane[0] + lane[2]) + (lane[1] + lane[3]); then the first h are added to s in order, then the
+       rest.
     """
 
     x: str

@@ -49,22 +49,44 @@ def _clip(graph: Graph, op: ops.Clip, values: Values) -> Any:
 
 @rule(ops.SumF)
 def _sum_f(graph: Graph, op: ops.SumF, values: Values) -> Any:
-    rows, done = values[op.x].reshape(-1, op.count), 0
-    total = np.zeros(len(rows), F32)
-    if op.lanes > 1:
-        done = op.count // op.lanes * op.lanes
-        lanes = np.zeros((len(rows), op.lanes), F32)
-        for j in range(0, done, op.lanes):
-            lanes = lanes + rows[:, j : j + op.lanes]
-        if op.lanes == 8:
-            lanes = lanes[:, :4] + lanes[:, 4:]
-            if op.count - done >= 4:
-                lanes = lanes + rows[:, done : done + 4]
-                done += 4
-        total = (lanes[:, 0] + lanes[:, 2]) + (lanes[:, 1] + lanes[:, 3])
-    for j in range(done, op.count):
-        total = total + rows[:, j]
+    rows = values[op.x].reshape(-1, op.count)
+    if op.lanes == 1:
+        total = _in_order(np.zeros(len(rows), F32), rows)
+    elif op.lanes == 4:
+        total = _four_lanes(np.zeros((len(rows), 4), F32), rows)
+    else:
+        total = np.zeros(len(rows), F32)
+        heads = np.minimum(-(np.arange(len(rows)) * op.count) % 4, op.count)
+        for head in range(4):
+            total[heads == head] = _aligned(rows[heads == head], head)
     return total / F32(op.count) if op.mean else total
+
+
+def _in_order(total: Any, rows: Any) -> Any:
+    for column in rows.T:
+        total = total + column
+    return total
+
+
+def _four_lanes(lanes: Any, rows: Any, first: Any = ()) -> Any:
+    """Rows added to lanes, lanes added up, then `first` and what is left of the rows."""
+    whole = rows.shape[1] // 4 * 4
+    for j in range(0, whole, 4):
+        lanes = lanes + rows[:, j : j + 4]
+    total = (lanes[:, 0] + lanes[:, 2]) + (lanes[:, 1] + lanes[:, 3])
+    for part in (first, rows[:, whole:]):
+        total = _in_order(total, part) if len(part) else total
+    return total
+
+
+def _aligned(rows: Any, head: int) -> Any:
+    if rows.shape[1] - head < 4:
+        return _in_order(np.full(len(rows), -0.0, F32), rows)
+    lanes, rest = np.full((len(rows), 8), -0.0, F32), rows[:, head:]
+    whole = rest.shape[1] // 8 * 8
+    for j in range(0, whole, 8):
+        lanes = lanes + rest[:, j : j + 8]
+    return _four_lanes(lanes[:, :4] + lanes[:, 4:], rest[:, whole:], rows[:, :head])
 
 
 @rule(ops.MatMulF)
