@@ -334,6 +334,17 @@ def test_what_is_shown_of_a_model() -> None:
     assert model.image_id == ml.load(llama("q8_0")[0].read_bytes(), dims={"tokens": 7}).image_id
 
 
+def test_a_hidden_model_computes_the_same() -> None:
+    """The whole file as input of the bare interpreter; single tensors of it cannot be hidden."""
+    path, expected = llama("q8_0")
+    tokens = expected["tokens1"][:2]
+    hidden = ml.load(path, dims={"tokens": 2}, hidden=True, output="argmax")
+    found = hidden.execute(tokens).outputs["logits"]
+    assert found.tolist() == ml.load(path, dims={"tokens": 2}, output="argmax").compute(tokens)["logits"].tolist()
+    with pytest.raises(ConfigError, match="GGUF"):
+        ml.load(path, dims={"tokens": 2}, hidden=["blk.0.*"])
+
+
 # -- files from strangers ---------------------------------------------------------------------------------------------
 
 
