@@ -345,6 +345,18 @@ def test_a_hidden_model_computes_the_same() -> None:
         ml.load(path, dims={"tokens": 2}, hidden=["blk.0.*"])
 
 
+def test_a_llama_in_parts() -> None:
+    """A proof for each layer: their tensors lead to the same token."""
+    path, expected = llama("q8_0")
+    tokens = expected["tokens1"]
+    chain = ml.split(path, 3, dims={"tokens": len(tokens)}, output="argmax")
+    whole = chain.whole.compiled.cycles
+    assert all(part.compiled.cycles < 0.5 * whole for part in chain.parts)
+    runs = [stage.model.execute(stage.inputs) for stage in chain.stages(tokens)]
+    assert len(runs) == 3
+    assert runs[-1].outputs["logits"].tolist() == [expected["greedy1"][0]]
+
+
 # -- files from strangers ---------------------------------------------------------------------------------------------
 
 
