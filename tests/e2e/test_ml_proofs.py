@@ -86,6 +86,7 @@ def product_graph(weights: Array) -> Graph:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_next_token_of_a_llama_is_proved(tmp_path: Path) -> None:
     """A GGUF model of one layer, behind two tokens that the receipt hides; under another length or model it proves nothing."""
     path = written(tmp_path, narrow)
