@@ -21,7 +21,7 @@ from zkhost.provers.local import LocalProver
 
 MODELS = Path(__file__).parents[1] / "unit" / "ml" / "models" / "gguf"
 # Cells of the first convolution's lanes, and of those that are requantised.
-LANES, USED = 6, 3
+LANES, USED = 14, 11
 
 
 def env(stdin: bytes) -> ExecutorEnv:
