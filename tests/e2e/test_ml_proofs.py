@@ -21,7 +21,7 @@ from zkhost.provers.local import LocalProver
 
 MODELS = Path(__file__).parents[1] / "unit" / "ml" / "models" / "gguf"
 # Cells of the first convolution's lanes, and of those that are requantised.
-LANES, USED = 6, 3
+LANES, USED = 14, 11
 
 
 def env(stdin: bytes) -> ExecutorEnv:
@@ -39,7 +39,7 @@ def test_every_form_of_program_is_proved() -> None:
     receipt.verify(image.image_id)
     outputs = reference.run(graph, inputs)["f"].tobytes()
     assert bytes(receipt.journal.bytes) == computed.journal
-    assert computed.journal[4 + 36 :][: len(outputs)] == outputs
+    assert computed.journal[4 + 144 :][: len(outputs)] == outputs
     other = compile_graph(graph, salt=bytes(32)).image()
     with pytest.raises(ImageIDMismatchError):
         receipt.verify(other.image_id)

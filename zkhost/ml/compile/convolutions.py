@@ -135,10 +135,11 @@ class _Layout:
         program, m = self.program, len(self.weights)
         groups = self.op.groups
         advice = program.advice * acc.CELL
-        call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 8192, 1 / 8)
+        call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 4096, 1 / 8)
         calls = self.strips * m * (call + (acc.SPREAD * program.terms if self.expand else 0))
         sums = self.strips * groups * (program.sums_words + acc.CALL + acc.ADVISE) if program.pairs else 0
         finish = self.strips * m * acc.finish(program, self.rows, self.columns)
+        finish += acc.RESCALE_PAGES if program.rescaled else 0
         return int(acc.BEGIN + acc.BUILD * (program.words + program.sums_words) + calls + sums + finish)
 
     @property
