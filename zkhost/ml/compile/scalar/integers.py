@@ -53,19 +53,14 @@ def _centred(target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Arr
     return place, At(None), target.plan.constant((total + (128 - place) * sums).astype(np.int32))
 
 
-def _is_known(target: Target, op: ops.Conv | ops.MatMul) -> bool:
-    """Whether weights and bias are in the image: they may be tensors, or hidden."""
-    constants = target.graph.constants
-    return op.w in constants and (op.bias is None or op.bias in constants)
-
-
 @writes(ops.Conv)
 def _conv(target: Target, op: ops.Conv) -> None:
     graph = target.graph
     (n, c, *sizes), (_, m, *out) = graph.shape(op.x), graph.shape(op.y)
-    known = _is_known(target, op)
-    weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 0).reshape(m, -1) if known else None
-    paired = _paired(weights.reshape(op.groups, m // op.groups, -1)) if weights is not None else None
+    weights, paired = None, None
+    if proved.constant_weights(graph, op):
+        weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 0).reshape(m, -1)
+        paired = _paired(weights.reshape(op.groups, m // op.groups, -1))
     if weights is not None and paired is not None:
         zero, w_sums, bias = _centred(target, op.x, op.x_zero, op.bias, weights.sum(axis=1))
         target.plan.emit(
@@ -85,8 +80,10 @@ def _matmul(target: Target, op: ops.MatMul) -> None:
     graph = target.graph
     *batch, rows, depth = graph.shape(op.a)
     columns = graph.shape(op.w)[-1]
-    weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 1).T if _is_known(target, op) else None
-    paired = _paired(weights[None]) if weights is not None else None
+    weights, paired = None, None
+    if proved.constant_weights(graph, op) and len(graph.shape(op.w)) == 2:
+        weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 1).T
+        paired = _paired(weights[None])
     if weights is not None and paired is not None:
         zero, w_sums, bias = _centred(target, op.a, op.a_zero, op.bias, weights.sum(axis=1))
         target.plan.emit(
