@@ -59,7 +59,8 @@ def _conv(target: Target, op: ops.Conv) -> None:
     (n, c, *sizes), (_, m, *out) = graph.shape(op.x), graph.shape(op.y)
     weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 0).reshape(m, -1)
     paired = _paired(weights.reshape(op.groups, m // op.groups, -1))
-    if paired is not None:
+    # Eight outputs are computed at once: a group with one or two is cheaper one by one.
+    if paired is not None and m // op.groups > 2:
         zero, w_sums, bias = _centred(target, op.x, op.x_zero, op.bias, weights.sum(axis=1))
         target.plan.emit(
             Code.PAIRED_CONVOLUTION, target.read(op.x), int(isinstance(zero, At)), zero, target.plan.constant(paired), w_sums,
