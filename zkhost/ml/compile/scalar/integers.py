@@ -58,7 +58,8 @@ def _conv(target: Target, op: ops.Conv) -> None:
     graph = target.graph
     (n, c, *sizes), (_, m, *out) = graph.shape(op.x), graph.shape(op.y)
     weights, paired = None, None
-    if proved.constant_weights(graph, op):
+    # Eight outputs are computed at once: a group with one or two is cheaper one by one.
+    if proved.constant_weights(graph, op) and m // op.groups > 2:
         weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 0).reshape(m, -1)
         paired = _paired(weights.reshape(op.groups, m // op.groups, -1))
     if weights is not None and paired is not None:
