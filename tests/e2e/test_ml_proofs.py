@@ -39,7 +39,7 @@ def test_every_form_of_program_is_proved() -> None:
     receipt.verify(image.image_id)
     outputs = reference.run(graph, inputs)["f"].tobytes()
     assert bytes(receipt.journal.bytes) == computed.journal
-    assert computed.journal[4 + 144 :][: len(outputs)] == outputs
+    assert computed.journal[-(len(outputs) + -len(outputs) % 4) :][: len(outputs)] == outputs
     other = compile_graph(graph, salt=bytes(32)).image()
     with pytest.raises(ImageIDMismatchError):
         receipt.verify(other.image_id)
