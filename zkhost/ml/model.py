@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from zkhost.errors import ConfigError, ModelMismatchError
 from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
+from zkhost.ml.compile.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.inference import ModelProof, ModelRun
 from zkhost.ml.journal import Inference, decode, input_digest
-from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.outputs import choose
 from zkhost.ml.read.estimator import as_file

@@ -51,7 +51,7 @@ class Writer:
         scores = self.op("MatMul", q, self.op("Transpose", k, perm=[0, 2, 3, 1]))
         scores = self.op("Div", scores, self.number(size**0.5))
         mask = self.constant(np.tril(np.ones((1, 1, length, length), np.bool_)))
-        masked = self.op("Where", mask, scores, self.number(np.finfo(np.float32).min))
+        masked = self.op("Where", mask, scores, self.number(float(np.finfo(np.float32).min)))
         mixed = self.op("MatMul", self.op("Softmax", masked, axis=-1), v)
         joined = self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), self.constant([1, length, width]))
         return self.linear(joined, width, width)
