@@ -61,6 +61,7 @@ lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
 	$(call step,"rustfmt") bash -c 'rustfmt --check --edition 2021 --config-path guest-methods zkhost/contract/from_rust/check/runtime/src/lib.rs && cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
 	$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
+	$(call step,"clippy of the library without the prover") bash -c '. tools/env.sh && cargo clippy --release --locked -p zkhost-shim --no-default-features --lib -- -D warnings'
 	$(call step,"clippy of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo clippy --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) --all-targets -- -D warnings'
 
 types: setup ## mypy --strict
@@ -74,7 +75,8 @@ test-rust: setup ## Rust unit tests
 test-python: setup r0vm ## Python tests without a mark: units, properties, the fuzzer's corpus, every prover's conformance
 	@$(call step,"pytest") $(BIN)/pytest -q -m "not prove and not slow"
 
-test-slow: setup r0vm browser ## Python tests marked slow: guest builds, clusters under fault, a browser, 100,000 damaged streams
+test-slow: setup r0vm browser ## Python tests marked slow: guest builds, clusters under fault, a browser, other projects' crates as oracles, 100,000 damaged streams
+	@tools/system-packages.sh slow
 	@$(call step,"pytest with slow tests") $(BIN)/pytest -q -m slow
 
 browser: ## A browser, which the tests of the profile's page look at
@@ -91,8 +93,27 @@ format: setup ## Format everything
 	cargo fmt --all
 	cd guest-methods && cargo fmt --all
 
+##@ Releases
+.PHONY: release release-aarch64 docs-release
+release: setup $(STAMPS)/release ## Sdists and wheels of zkhost and zkhost-verify in dist/: checked, and tried in empty environments
+	@$(call step,"sdists and wheels for any CPU of this architecture (the first time: as long as a first build)") tools/release/build.sh
+	$(call step,"contents and licences and sizes and platforms") $(BIN)/python -m tools.release.check dist
+	$(call step,"installed outside the checkout: proofs and verification") env ZKHOST_DIST=dist $(BIN)/pytest -q tests/e2e/test_wheel.py
+
+release-aarch64: setup $(STAMPS)/release ## After it: the wheel of zkhost-verify for aarch64, tried under qemu-user (on Debian)
+	@$(call step,"a cross-compiled wheel and its verification") tools/release/aarch64.sh
+	$(call step,"contents and licences and sizes and platforms") $(BIN)/python -m tools.release.check dist
+
+docs-release: $(STAMPS)/docs $(STAMPS)/release ## The documentation of this version, committed to the branch gh-pages beside those of others
+	@PYTHONPATH=. $(BIN)/python tools/cli_reference.py
+	$(call step,"mike") tools/release/docs.sh
+
+$(STAMPS)/release: requirements-release.txt $(STAMPS)/python
+	@$(call step,"python packages for releases") $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-release.txt
+	touch $@
+
 ##@ Other
-.PHONY: docs wheel clean
+.PHONY: docs cuda clean
 docs: $(STAMPS)/docs ## The documentation as a site in site/, the reference made from the code
 	@PYTHONPATH=. $(BIN)/python tools/cli_reference.py
 	$(call step,"mkdocs") env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -102,11 +123,9 @@ $(STAMPS)/docs: requirements-docs.txt $(STAMPS)/python
 	@$(call step,"python packages for the docs") $(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-docs.txt
 	touch $@
 
-wheel: setup ## One wheel for every CPython: dist/zkhost-*-py3-none-*.whl (for any CPU of this architecture, unless ZKHOST_CPU says v3)
-	@export ZKHOST_CPU="$${ZKHOST_CPU:-plain}"
-	. tools/env.sh
-	$(BIN)/maturin build --release --locked --out dist
+cuda: setup ## A wheel that proves on an NVIDIA GPU: dist/cuda/zkhost-*.whl; needs no GPU to build (the first time: half an hour and more)
+	@$(call step,"wheel with CUDA") tools/cuda.sh
 
 clean: ## Remove what was made inside the checkout (the caches outside stay)
-	@rm -rf .venv dist site zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv dist site THIRD-PARTY.txt zkhost/_native zkhost/_data zkhost/methods/data .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

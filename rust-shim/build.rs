@@ -4,7 +4,8 @@
 //!
 //! The guests are built by `bundled-guests` of the crate zkhost-guest-build, in a target folder of its own: as a build
 //! dependency that crate would change the features of what risc0's C++ kernels are built with, and so build them anew
-//! whenever this crate is built alone. RISC0_SKIP_BUILD=1 leaves the guests as they are.
+//! whenever this crate is built alone. RISC0_SKIP_BUILD=1 leaves the guests as they are. ZKHOST_BUNDLED_GUESTS names a
+//! folder of built ones to take instead: a release builds them once, and each of its wheels has the same.
 
 use std::env;
 use std::fs;
@@ -13,7 +14,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const WATCHED_VARIABLES: [&str; 3] = ["ZKHOST_GUEST_TOOLCHAIN", "RISC0_SKIP_BUILD", "RISC0_HOME"];
+const BUNDLED_GUESTS: &str = "ZKHOST_BUNDLED_GUESTS";
+const WATCHED_VARIABLES: [&str; 4] = [
+    "ZKHOST_GUEST_TOOLCHAIN",
+    "RISC0_SKIP_BUILD",
+    "RISC0_HOME",
+    BUNDLED_GUESTS,
+];
 const TEMPLATES: &str = "../templates";
 const METHODS: &str = "../guest-methods";
 /// Members of the guests' workspace that are not shipped, and what cargo makes there.
@@ -37,7 +44,13 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     copy_sources(&out)
         .unwrap_or_else(|error| panic!("templates and guest crates cannot be copied: {error}"));
-    if env::var_os("RISC0_SKIP_BUILD").is_none_or(|value| value.is_empty()) {
+    if let Some(built) = env::var_os(BUNDLED_GUESTS).map(PathBuf::from) {
+        println!("cargo:rerun-if-changed={}", built.display());
+        let data = out.join("data");
+        let _ = fs::remove_dir_all(&data);
+        copy_folder(&built, &data, &[])
+            .unwrap_or_else(|error| panic!("{BUNDLED_GUESTS}: {}: {error}", built.display()));
+    } else if env::var_os("RISC0_SKIP_BUILD").is_none_or(|value| value.is_empty()) {
         build_guests(&out);
     }
 }

@@ -24,6 +24,8 @@ need git git
 need pkg-config pkg-config
 need python3 python3
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+# Of the tests marked slow: the oracle of zkhost.boundless links OpenSSL.
+[ "${1:-}" != slow ] || pkg-config --exists openssl || missing+=(libssl-dev)
 
 # The guest toolchain: what the user names, rzup's, else Debian's set.
 if [ -z "${ZKHOST_GUEST_TOOLCHAIN:-}" ] && ! ls "$HOME"/.risc0/toolchains/*rust* >/dev/null 2>&1; then

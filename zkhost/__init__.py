@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zkhost import session as session
     from zkhost import testing as testing
     from zkhost._cancel import CancelToken as CancelToken
+    from zkhost._version import __version__ as __version__
     from zkhost.contract.declare import Contract as Contract
     from zkhost.environment.assumption import Assumption as Assumption
     from zkhost.environment.byte_words import WordPerByteWarning as WordPerByteWarning
@@ -72,6 +73,7 @@ else:
         __name__,
         {
             "zkhost._cancel": "CancelToken",
+            "zkhost._version": "__version__",
             "zkhost.contract.declare": "Contract",
             "zkhost.environment.assumption": "Assumption",
             "zkhost.environment.byte_words": "WordPerByteWarning",

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 try:
     from zkhost._native import ffi, lib
-except ImportError as exc:
+except (ImportError, OSError) as exc:
     raise errors.ShimError(
         f"the native library cannot be loaded: {exc}",
-        hint="install zkhost from a wheel, or build it in a checkout with `make setup`",
+        hint="install zkhost from a wheel, or build it in a checkout with `make setup`; a build with CUDA needs NVIDIA's driver",
     ) from exc
 
 # Kinds whose class is not found by adding "Error": none so far; all others must exist in zkhost.errors.

@@ -23,6 +23,7 @@
     │   ├── ModelInputError (ValueError)  an input array of another name, dtype or shape
     │   ├── InferenceError             the model has no result on this input
     │   ├── PlanError                  a compiled model that breaks a rule of the interpreter
+    │   ├── AccuracyError              the model classifies fewer samples rightly than is to be proved
     │   └── ModelMismatchError         two computations of the model differ: the first layer and element
     ├── MarketFormatError (ValueError)  an input file, request or fulfillment of a proof market that is malformed
     ├── GuestError                     the guest, or its input, made the run fail
@@ -57,6 +58,8 @@
         └── VerificationError          the receipt does not prove what was asked
             ├── ImageIDMismatchError   it proves another program
             ├── JournalMismatchError   its journal is not the one that was proved
+            ├── DigestMismatchError    its journal commits to another model, weight or dataset
+            ├── ChainError             receipts of a model's parts that are not those of one run
             ├── InvalidSealError       its seal does not prove its claim
             ├── UnsuccessfulExitError  it proves a run that did not end with Halted(0)
             ├── FakeReceiptError       a dev-mode receipt, which proves nothing
@@ -313,6 +316,23 @@ class ModelInputError(ModelError, ValueError):
 
 class InferenceError(ModelError):
     """The model has no result on this input: a sum leaves int32, an index is outside its table, a NaN is quantised."""
+
+
+class AccuracyError(ModelError):
+    """The model classifies fewer samples rightly than is to be proved."""
+
+    right: int
+    """How many it does."""
+    count: int
+    """Of how many."""
+    needed: int
+    """How many were asked for."""
+
+    def __init__(self, message: str, *, hint: str | None = None, right: int, count: int, needed: int) -> None:
+        super().__init__(message, hint=hint)
+        self.right = right
+        self.count = count
+        self.needed = needed
 
 
 class PlanError(ModelError):
@@ -702,6 +722,34 @@ class ImageIDMismatchError(VerificationError):
         super().__init__(message, hint=hint)
         self.expected = expected
         self.found = found
+
+
+class DigestMismatchError(VerificationError):
+    """A journal commits to something else by a salted digest: a hidden model, weights, a tensor or a test set."""
+
+    what: str
+    """What has the digest."""
+    expected: str
+    """The digest that was expected, 64 hex digits."""
+    found: str
+    """The digest in the journal, 64 hex digits."""
+
+    def __init__(self, message: str, *, hint: str | None = None, what: str, expected: str, found: str) -> None:
+        super().__init__(message, hint=hint)
+        self.what = what
+        self.expected = expected
+        self.found = found
+
+
+class ChainError(VerificationError):
+    """The receipts of a model's parts are not those of one run."""
+
+    tensor: str
+    """The tensor that two of them say different things of; empty where it is not about one."""
+
+    def __init__(self, message: str, *, hint: str | None = None, tensor: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.tensor = tensor
 
 
 class JournalMismatchError(VerificationError):

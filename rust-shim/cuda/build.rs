@@ -20,8 +20,13 @@ const FIELD_KERNELS: [&str; 7] = [
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=RISC0_SKIP_BUILD_KERNELS");
     if env::var_os("CARGO_FEATURE_KERNELS").is_some() {
-        compile();
+        // Without the variable risc0's own scripts compile them.
+        if env::var_os("RISC0_SKIP_BUILD_KERNELS").is_some() {
+            compile();
+        }
+        link_driver();
     }
 }
 
@@ -48,6 +53,21 @@ fn compile() {
         .compile("zkhost_cuda_rv32im");
 }
 
+/// Links the driver's library, which the toolkit has a stand-in for. risc0's dependencies do so too, unless DOCS_RS is
+/// set, which here stands for a build without the recursion programs.
+fn link_driver() {
+    println!("cargo:rerun-if-env-changed=CUDA_PATH");
+    println!("cargo:rustc-link-lib=dylib=cuda");
+    if let Some(toolkit) = env::var_os("CUDA_PATH").map(PathBuf::from) {
+        for folder in ["lib64", "lib64/stubs"] {
+            println!(
+                "cargo:rustc-link-search=native={}",
+                toolkit.join(folder).display()
+            );
+        }
+    }
+}
+
 /// A folder that the build script of a dependency names.
 fn of_dependency(name: &str) -> PathBuf {
     env::var_os(format!("DEP_{name}"))
@@ -55,38 +75,21 @@ fn of_dependency(name: &str) -> PathBuf {
         .into()
 }
 
-/// The kernels of risc0-circuit-rv32im-sys, which tells nobody where it is: beside risc0-sys, under its name, and its
-/// version where cargo's packages are not vendored.
+/// The kernels of risc0-circuit-rv32im-sys, whose build script does not export its folder: beside risc0-sys, under its name, and the
+/// version of Cargo.lock unless cargo's packages are vendored.
 fn circuit(headers: &Path) -> PathBuf {
     let name = "risc0-circuit-rv32im-sys";
     let packages = headers.ancestors().nth(2).expect("two folders up");
-    let sys = headers.ancestors().nth(1).and_then(Path::file_name);
-    let version = sys
-        .and_then(|folder| folder.to_str())
-        .and_then(|folder| folder.strip_prefix("risc0-sys"))
-        .expect("risc0-sys is in a folder of its name");
-    if version.is_empty() {
-        return packages.join(name).join("kernels/cuda");
-    }
-    let mut found: Vec<PathBuf> = entries(packages)
+    let lock = fs::read_to_string("../../Cargo.lock").expect("the workspace's Cargo.lock");
+    let locked = format!("name = \"{name}\"\nversion = \"");
+    let (_, rest) = lock.split_once(&locked).expect("the circuit is locked");
+    let version = rest.split('"').next().unwrap_or_default();
+    let found = [format!("{name}-{version}"), name.to_owned()]
+        .map(|folder| packages.join(folder).join("kernels/cuda"))
         .into_iter()
-        .filter(|path| {
-            let folder = path.file_name().and_then(|folder| folder.to_str());
-            let rest = folder.and_then(|folder| folder.strip_prefix(name)?.strip_prefix('-'));
-            rest.is_some_and(|rest| rest == SYS_VERSION)
-        })
-        .collect();
-    assert_eq!(
-        found.len(),
-        1,
-        "{name} {SYS_VERSION} in {}",
-        packages.display()
-    );
-    found.remove(0).join("kernels/cuda")
+        .find(|folder| folder.is_dir());
+    found.unwrap_or_else(|| panic!("no {name} {version} in {}", packages.display()))
 }
-
-/// The version of risc0-circuit-rv32im-sys in Cargo.lock; another one would not match the Rust side.
-const SYS_VERSION: &str = "4.0.3";
 
 /// NVIDIA's compiler, of NVCC or PATH, with the flags that risc0's build scripts pass.
 fn nvcc() -> cc::Build {
@@ -108,17 +111,12 @@ fn nvcc() -> cc::Build {
 
 fn kernels(folder: &Path) -> Vec<PathBuf> {
     println!("cargo:rerun-if-changed={}", folder.display());
-    let mut files = entries(folder);
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "cu"));
-    files
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<PathBuf> = entries
+    let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.expect("a folder that can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cu"))
         .collect();
-    paths.sort();
-    paths
+    files.sort();
+    files
 }

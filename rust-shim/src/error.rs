@@ -64,8 +64,10 @@ kinds! {
     SessionLimit,
     /// A host callback failed, or the guest asked for what the host does not serve.
     HostIO,
-    /// This build lacks the in-process prover.
+    /// The prover cannot run here: the process is a fork.
     ProverUnavailable,
+    /// An operation of the in-process prover, which this build lacks.
+    Unsupported,
     /// This build lacks the recursion programs.
     RecursionUnavailable,
     /// The guest relies on a claim, and no receipt for it was supplied.

@@ -124,10 +124,11 @@ operations! {
 
 fn no_prover(operation: &str) -> ShimError {
     fail!(
-        ProverUnavailable,
-        "this build of zkhost has no in-process prover, which {operation:?} needs"
+        Unsupported,
+        "this build of zkhost only verifies: {operation:?} needs the in-process prover"
     )
-    .hint("rebuild zkhost without --no-default-features, or use r0vm: RISC0_PROVER=ipc")
+    .with("asked", operation)
+    .hint("install zkhost in place of zkhost-verify, or use r0vm: RISC0_PROVER=ipc")
 }
 
 fn decode<'a, T: Deserialize<'a>>(request: &'a [u8]) -> Result<T> {

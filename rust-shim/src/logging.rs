@@ -84,6 +84,7 @@ fn is_summary() -> FilterFn<fn(&Metadata<'_>) -> bool> {
 }
 
 /// Runs `work`, a session, and counts its calls; None where risc0 has not logged them.
+#[cfg_attr(not(feature = "prove"), allow(dead_code))]
 pub fn counted<T>(work: impl FnOnce() -> T) -> (T, Option<Counts>) {
     start();
     LINES.set(Some(Vec::new()));

@@ -9,7 +9,7 @@ use risc0_binfmt::ProgramBinary;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
-use zkhost_nn::{InputMode, Plan, Workspace};
+use zkhost_nn::{Hasher, Plan, Workspace};
 
 use crate::error::{Result, ShimError};
 use crate::host::Host;
@@ -48,11 +48,9 @@ pub fn validate(request: PlanRequest<'_>, _: &Host) -> Result<PlanReply> {
 pub struct ComputeRequest<'a> {
     #[serde(borrow, with = "serde_bytes")]
     plan: &'a [u8],
+    /// What the guest reads apart from plan and advice.
     #[serde(borrow, with = "serde_bytes")]
-    inputs: &'a [u8],
-    /// For inputs that are committed to by a digest.
-    #[serde(borrow, default, with = "serde_bytes")]
-    salt: Option<&'a [u8]>,
+    given: &'a [u8],
     /// Present where the plan is an input too.
     #[serde(borrow, default, with = "serde_bytes")]
     model_salt: Option<&'a [u8]>,
@@ -60,6 +58,7 @@ pub struct ComputeRequest<'a> {
 
 #[derive(Serialize)]
 pub struct ComputeReply {
+    /// Of one sample after the other.
     outputs: Vec<ByteBuf>,
     /// All that the guest reads.
     stdin: ByteBuf,
@@ -67,45 +66,43 @@ pub struct ComputeReply {
     journal: ByteBuf,
 }
 
-/// `nn_compute {plan, inputs, salt?, model_salt?}`: a plan's outputs, with what the guest needs to prove them.
+/// `nn_compute {plan, given, model_salt?}`: what a plan computes, with what the guest needs to prove it. What `given` has, in
+/// which order, is said in `zkhost_nn::inference`.
 pub fn compute(request: ComputeRequest<'_>, _: &Host) -> Result<ComputeReply> {
     let words = words(request.plan);
     let plan = checked(&words, request.plan)?;
-    let computed = zkhost_nn::native::compute(&plan, request.inputs).map_err(refused)?;
-    let mode = plan.input_mode();
-    let mut head = 1 | (mode as u32) << 8;
-    let (mut stdin, mut commitments) = (Vec::new(), Vec::new());
+    let (mut stdin, mut digest) = (Vec::new(), None);
     if let Some(salt) = request.model_salt {
         let salt = sized("model_salt", salt)?;
-        head |= 2 << 16;
         stdin.extend_from_slice(&(plan.bytes().len() as u32 / 4).to_le_bytes());
         stdin.extend_from_slice(salt);
         stdin.extend_from_slice(plan.bytes());
-        commitments.extend_from_slice(&Sha256::digest([salt, plan.bytes()].concat()));
+        digest = Some(Sha256::digest(&stdin[4..]).into());
     }
-    match (mode, request.salt) {
-        (InputMode::Public, None) => commitments.extend_from_slice(request.inputs),
-        (InputMode::Private, None) => {}
-        (InputMode::Hashed, Some(salt)) => {
-            stdin.extend_from_slice(sized("salt", salt)?);
-            commitments.extend_from_slice(&Sha256::digest([salt, request.inputs].concat()));
-        }
-        (InputMode::Hashed, None) => return Err(fail!(Shim, "hashed inputs need a salt")),
-        _ => return Err(fail!(Shim, "a salt for inputs that are not hashed")),
-    }
-    stdin.extend_from_slice(request.inputs);
-    stdin.extend_from_slice(&computed.advice);
-    let mut journal = head.to_le_bytes().to_vec();
-    journal.append(&mut commitments);
-    for output in &computed.outputs {
-        journal.extend_from_slice(output);
-        journal.resize(journal.len().next_multiple_of(4), 0);
-    }
+    let computed =
+        zkhost_nn::native::compute::<Sha>(&plan, digest, request.given).map_err(refused)?;
+    stdin.extend_from_slice(&computed.stdin);
     Ok(ComputeReply {
         outputs: computed.outputs.into_iter().map(ByteBuf::from).collect(),
         stdin: ByteBuf::from(stdin),
-        journal: ByteBuf::from(journal),
+        journal: ByteBuf::from(computed.journal),
     })
+}
+
+struct Sha(Sha256);
+
+impl Hasher for Sha {
+    fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    fn update(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
 }
 
 fn sized<'a>(what: &str, salt: &'a [u8]) -> Result<&'a [u8]> {

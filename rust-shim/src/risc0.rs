@@ -160,6 +160,7 @@ pub mod summary {
     }
 
     /// The counts in the lines of a summary; None where they are not one.
+    #[cfg_attr(not(feature = "prove"), allow(dead_code))]
     pub fn counts(lines: &[String]) -> Option<Counts> {
         let mut counts = Counts::default();
         let ecalls = lines.iter().position(|line| line == "ecalls")?;

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # Hundreds of crates, compiled once: a folder of their own keeps them out of the native library's.
-BUILD = """. tools/env.sh && unset RUSTFLAGS && export CARGO_TARGET_DIR="$ZKHOST_CACHE/build/boundless-oracle" &&
+BUILD = """. tools/env.sh && unset RUSTFLAGS CFLAGS CXXFLAGS && export CARGO_TARGET_DIR="$ZKHOST_CACHE/build/boundless-oracle" &&
 cargo build --locked --quiet --manifest-path tests/boundless-oracle/Cargo.toml && echo "$CARGO_TARGET_DIR" """
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

@@ -52,10 +52,9 @@ def test_the_label_is_proved(proved: Any) -> None:
     assert found["verified"]
     assert found["outputs"] == {"output": [label]}
     assert found["image_id"] == made["image_id"] == zkhost("ml", "image-id", MODEL, *options)["image_id"]
-    assert found["inputs"] is None
-    salt = bytes.fromhex(made["input_salt"])
-    opened = ml.load(MODEL, input="hashed", output="argmax").input_digest(x, salt)
-    assert found["input_digest"] == opened.hex()
+    assert found["inputs"] == {}
+    salt = bytes.fromhex(made["salts"]["input"])
+    assert found["digests"] == {"input": ml.tensor_digest(x, salt).hex()}
     assert x.tobytes() not in Receipt.load(receipt).journal.bytes
 
 

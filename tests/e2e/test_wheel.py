@@ -1,37 +1,90 @@
-"""The wheel, installed into an empty environment where there is no Rust: it proves, and makes projects."""
+"""The wheels of zkhost and zkhost-verify, each in an empty environment where there is no Rust.
+
+`make release` names the folder of those that it has made in ZKHOST_DIST; else they are built here.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+from tools.release.verification import FACTORS_ID
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).parents[2]
-HELLO = """
-from zkhost import ExecutorEnv, default_prover
-from zkhost.methods import FACTORS_ELF, FACTORS_ID
-env = ExecutorEnv.builder().write_slice((17).to_bytes(8, "little") + (23).to_bytes(8, "little")).build()
-receipt = default_prover().prove(env, FACTORS_ELF).receipt
-receipt.verify(FACTORS_ID)
-print(receipt.kind, int.from_bytes(receipt.journal.bytes, "little"))
+FACTORS = ROOT / "tests/unit/receipt/factors.bincode"
+DEMO = """
+import classify_digit, zkhost.ml
+verify = zkhost.ml.verify
+zkhost.ml.verify = lambda receipt, *args, **options: receipt.dump("digit.bincode") or verify(receipt, *args, **options)
+classify_digit.main()
+"""
+REFUSALS = """
+import zkhost
+from zkhost import _shim, errors
+from zkhost.provers.local import LocalProver
+def refused(work, *args):
+    try:
+        work(*args)
+    except errors.ZkhostError as error:
+        print(type(error).__name__, "install zkhost in place of zkhost-verify" in error.hint)
+print(_shim.build_info()["features"])
+refused(zkhost.default_prover)
+refused(LocalProver)
+refused(_shim.call, "execute", {})
 """
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of a virtual environment that has the wheel and nothing else of ours."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = f'. tools/env.sh && exec "{sys.executable}" -m maturin build --release --locked --out "{folder}"'
-    subprocess.run(["bash", "-c", build], cwd=ROOT, check=True, capture_output=True)
-    [wheel] = folder.glob("zkhost-*-py3-none-*.whl")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    subprocess.run([folder / "venv/bin/pip", "install", "--quiet", wheel], check=True)
-    return folder / "venv/bin"
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the wheels."""
+    if "ZKHOST_DIST" in os.environ:
+        return Path(os.environ["ZKHOST_DIST"]).absolute()
+    folder = tmp_path_factory.mktemp("dist")
+    # For this machine's CPU, as the library of the checkout: what that was built of is not built again.
+    build = ["bash", "-c", f'. tools/env.sh && tools/release/build.sh "{folder}"']
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def environment(folder: Path, wheels: list[Path]) -> Path:
+    """The bin folder of a new virtual environment with a wheel, its extra `ml`, and nothing else of ours."""
+    [wheel] = wheels
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin/pip", "install", "--quiet", f"{wheel}[ml]"], check=True)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The environment of zkhost."""
+    return environment(
+        tmp_path_factory.mktemp("zkhost"), list(dist.glob(f"zkhost-*-py3-none-*{os.uname().machine}.whl"))
+    )
+
+
+@pytest.fixture(scope="module")
+def verifier(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The environment of zkhost-verify."""
+    wheels = list(dist.glob(f"zkhost_verify-*-py3-none-*{os.uname().machine}.whl"))
+    return environment(tmp_path_factory.mktemp("zkhost_verify"), wheels)
+
+
+@pytest.fixture(scope="module")
+def demo(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the model demo has run, and left its receipt."""
+    folder = tmp_path_factory.mktemp("demo")
+    for name in ("classify_digit.py", "digits.onnx"):
+        shutil.copy(ROOT / "examples" / name, folder)
+    assert "sees a 3, proved" in run(installed, folder, "python", "-c", DEMO)
+    return folder
 
 
 def run(installed: Path, cwd: Path, *command: str) -> str:
@@ -47,7 +100,39 @@ def run(installed: Path, cwd: Path, *command: str) -> str:
 @pytest.mark.prove
 def test_it_proves_the_hello_world_without_rust(installed: Path, tmp_path: Path) -> None:
     assert "site-packages" in run(installed, tmp_path, "python", "-c", "import zkhost; print(zkhost.__file__)")
-    assert run(installed, tmp_path, "python", "-c", HELLO).split() == ["composite", "391"]
+    shutil.copy(ROOT / "examples/hello_world.py", tmp_path)
+    assert "I know the factors of 391" in run(installed, tmp_path, "python", "hello_world.py")
+
+
+@pytest.mark.prove
+def test_each_verifies_what_zkhost_proved(installed: Path, verifier: Path, demo: Path) -> None:
+    for file in (FACTORS, ROOT / "tools/release/verification.py"):
+        shutil.copy(file, demo)
+    command = ("python", "verification.py", "factors.bincode", "digits.onnx", "digit.bincode")
+    printed = run(installed, demo, *command)
+    assert "factors of 391: verified" in printed
+    assert "the model sees a 3" in printed
+    assert run(verifier, demo, *command) == printed
+
+
+def test_the_small_one_says_that_it_does_not_prove(verifier: Path, tmp_path: Path) -> None:
+    assert run(verifier, tmp_path, "python", "-c", REFUSALS).splitlines() == [
+        "[]",
+        "ProverUnavailableError True",
+        "ProverUnavailableError True",
+        "UnsupportedError True",
+    ]
+
+
+def test_both_are_one_version_and_have_the_same_guests(installed: Path, verifier: Path, tmp_path: Path) -> None:
+    script = "import zkhost.methods as m; print(m.FACTORS_ID, m.SHA256_ID, m.ECHO_ID, m.ML_ID)"
+    for command in (["zkhost", "--version"], ["python", "-c", script]):
+        assert run(installed, tmp_path, *command) == run(verifier, tmp_path, *command)
+
+
+def test_the_small_one_verifies_from_the_shell(verifier: Path, tmp_path: Path) -> None:
+    shutil.copy(FACTORS, tmp_path)
+    run(verifier, tmp_path, "zkhost", "verify", "factors.bincode", "--image-id", FACTORS_ID)
 
 
 def test_it_holds_templates_and_guest_crates_beside_the_package(installed: Path, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ PUBLIC = ["zkhost"] + [
     for path in sorted(ROOT.glob("[a-z]*/__init__.py"))
     if "__all__" in path.read_text("utf-8")
 ]
+PUBLIC.append("zkhost.ml.lora")  # Adapters are a field of their own within models: `from zkhost.ml import lora`.
 
 every_lazy_package = pytest.mark.parametrize("name", LAZY)
 

@@ -20,7 +20,7 @@ ROOT = Path(zkhost.__file__).parent
 
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"_lazy", "_files", "_config", "_notebook", "_cancel", "_work", "_shim"},
+    {"_lazy", "_files", "_config", "_notebook", "_cancel", "_work", "_shim", "_version"},
     {"codec"},
     {"image_id"},
     {"session"},

@@ -1,4 +1,4 @@
-"""Values of the market's contracts: in JSON as boundless-market's serde writes them, and hashed as EIP-712 says."""
+"""Values of the market's contracts: in JSON as boundless-market's serde writes them, and hashed by EIP-712."""
 
 from __future__ import annotations
 
@@ -70,11 +70,21 @@ def fields(given: Any, path: str, names: tuple[str, ...]) -> Mapping[str, Any]:
     return given
 
 
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object of JSON in which no field occurs twice: which of the two is meant is not known."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MarketFormatError(f".{twice} occurs twice in one object", path=f".{twice}")
+    return found
+
+
 def word(value: int | bytes) -> bytes:
     """Return a number, or an address, as the EVM's word: 32 bytes, the highest first."""
     return value.to_bytes(WORD, "big") if isinstance(value, int) else value.rjust(WORD, b"\0")
 
 
 def struct_hash(types: str, *values: bytes) -> bytes:
-    """Hash a struct as EIP-712 says: its type, followed by those it holds, and a word for each field."""
+    """Hash a struct by EIP-712: its type, followed by those it holds, and a word for each field."""
     return keccak256(keccak256(types.encode()) + b"".join(values))

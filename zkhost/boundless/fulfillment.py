@@ -29,14 +29,14 @@ _BLAKE3_GROTH16_V0_1 = bytes.fromhex("62f049f6")
 
 @dataclass(frozen=True)
 class Fulfillment:
-    """A seal as contracts take it, with the program and the journal that it is said to prove."""
+    """A seal as contracts take it, with the program and the journal that it claims to prove."""
 
     seal: bytes
     """Selector, then the proof: a groth16 proof, or a path into a set that was proved."""
     image_id: ImageID | None = None
     """The program; None where the prover delivered the seal alone."""
     journal: bytes | None = field(default=None, repr=False)
-    """What the program is said to have committed; None where the prover delivered the seal alone."""
+    """What the program is claimed to have committed; None where the prover delivered the seal alone."""
 
     @property
     def selector(self) -> bytes:
@@ -89,7 +89,7 @@ class Fulfillment:
         if image_id is None or journal is None:
             raise VerificationError(
                 "the seal was delivered alone, so it does not tell the program and the journal",
-                hint="give verify the image_id and the journal that the claim's digest was computed of",
+                hint="pass verify the image_id and the journal from which the claim's digest was computed",
             )
         return image_id, journal
 
@@ -151,7 +151,7 @@ def _after(text: str, title: str) -> Any:
     found = re.search(rf"^{re.escape(title)}\s*$", text, re.MULTILINE)
     if found is None:
         raise MarketFormatError(
-            f"no {title!r} in the text", hint="give the whole output of boundless requestor get-proof"
+            f"no {title!r} in the text", hint="pass the whole output of boundless requestor get-proof"
         )
     rest = text[found.end() :].lstrip()
     try:

@@ -63,7 +63,7 @@ class GuestEnv:
 
     @property
     def digest(self) -> bytes:
-        """The SHA-256 of the encoded file, 32 bytes: for who publishes the file at a URL and for who downloads it."""
+        """The SHA-256 of the encoded file, 32 bytes, to compare after an upload or a download."""
         return hashlib.sha256(self.encode()).digest()
 
     def encode(self) -> bytes:

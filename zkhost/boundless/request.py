@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from zkhost import _files
-from zkhost.boundless._evm_values import address_bytes, fields, hex_text, number, struct_hash, word
+from zkhost.boundless._evm_values import (
+    address_bytes,
+    fields,
+    hex_text,
+    number,
+    once_each,
+    struct_hash,
+    word,
+)
 from zkhost.boundless.offer import OFFER_TYPE, Offer
 from zkhost.boundless.predicate import PREDICATE_TYPE
 from zkhost.boundless.request_id import RequestID
@@ -65,7 +73,7 @@ class ProofRequest:
     def from_json(cls, text: str) -> ProofRequest:
         """Read what `to_json` or boundless-market writes. Raises MarketFormatError, naming the field."""
         try:
-            given = json.loads(text)
+            given = json.loads(text, object_pairs_hook=once_each)
         except (ValueError, RecursionError) as exc:
             raise MarketFormatError(f"not JSON: {exc}", hint="a request in YAML has to be made JSON first") from exc
         found = fields(given, "", ("id", "requirements", "imageUrl", "input", "offer"))

@@ -36,8 +36,9 @@ RequestInput: TypeAlias = GuestEnv | InputURL
 def check_url(url: str, path: str) -> None:
     """Raise MarketFormatError for what is not an absolute URL."""
     try:
+        url.encode()
         parts = urlsplit(url)
-    except ValueError as exc:
+    except ValueError as exc:  # a lone surrogate, too
         raise MarketFormatError(f"{path}: {url!r} is not a URL: {exc}", path=path) from exc
     if not parts.scheme or not (parts.netloc or parts.path):
         hint = "provers download it: it begins as https://"

@@ -33,7 +33,7 @@ def _amount(text: str, *units: str) -> int:
         amount = Decimal("nan")
     unit = found[2].lower() if found else ""
     if not amount.is_finite() or (unit and unit not in units):
-        raise click.BadParameter(f"{text!r} is no amount; give one as {' or '.join(f'0.5{unit}' for unit in units)}")
+        raise click.BadParameter(f"{text!r} is no amount; one is {' or '.join(f'0.5{unit}' for unit in units)}")
     scaled = amount * (_UNITS[unit] if unit else 1)
     if scaled != scaled.to_integral_value():
         raise click.BadParameter(f"{text!r} is not a whole number of the smallest unit")
@@ -93,6 +93,49 @@ def write_input(*, output: Path, as_json: bool, **given: Any) -> None:
     run = _preflight(**given)
     output.write_bytes(run.input.encode())
     facts = {**_facts(run), "input_digest": run.input.digest.hex(), "output": str(output)}
+    _show(facts, as_json)
+
+
+@boundless.command(
+    epilog=notes(
+        """
+        zkhost boundless show request.json
+        zkhost boundless show input.bin --stdin stdin.bin
+        """,
+        {0: "done", 1: "it is neither a request nor an input file"},
+    )
+)
+@click.argument("file", metavar="REQUEST|INPUT", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--stdin", "stdin_file", type=_FILE, help="Write the guest's standard input here.")
+@_JSON
+def show(*, file: Path, stdin_file: Path | None, as_json: bool) -> None:
+    """Show what a request or an input file holds; both are checked whole."""
+    from zkhost.boundless.guest_env import GuestEnv
+    from zkhost.boundless.request import ProofRequest
+
+    data = file.read_bytes()
+    facts: dict[str, Any] = {}
+    if data.lstrip()[:1] == b"{":
+        request = ProofRequest.load(file)
+        guest_input: Any = request.input
+        facts = {
+            "id": hex(int(request.id)) if request.id else None,
+            "image_url": request.image_url,
+            "predicate": request.requirements.predicate.kind,
+            "predicate_data": request.requirements.predicate.data.hex(),
+            "selector": request.requirements.selector.hex(),
+            **vars(request.offer),
+        }
+    else:
+        guest_input = GuestEnv.decode(data)
+    if isinstance(guest_input, GuestEnv):
+        facts |= {"stdin_bytes": len(guest_input.stdin), "input_digest": guest_input.digest.hex()}
+        if stdin_file:
+            stdin_file.write_bytes(guest_input.stdin)
+    else:
+        facts["input_url"] = guest_input.url
+        if stdin_file:
+            raise click.UsageError("the request's input is at a URL: there is no standard input to write")
     _show(facts, as_json)
 
 

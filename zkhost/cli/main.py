@@ -82,10 +82,22 @@ colours off. See `zkhost completion --help` for completion in your shell.
 )
 
 
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    """Print the version, which is read only when it is asked for: the native library has it."""
+    if not wanted or context.resilient_parsing:
+        return
+    from zkhost import __version__
+
+    click.echo(f"zkhost, version {__version__}")
+    context.exit()
+
+
 @click.command(
     cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EPILOG
 )
-@click.version_option(package_name="zkhost")
+@click.option(
+    "--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Show the version and exit."
+)
 def cli() -> None:
     """Build, execute, prove and verify RISC Zero guests from Python."""
 

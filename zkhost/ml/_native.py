@@ -8,17 +8,14 @@ from zkhost import _shim, methods
 from zkhost._cancel import CancelToken
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.errors import HostIOError, ProverError
+from zkhost.errors import HostIOError, ModelMismatchError, ProverError
 
 
 @dataclass(frozen=True)
 class Computed:
-    """A plan's outputs, what the guest must read to prove them, and what it commits.
+    """A plan's outputs, of one sample after the other, shown or not; what the guest must read; and what it commits."""
 
-    `outputs` are one after the other, each filled up with zeros to whole words, as at the end of the journal.
-    """
-
-    outputs: bytes
+    outputs: tuple[bytes, ...]
     stdin: bytes
     journal: bytes
 
@@ -46,14 +43,13 @@ def check_plan(plan: bytes) -> None:
     _shim.call("nn_validate", {"plan": plan})
 
 
-def compute(plan: bytes, inputs: bytes, *, salt: bytes | None = None, model_salt: bytes | None = None) -> Computed:
-    """Run a plan. `inputs` are the model's inputs one after the other, each filled up with zeros to whole words.
+def compute(plan: bytes, given: bytes, *, model_salt: bytes | None = None) -> Computed:
+    """Run a plan. `given` is what the guest reads apart from advice, as `zkhost.ml.guest_input` writes it.
 
-    `salt` (32 bytes) is for inputs that are hashed, `model_salt` for a plan that the guest reads as input. Raises PlanError.
+    `model_salt` (32 bytes) is for a plan that the guest reads as input too. Raises PlanError.
     """
-    reply = _shim.call("nn_compute", {"plan": plan, "inputs": inputs, "salt": salt, "model_salt": model_salt})
-    outputs = b"".join(output + bytes(-len(output) % 4) for output in reply["outputs"])
-    return Computed(outputs, reply["stdin"], reply["journal"])
+    reply = _shim.call("nn_compute", {"plan": plan, "given": given, "model_salt": model_salt})
+    return Computed(tuple(reply["outputs"]), reply["stdin"], reply["journal"])
 
 
 def image(plan: bytes) -> Image:
@@ -83,3 +79,21 @@ def preflight(
         raise
     segments = tuple(segment["po2"] for segment in reply["segments"])
     return Checked(reply["journal"], reply["user_cycles"], reply["total_cycles"], segments)
+
+
+def checked_env(
+    name: str, program: bytes, done: Computed, segment_limit_po2: int | None, cancel: CancelToken | None
+) -> ExecutorEnv:
+    """The environment to prove what was computed here.
+
+    Executing does not check the accelerator's products, so each segment is checked as its proof will be: what cannot be
+    proved costs no proving. Raises ModelMismatchError where the guest computed something else than was computed here.
+    """
+    found = preflight(program, done.stdin, segment_limit_po2=segment_limit_po2, cancel=cancel)
+    if found.journal != done.journal:
+        raise ModelMismatchError(
+            f"the guest of {name} computed something else than the native library",
+            hint="they are of different builds: reinstall zkhost",
+        )
+    builder = ExecutorEnv.builder().write_slice(done.stdin)
+    return (builder if segment_limit_po2 is None else builder.segment_limit_po2(segment_limit_po2)).build()

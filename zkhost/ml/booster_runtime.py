@@ -31,22 +31,30 @@ class BoosterRuntime:
         self._predict = _PREDICTIONS[library](self._module, data)
 
     def run(self, arrays: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
-        """The scores of rows: the one output that a booster has."""
-        (rows,), (name,) = arrays.values(), names
-        return {name: np.asarray(self._predict(rows)).reshape(len(rows), -1)}
+        """The named outputs of the rows."""
+        (rows,) = arrays.values()
+        return {name: np.asarray(self._predict(rows, name)).reshape(len(rows), -1) for name in names}
 
 
-def _xgboost(module: Any, data: bytes) -> Callable[[Array], Any]:
+Predict = Callable[["Array", str], Any]
+
+
+def _xgboost(module: Any, data: bytes) -> Predict:
     booster = module.Booster({"nthread": 1}, model_file=bytearray(data))
-    return lambda rows: booster.predict(module.DMatrix(rows, nthread=1), output_margin=True, validate_features=False)
+
+    def predict(rows: Array, name: str) -> Any:
+        matrix = module.DMatrix(rows, nthread=1)
+        return booster.predict(matrix, output_margin=name == "margin", validate_features=False)
+
+    return predict
 
 
-def _lightgbm(module: Any, data: bytes) -> Callable[[Array], Any]:
+def _lightgbm(module: Any, data: bytes) -> Predict:
     booster = module.Booster(model_str=data.decode())
-    return lambda rows: booster.predict(rows, raw_score=True, num_threads=1)
+    return lambda rows, name: booster.predict(rows, raw_score=True, num_threads=1)
 
 
-_PREDICTIONS: Mapping[str, Callable[[Any, bytes], Callable[[Array], Any]]] = {
+_PREDICTIONS: Mapping[str, Callable[[Any, bytes], Predict]] = {
     "xgboost": _xgboost,
     "lightgbm": _lightgbm,
 }

@@ -14,6 +14,7 @@ import onnx
 from zkhost.errors import ConfigError
 from zkhost.ml import ops
 from zkhost.ml.booster_runtime import BoosterRuntime
+from zkhost.ml.read.gguf_file import is_gguf
 from zkhost.ml.read.model_file import format_of
 from zkhost.ml.reference import run
 from zkhost.ml.tensors import batch_of, graph_inputs, named
@@ -83,13 +84,18 @@ def check(model: Lowered, source: Any, samples: Any) -> CheckReport:
 
     Raises ConfigError where that is not installed, and ModelInputError for a sample that is no input.
     """
+    if is_gguf(source):
+        raise ConfigError(
+            "check compares with onnxruntime, which runs no GGUF files",
+            hint="compare the tokens with those of llama.cpp: docs/ml/gguf.md",
+        )
     own = format_of(source)
     runtime = _Runtime(source) if own is None else BoosterRuntime(own.library, _bytes(source))
     values = differing = count = 0
     largest, first = 0.0, None
     for place, sample in enumerate(batch_of(model.inputs, samples)):
         arrays = named(model.inputs, sample)
-        ours = run(model.graph, graph_inputs(model.graph, arrays), every=True)
+        ours = run(model.graph, graph_inputs(model.graph, {**arrays, **model.weights}), every=True)
         theirs = runtime.run(arrays, [name for _, name in model.results])
         count += 1
         for (tensor, name), port in zip(model.results, model.outputs, strict=True):

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "npt.NDArray[Any]"
 DType = Literal["u8", "s8", "s32", "f32", "f64"]
+Mode = Literal["public", "hashed", "private"]
+MODES: tuple[Mode, ...] = ("public", "hashed", "private")
+"""What the journal shows of a tensor: all of it, its salted SHA-256, nothing. Plans and journals number them so."""
+DTYPES: tuple[DType, ...] = ("u8", "s8", "s32", "f32", "f64")
+"""In the order in which plans and journals number them."""
 
 NUMPY: Mapping[DType, np.dtype[np.generic]] = {
     "u8": np.dtype(np.uint8),
@@ -60,7 +65,8 @@ class Graph:
 
     `tensors` has every input and every tensor an operation writes; `constants` the arrays operations name (weights,
     biases, multipliers, tables), C-contiguous, of the dtypes in `NUMPY`. Names of both are in one space. `outputs` may
-    name inputs or constants' copies only through an operation: each is written by one.
+    name inputs or constants' copies only through an operation: each is written by one. `shared` are the inputs that are read
+    once, for all samples of a proof: weights that are not in the image.
     """
 
     name: str
@@ -69,6 +75,7 @@ class Graph:
     tensors: Mapping[str, Tensor]
     constants: Mapping[str, Array] = field(repr=False)
     ops: tuple[Op, ...] = field(repr=False)
+    shared: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Op]:
         return iter(self.ops)

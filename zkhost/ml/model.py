@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import hashlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from zkhost.errors import ConfigError, ModelMismatchError
+from zkhost import methods
+from zkhost.errors import ConfigError, ModelInputError
 from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
+from zkhost.ml import gguf, guest_input
 from zkhost.ml.compile.budget import MAX_FLOAT_CYCLES, check_budget
-from zkhost.ml.inference import ModelProof, ModelRun
-from zkhost.ml.journal import Inference, decode, input_digest
+from zkhost.ml.disclosure import Options, check_salts, matching, modes_of, require_digest
+from zkhost.ml.graph import Mode
+from zkhost.ml.inference import Inference, ModelProof, ModelRun, decode
 from zkhost.ml.lower.lowering import Lowered, lower
-from zkhost.ml.outputs import choose
+from zkhost.ml.outputs import by_name, choose
 from zkhost.ml.read.estimator import as_file
+from zkhost.ml.read.gguf_file import is_gguf, read_gguf
 from zkhost.ml.read.model_file import read_model
-from zkhost.ml.read.onnx_file import Port, Source
-from zkhost.ml.tensors import SALT_BYTES, InputMode, OutputMode, from_bytes, graph_inputs, named, to_bytes
+from zkhost.ml.read.onnx_file import Port
+from zkhost.ml.tensors import (
+    SALT_BYTES,
+    Batch,
+    OutputMode,
+    batch_of,
+    graph_inputs,
+    label_indices,
+    named,
+    output_arrays,
+    tensor_digest,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -43,51 +60,79 @@ def load(
     *,
     dims: Mapping[str, int] | None = None,
     outputs: Sequence[str] | None = None,
-    input: InputMode = "public",
-    output: OutputMode = "all",
+    input: Mode | Mapping[str, Mode] = "public",
+    output: OutputMode | Mapping[str, OutputMode] = "all",
     k: int = 5,
     threshold: float | None = None,
+    hidden: bool | str | Sequence[str] | Callable[[str], bool] = False,
     salt: bytes | None = None,
+    salts: Mapping[str, bytes] | None = None,
     accelerate: bool = True,
     max_float_cycles: int = MAX_FLOAT_CYCLES,
-    input_salt: bytes | None = None,
 ) -> Model:
-    """Load a model, to prove its inference: ONNX, XGBoost's JSON, LightGBM's text, or a fitted model.
+    """Load a model, to prove its inference: ONNX, GGUF, XGBoost's JSON, LightGBM's text, or a fitted model.
 
-    Everything given here is part of the image ID: a verifier who recomputes it loads the same file with the same options.
+    Everything given here but `salts` is part of what identifies the model: a verifier who recomputes its image ID loads the
+    same file with the same options.
 
     Args:
         model: The file, its bytes, or a ModelProto; or a fitted scikit-learn estimator or pipeline (exported by skl2onnx: pip
             install 'zkhost[sklearn]'), or a booster or estimator of XGBoost or LightGBM.
-        dims: Sizes of dynamic axes by name, or by `input:axis`. The batch (the first axis) is 1 where nothing is given.
-        outputs: Tensors of the model to compute in place of its outputs, such as the logits before a Softmax.
-        input: What the journal shows of the input: all of it (public), its SHA-256 with a salt (hashed), nothing (private).
+        dims: Sizes of dynamic axes by name, or by `input:axis`. The batch (the first axis) is 1 where nothing is given. Of a
+            GGUF model: `tokens`, the length of the prompt.
+        outputs: Tensors of the model to compute in place of its outputs, such as the logits before a Softmax. Of a GGUF model:
+            `logits` behind the last token (the default), `prompt_logits` behind every token, or the name of one tensor, for
+            its product with an input `x` of `vectors` rows.
+        input: What the journal shows of the inputs: all of them (public), a SHA-256 with a salt of each (hashed), nothing
+            (private); one mode, or one for each name (public where a mapping leaves one out).
         output: What it shows of the outputs: all, the index of the largest (argmax), the `k` largest and their indices
-            (topk), or whether each reaches `threshold`.
-        salt: 32 bytes put into the image, so that a model that can be guessed is not recognised by its image ID.
+            (topk), whether each reaches `threshold`, or a SHA-256 with a salt (hashed); one mode, or one for each name.
+        hidden: What of the model is not in the image but read as input, by the prover alone. True: all of it; the image is
+            the bare interpreter's, and the journal has the model's digest with `salt`. Names or patterns of initialisers
+            ("lora_*"), or a function that picks them: these weights, whose values come from the file, and of which the
+            journal has digests (hashed), unless `input` says otherwise. Layers whose weights are inputs run on plain
+            RISC-V instructions.
+        salt: 32 bytes put into the image, so that a model that can be guessed is not recognised by its image ID; of a model
+            that is hidden as a whole the salt of its digest (random if it is not given: `Model.salt`).
+        salts: 32 bytes for each hashed input, weight or output, by name; random for each proof where there are none, and
+            kept as `proof.salts`. A verifier who gives those of hidden weights checks that their values are the file's.
+        accelerate: Use the bigint accelerator. False: plain RISC-V instructions only, at thirty times the cycles.
         max_float_cycles: Refuse a model whose f32 layers take more cycles than this: a million take about a minute to prove
             on two cores.
-        accelerate: Use the bigint accelerator. False: plain RISC-V instructions only, at thirty times the cycles.
-        input_salt: 32 bytes for hashed inputs (default: random for each proof, kept as `proof.input_salt`). Not part of the
-            image ID.
 
     Raises:
         UnsupportedModelError: What is not taken, with node, operator, opset, what was expected and what to do.
         ModelFormatError: No model, a truncated one, or one that contradicts itself.
+        ConfigError: An option that does not fit the model.
     """
-    if input not in ("public", "hashed", "private"):
-        raise ConfigError(f"input={input!r}", hint="one of public, hashed, private")
-    for name, given in (("salt", salt), ("input_salt", input_salt)):
-        if given is not None and len(given) != SALT_BYTES:
-            raise ConfigError(f"{name} has {len(given)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})")
-    if input_salt is not None and input != "hashed":
-        raise ConfigError(f"input_salt with input={input!r}", hint="it is for input='hashed'")
     model = as_file(model)
-    source = read_model(model)
-    whole = lower(source, dims, outputs)
+    whole = _graph(model, dims, outputs, hidden)
     check_budget(whole.graph, max_float_cycles)
     chosen = choose(whole, output, k, threshold)
-    return Model(source, whole, chosen, model, Options(input, output, salt, accelerate, input_salt))
+    if salt is None and hidden is True:
+        salt = secrets.token_bytes(SALT_BYTES)
+    shown = by_name([port.name for port in whole.outputs], output)
+    options = Options(
+        modes_of(chosen, input, shown), MappingProxyType(shown), hidden is True, salt, dict(salts or {}), accelerate
+    )
+    check_salts(options)
+    return Model(whole, chosen, model, options)
+
+
+def _graph(
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    dims: Mapping[str, int] | None,
+    outputs: Sequence[str] | None,
+    hidden: bool | str | Sequence[str] | Callable[[str], bool],
+) -> Lowered:
+    """The graph of a file."""
+    if is_gguf(model):
+        if not isinstance(hidden, bool):
+            raise ConfigError("hidden names weights of a GGUF model", hint="hide all of it: hidden=True")
+        return gguf.lower(read_gguf(model), dims, outputs)
+    source = read_model(model)
+    names = () if isinstance(hidden, bool) else matching(tuple(source.constants), hidden)
+    return lower(source, dims, outputs, names)
 
 
 def verify(
@@ -110,26 +155,15 @@ def verify(
     return loaded.verify(found, policy=policy, allow_fake=allow_fake)
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a model was loaded; see `load`."""
-
-    input: InputMode
-    output: OutputMode
-    salt: bytes | None
-    accelerate: bool
-    input_salt: bytes | None
-
-
 class Model(Guest[Any, Inference]):
     """A model bound to its shapes: a guest whose input is arrays and whose journal is arrays.
 
-    Wherever zkhost takes a program it takes a Model, and `env(inputs)` is the environment it runs in.
+    Wherever zkhost takes a program it takes a Model, and `env(inputs)` is the environment it runs in. An input is one array,
+    a mapping with an array for each name, or a `Batch` of many of these, to be proved at once.
     """
 
     def __init__(
         self,
-        source: Source,
         whole: Lowered,
         lowered: Lowered,
         model: str | os.PathLike[str] | bytes | onnx.ModelProto,
@@ -137,7 +171,7 @@ class Model(Guest[Any, Inference]):
     ) -> None:
         """Use `load`."""
         self.contract = None
-        self.name = source.name
+        self.name = whole.graph.name
         self.whole = whole
         self.lowered = lowered
         self.model = model
@@ -162,14 +196,32 @@ class Model(Guest[Any, Inference]):
         return self.lowered.outputs
 
     @property
-    def input_mode(self) -> InputMode:
-        """What the journal shows of the input."""
-        return self.options.input
+    def weights(self) -> Mapping[str, Array]:
+        """The weights that are not in the image, from the file."""
+        return self.lowered.weights
 
     @property
-    def output_mode(self) -> OutputMode:
-        """What it shows of the outputs."""
-        return self.options.output
+    def modes(self) -> Mapping[str, Mode]:
+        """What the journal shows of each input, weight that is an input, and output (of what `output_modes` leave of it)."""
+        return self.options.modes
+
+    @property
+    def output_modes(self) -> Mapping[str, OutputMode]:
+        """What is shown of each output."""
+        return self.options.outputs
+
+    @property
+    def salt(self) -> bytes | None:
+        """The salt in the image, or that of the digest of a hidden model: keep it, a verifier with the file needs it."""
+        return self.options.salt
+
+    @cached_property
+    def model_digest(self) -> bytes | None:
+        """What the journal has of a model that is hidden as a whole: SHA-256 of salt and plan. None of one in the image."""
+        if not self.options.hidden:
+            return None
+        assert self.salt is not None
+        return hashlib.sha256(self.salt + self.compiled.plan).digest()
 
     @cached_property
     def compiled(self) -> Compiled:
@@ -177,21 +229,33 @@ class Model(Guest[Any, Inference]):
         from zkhost.ml.compile import compile_graph
 
         options = self.options
-        return compile_graph(self.graph, input=options.input, salt=options.salt, accelerate=options.accelerate)
+        salt = None if options.hidden else options.salt
+        return compile_graph(self.graph, modes=self._tensor_modes, salt=salt, accelerate=options.accelerate)
 
     @cached_property
     def program(self) -> bytes:  # type: ignore[override]
-        """The program binary: the interpreter with the plan appended."""
-        return self._image.program
+        """The program binary: the interpreter with the plan appended, or alone where the model is hidden."""
+        return methods.ML_ELF if self.options.hidden else self._image.program
 
     @cached_property
     def image_id(self) -> ImageID:
-        """Commits to interpreter, model and options together; what a receipt is verified against."""
-        return ImageID(self._image.image_id)
+        """Commits to interpreter, model and options together; of a hidden model to the interpreter alone."""
+        return methods.ML_ID if self.options.hidden else ImageID(self._image.image_id)
 
     @cached_property
     def _image(self) -> Image:
         return self.compiled.image()
+
+    @property
+    def _tensor_modes(self) -> dict[str, Mode]:
+        """The modes by the graph's names."""
+        names = zip(self.graph.outputs, (port.name for port in self.outputs), strict=True)
+        return {name: self.modes[name] for name in self.graph.inputs} | {name: self.modes[port] for name, port in names}
+
+    @property
+    def _ports(self) -> tuple[Port, ...]:
+        """Those of all the graph's inputs."""
+        return (*self.inputs, *(Port(name, array.dtype, array.shape) for name, array in self.weights.items()))
 
     def show(self) -> list[Layer]:
         """The layers in order: node, shape, multiply-adds, cycles and their share."""
@@ -216,8 +280,8 @@ class Model(Guest[Any, Inference]):
     # -- running ------------------------------------------------------------------------------------------------------
 
     def compute(self, inputs: Any) -> dict[str, Array]:
-        """The outputs, computed here by the guest's own kernels. Proves nothing; microseconds."""
-        return self._outputs(self._prepared(inputs).outputs)
+        """The outputs, hashed ones too, computed here by the guest's own kernels. Proves nothing; microseconds."""
+        return output_arrays(self.graph, self.outputs, self._prepared(inputs).outputs)
 
     def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
         """The environment with those inputs and the accelerator's advice, computed here; see `Guest.env`.
@@ -231,8 +295,12 @@ class Model(Guest[Any, Inference]):
         return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin).build()
 
     def decode_journal(self, data: bytes) -> Inference:
-        """Outputs and inputs of a journal. Raises DecodeError for one that this model does not commit."""
-        return decode(data, self.graph, self.inputs, self.outputs, self.input_mode)
+        """What a journal says. Raises DecodeError for one that this model does not commit, and DigestMismatchError for one of
+        another hidden model, or of other hidden weights than those whose salts are known.
+        """
+        found = decode(data, self.graph, self._ports, self.outputs, self._tensor_modes)
+        self.check_digests(found.model_digest, found.digests)
+        return found
 
     if TYPE_CHECKING:
 
@@ -240,7 +308,7 @@ class Model(Guest[Any, Inference]):
             """As `Guest.execute`: exact cycles, and outputs that are unverified."""
 
         def prove(self, *args: Any, **options: Any) -> ModelProof:
-            """As `Guest.prove`. First each segment is checked, which takes about 0.3 s each: see `_to_prove`."""
+            """As `Guest.prove`. First each segment is checked, which takes about 0.3 s each: see `_native.checked_env`."""
 
     def verify(
         self, receipt: Receipt, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None
@@ -249,10 +317,19 @@ class Model(Guest[Any, Inference]):
         receipt.verify(self.image_id, policy=policy, allow_fake=allow_fake)
         return self.decode_journal(receipt.journal.bytes)
 
-    def input_digest(self, inputs: Any, salt: bytes) -> bytes:
-        """What a journal of a hashed input has for these inputs and this salt: SHA-256, 32 bytes."""
-        arrays = graph_inputs(self.graph, named(self.inputs, inputs))
-        return input_digest(salt, to_bytes(self.graph, arrays))
+    def digest(self, name: str, value: Any, salt: bytes) -> bytes:
+        """What a journal has of a hashed input, weight or output with this value and this salt: SHA-256, 32 bytes.
+
+        The value is an array in the model's dtype, of one sample, or a Batch of many. Raises ModelInputError.
+        """
+        ports = {port.name: port for port in (*self._ports, *self.outputs)}
+        if name not in ports:
+            raise ModelInputError(f"there is no {name!r}", hint=f"one of {', '.join(ports)}", expected=", ".join(ports))
+        port = ports[name]
+        samples = batch_of([port], value.samples) if isinstance(value, Batch) else [value]
+        if port.labels:
+            return tensor_digest([label_indices(port, sample) for sample in samples], salt)
+        return tensor_digest([named([port], sample)[name] for sample in samples], salt)
 
     def check(self, samples: Any) -> CheckReport:
         """Compare with onnxruntime on samples: an array with the samples on its first axis, or a sequence of inputs."""
@@ -262,44 +339,74 @@ class Model(Guest[Any, Inference]):
 
     # -- within -------------------------------------------------------------------------------------------------------
 
-    def _prepared(self, inputs: Any) -> Computed:
-        """The outputs, and all that the guest reads."""
+    def samples(self, inputs: Any) -> list[dict[str, Array]]:
+        """The samples of one input or a Batch, checked, in the graph's dtypes. Raises ModelInputError, naming the input."""
+        return [graph_inputs(self.graph, sample) for sample in self.named_samples(inputs)]
+
+    def named_samples(self, inputs: Any) -> list[dict[str, Array]]:
+        """The same in the model's dtypes."""
+        given = batch_of(self.inputs, inputs.samples) if isinstance(inputs, Batch) else [inputs]
+        if not given:
+            raise ModelInputError("a batch without samples", hint="give one or more")
+        return [named(self.inputs, sample) for sample in given]
+
+    def with_salts(self, salts: Mapping[str, bytes]) -> Model:
+        """The same model whose proofs have these salts, of those that it has use for."""
+        made = copy.copy(self)
+        made._salts = {}
+        used = {name: salt for name, salt in salts.items() if self.modes.get(name) == "hashed"}
+        made.options = dataclasses.replace(self.options, salts=used)
+        return made
+
+    def run(self, given: bytes) -> Computed:
+        """Run the plan natively on what the guest is to read (`zkhost.ml.guest_input`)."""
         from zkhost.ml._native import compute
 
-        data = to_bytes(self.graph, graph_inputs(self.graph, named(self.inputs, inputs)))
-        salt = None
-        if self.input_mode == "hashed":
-            salt = self.options.input_salt or secrets.token_bytes(SALT_BYTES)
-            self._salts[input_digest(salt, data)] = salt
-        return compute(self.compiled.plan, data, salt=salt)
+        return compute(self.compiled.plan, given, model_salt=self.salt if self.options.hidden else None)
 
-    def _outputs(self, data: bytes) -> dict[str, Array]:
-        return from_bytes(self.graph, self.graph.outputs, self.outputs, data)
+    def fresh_salts(self) -> dict[str, bytes]:
+        """A salt for everything that is hashed, by the model's names."""
+        hashed = [name for name, mode in self.modes.items() if mode == "hashed"]
+        return {name: self.options.salts.get(name) or secrets.token_bytes(SALT_BYTES) for name in hashed}
+
+    @property
+    def graph_weights(self) -> dict[str, Array]:
+        """The weights that are inputs, in the graph's dtypes."""
+        return graph_inputs(self.graph, self.weights)
+
+    def check_digests(self, model_digest: bytes | None, digests: Mapping[str, bytes]) -> None:
+        """Raise DigestMismatchError where the model is another hidden one, or a hidden weight whose salt is known another."""
+        hint = "load it with hidden=True and the prover's salt"
+        require_digest("the model", self.model_digest, model_digest, hint)
+        for name, array in self.weights.items():
+            if name in self.options.salts:
+                expected = tensor_digest(array, self.options.salts[name])
+                require_digest(f"the weight {name!r}", expected, digests[name], "the file has another, or the salt is")
+
+    def _prepared(self, inputs: Any) -> Computed:
+        """The outputs, and all that the guest reads."""
+        salts = self.fresh_salts()
+        outputs = zip(self.graph.outputs, (port.name for port in self.outputs), strict=True)
+        by_tensor = salts | {name: salts[port] for name, port in outputs if port in salts}
+        samples = self.samples(inputs)
+        given = guest_input.inference(self.graph, self._tensor_modes, self.graph_weights, samples, by_tensor)
+        done = self.run(given)
+        for name, digest in self.decode_journal(done.journal).digests.items():
+            self._salts[digest] = salts[name]
+        return done
 
     def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
-        """Executing does not check the accelerator's products, so each segment is checked as its proof will be: what cannot be
-        proved costs no proving. Raises ModelMismatchError where the guest computed something else than was computed here.
-        """
         from zkhost.environment.executor_env import ExecutorEnv
-        from zkhost.ml._native import preflight
+        from zkhost.ml._native import checked_env
 
         if isinstance(input, ExecutorEnv):
             return self._limited(input, segment_limit_po2)
-        done = self._prepared(input)
-        limit = segment_limit_po2
-        found = preflight(self.program, done.stdin, segment_limit_po2=limit, cancel=cancel)
-        if found.journal != done.journal:
-            raise ModelMismatchError(
-                f"the guest of {self.name} computed something else than the native library",
-                hint="they are of different builds: reinstall zkhost",
-            )
-        return self._limited(ExecutorEnv.builder().write_slice(done.stdin).build(), segment_limit_po2)
+        return checked_env(self.name, self.program, self._prepared(input), segment_limit_po2, cancel)
 
     def _run(self, session: SessionInfo) -> ModelRun:
         return ModelRun(self, session)
 
     def _proof(self, info: ProveInfo) -> ModelProof:
-        proof = ModelProof(self, info)
-        digest = proof.journal.input_digest
-        proof.input_salt = None if digest is None else self._salts.get(digest)
-        return proof
+        digests = self.decode_journal(info.receipt.journal.bytes).digests
+        salts = {name: self._salts[digest] for name, digest in digests.items() if digest in self._salts}
+        return ModelProof(self, info, salts)

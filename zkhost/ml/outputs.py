@@ -1,8 +1,9 @@
-"""What a proof shows of a model's outputs: all, the largest, the k largest, or whether they reach a limit."""
+"""What a proof shows of a model's outputs: all, the largest, the k largest, whether they reach a limit, or a digest."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -15,38 +16,57 @@ from zkhost.ml.read.onnx_file import Port
 from zkhost.ml.tensors import OutputMode
 
 
-def choose(lowered: Lowered, mode: OutputMode, k: int, threshold: float | None) -> Lowered:
-    """The model with its outputs replaced by what the mode shows of them, along their last axis.
+def choose(lowered: Lowered, modes: OutputMode | Mapping[str, OutputMode], k: int, threshold: float | None) -> Lowered:
+    """The model with its outputs replaced by what their modes show of them, along their last axis. A hashed output stays.
 
     Raises ConfigError for a mode, k or threshold that does not fit.
     """
-    if mode == "all":
-        return lowered
-    if mode not in ("argmax", "topk", "threshold"):
-        raise ConfigError(f"output={mode!r}", hint="one of all, argmax, topk, threshold")
-    if mode == "threshold" and threshold is None:
-        raise ConfigError("output='threshold' needs a limit", hint="threshold=0.5")
     graph, ports = lowered.graph, []
+    chosen = by_name([port.name for port in lowered.outputs], modes)
+    if set(chosen.values()) <= {"all", "hashed"}:
+        return lowered
+    if "threshold" in chosen.values() and threshold is None:
+        raise ConfigError("output='threshold' needs a limit", hint="threshold=0.5")
     tensors, added, names = dict(graph.tensors), list(graph.ops), []
     for name, port in zip(graph.outputs, lowered.outputs, strict=True):
-        tensor = graph.tensors[name]
-        made, outside = _chosen(graph, tensor, port, mode, k, threshold)
-        op, *_ = made
+        if chosen[port.name] in ("all", "hashed"):
+            names.append(name)
+            ports.append(port)
+            continue
+        (op, made), outside = _chosen(graph, graph.tensors[name], port, chosen[port.name], k, threshold)
         added.append(op)
-        for new in made[1]:
+        for new in made:
             tensors[new.name] = new
             names.append(new.name)
         ports += outside
     used = _needed(added, names)
-    written = {name for op in used for name in op.writes()} | set(graph.inputs)
+    read = {name for op in used for name in op.reads()}
+    shared = tuple(name for name in graph.shared if name in read)
+    inputs = tuple(name for name in graph.inputs if name in shared or name not in graph.shared)
+    written = {name for op in used for name in op.writes()} | set(inputs)
     result = dataclasses.replace(
         graph,
+        inputs=inputs,
         outputs=tuple(names),
         tensors={name: tensor for name, tensor in tensors.items() if name in written},
         constants={n: a for n, a in graph.constants.items() if any(n in op.reads() for op in used)},
         ops=tuple(used),
+        shared=shared,
     )
-    return dataclasses.replace(lowered, graph=result, outputs=tuple(ports))
+    weights = {name: lowered.weights[name] for name in shared}
+    return dataclasses.replace(lowered, graph=result, outputs=tuple(ports), weights=weights)
+
+
+def by_name(outputs: Sequence[str], modes: OutputMode | Mapping[str, OutputMode]) -> dict[str, OutputMode]:
+    """The mode of each output; `all` where a mapping leaves one out. Raises ConfigError for another mode or name."""
+    given = dict.fromkeys(outputs, modes) if isinstance(modes, str) else dict(modes)
+    known = ("all", "argmax", "topk", "threshold", "hashed")
+    for name, mode in given.items():
+        if name not in outputs:
+            raise ConfigError(f"output={{{name!r}: ...}}: there is no such output", hint=f"one of {', '.join(outputs)}")
+        if mode not in known:
+            raise ConfigError(f"output={mode!r}", hint=f"one of {', '.join(known)}")
+    return {name: given.get(name, "all") for name in outputs}
 
 
 def _chosen(

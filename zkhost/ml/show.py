@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from zkhost.image_id import ImageID
     from zkhost.ml.compile import Compiled
-    from zkhost.ml.graph import Graph
+    from zkhost.ml.graph import Array, Graph
     from zkhost.ml.read.onnx_file import Port
 
 BAR = 20
@@ -28,9 +28,11 @@ class Described(Protocol):
     @property
     def outputs(self) -> tuple[Port, ...]: ...
     @property
-    def input_mode(self) -> str: ...
+    def weights(self) -> Mapping[str, Array]: ...
     @property
-    def output_mode(self) -> str: ...
+    def modes(self) -> Mapping[str, str]: ...
+    @property
+    def output_modes(self) -> Mapping[str, str]: ...
     @property
     def compiled(self) -> Compiled: ...
     @property
@@ -41,12 +43,14 @@ class Described(Protocol):
 class Layer:
     """One node of the model, with what is fused into it: what it writes, its multiply-adds, the cycles it takes, their share.
 
-    `tensors` are those it writes; dtype and shape are of the last.
+    `tensors` are those it writes; dtype and shape are of the last. `hidden` are the weights it reads as inputs, for which
+    it runs on the plain kernels.
     """
 
     node: str
     kinds: tuple[str, ...]
     tensors: tuple[str, ...]
+    hidden: tuple[str, ...]
     dtype: str
     shape: tuple[int, ...]
     macs: int
@@ -66,12 +70,14 @@ def layers(model: Described) -> list[Layer]:
         if place is not None and (found[place].node == op.node or cost.kind == "fused"):
             into = found[place]
         else:
-            place, into = len(found), Layer(op.node, (), (), "", (), 0, 0, 0)
+            place, into = len(found), Layer(op.node, (), (), (), "", (), 0, 0, 0)
             found.append(into)
         macs, cycles = into.macs + cost.macs, into.cycles + cost.cycles
         kinds = (*into.kinds, type(op).__name__)
         tensors = (*into.tensors, *op.writes())
-        found[place] = Layer(into.node, kinds, tensors, tensor.dtype, tensor.shape, macs, cycles, cycles / total)
+        hidden = (*into.hidden, *(name for name in op.reads() if name in graph.shared))
+        shape = tensor.shape
+        found[place] = Layer(into.node, kinds, tensors, hidden, tensor.dtype, shape, macs, cycles, cycles / total)
         owner.update(dict.fromkeys(op.writes(), place))
     return found
 
@@ -81,17 +87,25 @@ def summary(model: Described) -> list[tuple[str, str]]:
     compiled = model.compiled
     macs = sum(cost.macs for cost in compiled.layers)
     weights = sum(array.nbytes for array in model.graph.constants.values())
+    facts = [
+        ("inputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)} ({model.modes[p.name]})" for p in model.inputs)),
+        ("outputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}{_shown(model, p.name)}" for p in model.outputs)),
+    ]
+    if model.weights:
+        hidden = (f"{name} {a.dtype}{list(a.shape)} ({model.modes[name]})" for name, a in model.weights.items())
+        facts.insert(1, ("hidden weights", ", ".join(hidden)))
     return [
-        ("inputs", ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.inputs) + f" ({model.input_mode})"),
-        (
-            "outputs",
-            ", ".join(f"{p.name} {p.dtype}{list(p.axes)}" for p in model.outputs) + f" ({model.output_mode})",
-        ),
+        *facts,
         ("multiply-adds", f"{macs:,}"),
         ("constants", f"{weights:,} bytes"),
         ("cycles", f"about {compiled.cycles:,}"),
         ("image ID", str(model.image_id)),
     ]
+
+
+def _shown(model: Described, output: str) -> str:
+    mode = model.output_modes.get(output.removesuffix(".indices"), "all")
+    return f" ({mode})"
 
 
 def text(model: Described) -> str:
@@ -100,10 +114,14 @@ def text(model: Described) -> str:
     for layer in layers(model):
         bar = "█" * round(BAR * layer.share)
         rows.append(
-            (layer.node, _tensor(layer), f"{layer.macs:,}", f"{layer.cycles:,}", f"{100 * layer.share:.1f} %", bar)
+            (_name(layer), _tensor(layer), f"{layer.macs:,}", f"{layer.cycles:,}", f"{100 * layer.share:.1f} %", bar)
         )
-    head = [f"{name + ':':<15}{value}" for name, value in summary(model)]
+    head = [f"{name + ':':<16}{value}" for name, value in summary(model)]
     return "\n".join([f"{model.name}", *head, "", *_aligned(rows)])
+
+
+def _name(layer: Layer) -> str:
+    return f"{layer.node}, plain: {', '.join(layer.hidden)} hidden" if layer.hidden else layer.node
 
 
 def _tensor(layer: Layer) -> str:
@@ -138,7 +156,7 @@ def html_table(model: Described) -> str:
 def _html_row(layer: Layer) -> str:
     share = f"{100 * layer.share:.1f}"
     return (
-        f"<tr><td title='{html.escape(' + '.join(layer.kinds), quote=True)}'>{html.escape(layer.node)}</td>"
+        f"<tr><td title='{html.escape(' + '.join(layer.kinds), quote=True)}'>{html.escape(_name(layer))}</td>"
         f"<td>{html.escape(_tensor(layer))}</td><td>{layer.macs:,}</td><td>{layer.cycles:,}</td>"
         f"<td><meter min=0 max=100 value={share}></meter> {share} %</td></tr>"
     )

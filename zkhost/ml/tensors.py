@@ -1,21 +1,35 @@
-"""What a model takes and returns, seen from outside: arrays to bytes and back."""
+"""What a model takes and returns, seen from outside: arrays to bytes and back, and the digests of hashed ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
 from zkhost.errors import DecodeError, ModelInputError
-from zkhost.ml.graph import NUMPY, Array, Graph
+from zkhost.ml.graph import NUMPY, Array, Graph, Tensor
 from zkhost.ml.read.onnx_file import Port
 
-InputMode = Literal["public", "hashed", "private"]
-OutputMode = Literal["all", "argmax", "topk", "threshold"]
+OutputMode = Literal["all", "argmax", "topk", "threshold", "hashed"]
 
 SALT_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Many inputs for one proof: wherever a model takes an input it takes this.
+
+    `samples` is an array with the samples on its first axis, a mapping with such an array for each input, or a sequence of
+    inputs. Weights are paged in, and proved to be the model's, once for all of them.
+
+        proof = model.prove(ml.Batch(images))  # proof.outputs["logits"] has the shape (len(images), 10)
+    """
+
+    samples: Any
 
 
 def named(ports: Sequence[Port], value: Any) -> dict[str, Array]:
@@ -71,16 +85,12 @@ def _fitting(port: Port, array: Array) -> Array:
 
 def graph_inputs(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, Array]:
     """The same in the graph's dtypes."""
-    return {name: arrays[name].astype(NUMPY[graph.tensors[name].dtype]) for name in graph.inputs}
+    return {name: array.astype(NUMPY[graph.tensors[name].dtype]) for name, array in arrays.items()}
 
 
-def to_bytes(graph: Graph, arrays: Mapping[str, Array]) -> bytes:
-    """Inputs as the guest reads them: in order, little-endian, row-major, each padded with zeros to whole words."""
-    return b"".join(padded(_little(arrays[name]).tobytes()) for name in graph.inputs)
-
-
-def _little(array: Array) -> Array:
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+def to_bytes(array: Array) -> bytes:
+    """A tensor as the guest reads and commits it: little-endian, row-major, filled up with zeros to whole words."""
+    return padded(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes())
 
 
 def padded(data: bytes) -> bytes:
@@ -88,33 +98,51 @@ def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def sizes(graph: Graph, names: Sequence[str]) -> int:
-    """Bytes that tensors take, each padded to whole words."""
-    return sum(-(-graph.tensors[name].nbytes // 4) * 4 for name in names)
+def tensor_digest(arrays: Array | Iterable[Array], salt: bytes) -> bytes:
+    """What a journal has of a hashed tensor: SHA-256 of 32 bytes of salt and the tensor, of all samples of a batch in order.
 
-
-def from_bytes(graph: Graph, names: Sequence[str], ports: Sequence[Port], data: bytes) -> dict[str, Array]:
-    """Tensors as the guest commits them, by the ports' names and in their dtypes.
-
-    Raises DecodeError for another length or padding that is not zero.
+    The same for inputs and outputs, so that one proof's output is seen to be another's input. int64 counts as int32, bool as
+    uint8, as models have them.
     """
-    if len(data) != sizes(graph, names):
+    hasher = hashlib.sha256(salt)
+    for array in [arrays] if isinstance(arrays, np.ndarray) else arrays:
+        if array.dtype == np.int64:
+            array = array.astype(np.int32)
+        hasher.update(to_bytes(array.astype(np.uint8) if array.dtype == np.bool_ else array))
+    return hasher.digest()
+
+
+def array_of(data: bytes, tensor: Tensor, port: Port, count: int) -> Array:
+    """A tensor's bytes, of `count` samples one after the other, in the port's dtype, the samples on its first axis.
+
+    Raises DecodeError for padding that is not zero.
+    """
+    size = len(padded(bytes(tensor.nbytes)))
+    rows = np.frombuffer(data, np.uint8).reshape(count, size)
+    if rows[:, tensor.nbytes :].any():
         raise DecodeError(
-            f"expected {sizes(graph, names)} bytes of tensors but got {len(data)}",
-            path="", offset=0, expected=f"{sizes(graph, names)} bytes", found=f"{len(data)} bytes",
-        )  # fmt: skip
-    found, at = {}, 0
-    for name, port in zip(names, ports, strict=True):
-        tensor = graph.tensors[name]
-        raw = data[at : at + tensor.nbytes]
-        at += len(padded(raw))
-        if any(data[at - len(padded(raw)) + len(raw) : at]):
-            raise DecodeError(
-                f"the padding of {port.name!r} is not zero", path=port.name, offset=at // 4, expected="0", found="not 0"
-            )
-        array = np.frombuffer(raw, NUMPY[tensor.dtype].newbyteorder("<")).reshape([int(axis) for axis in port.axes])
-        found[port.name] = _labels(port, array) if port.labels else array.astype(port.dtype)
+            f"the padding of {port.name!r} is not zero", path=port.name, offset=0, expected="0", found="not 0"
+        )
+    raw = np.ascontiguousarray(rows[:, : tensor.nbytes]).tobytes()
+    array = np.frombuffer(raw, NUMPY[tensor.dtype].newbyteorder("<")).reshape(batch_shape(port, count))
+    return _labels(port, array) if port.labels else array.astype(port.dtype)
+
+
+def output_arrays(graph: Graph, ports: Sequence[Port], data: Sequence[bytes]) -> dict[str, Array]:
+    """The outputs of samples, one after the other, by the ports' names, the samples on their first axis."""
+    found = {}
+    for place, (name, port) in enumerate(zip(graph.outputs, ports, strict=True)):
+        rows = [padded(each) for each in data[place :: len(ports)]]
+        found[port.name] = array_of(b"".join(rows), graph.tensors[name], port, len(rows))
     return found
+
+
+def batch_shape(port: Port, count: int) -> tuple[int, ...]:
+    """The shape of so many samples: a batch axis of 1 becomes their number; a port without one gets one, if there are many."""
+    shape = tuple(int(axis) for axis in port.axes)
+    if shape[:1] == (1,):
+        return (count, *shape[1:])
+    return shape if count == 1 else (count, *shape)
 
 
 def _labels(port: Port, index: Array) -> Array:
@@ -125,6 +153,16 @@ def _labels(port: Port, index: Array) -> Array:
             path=port.name, offset=0, expected=f"0 to {len(port.labels) - 1}", found=str(int(index.max())),
         )  # fmt: skip
     return np.asarray(port.labels)[index]
+
+
+def label_indices(port: Port, texts: Any) -> Array:
+    """The indices of an output's texts, int32, which is what its graph tensor has. Raises ModelInputError for another text."""
+    found = np.asarray(texts)
+    unknown = sorted({str(text) for text in found.reshape(-1)} - set(port.labels))
+    if unknown:
+        labels = ", ".join(port.labels)
+        raise ModelInputError(f"there is no label {unknown[0]!r}", hint=f"one of {labels}", expected=labels)
+    return np.array([port.labels.index(str(text)) for text in found.reshape(-1)], np.int32).reshape(found.shape)
 
 
 def batch_of(ports: Sequence[Port], samples: Any) -> list[Any]:

@@ -24,10 +24,10 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from zkhost._version import __version__
 from zkhost.errors import ScaffoldError
 from zkhost.project.crate import guest_crate_requirement
 from zkhost.project.shipped import guest_crates_folder, templates_folder
@@ -192,16 +192,8 @@ def _variables(project: NewProject, settings: dict[str, Any]) -> dict[str, Any]:
         "risc0_path": str(risc0) if risc0 is not None else None,
         "risc0_version": RISC0_VERSION,
         "guest_crate": guest_crate_requirement(),
-        "zkhost_version": metadata.version("zkhost") if _installed() else "0.1.0",
+        "zkhost_version": __version__,
     }
-
-
-def _installed() -> bool:
-    try:
-        metadata.version("zkhost")
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _files(template: Path, variables: dict[str, Any]) -> Iterator[tuple[Path, Callable[[Path], object]]]:

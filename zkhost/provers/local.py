@@ -29,8 +29,8 @@ class LocalProver(SegmentProver):
         info = _shim.build_info()
         if "prove" not in info["features"]:
             raise ProverUnavailableError(
-                "this build of zkhost has no in-process prover",
-                hint="rebuild zkhost without --no-default-features, or use r0vm: RISC0_PROVER=ipc",
+                "this build of zkhost only verifies: it has no in-process prover",
+                hint="install zkhost in place of zkhost-verify, or use r0vm: RISC0_PROVER=ipc",
             )
         self.info = Provenance("local", f"this process on {os.uname().nodename}", info["risc0_version"], reason)
         self.worker = InProcessWorker()

@@ -137,4 +137,6 @@ def _not_found(tried: list[str], wrong: list[str]) -> ProverUnavailableError | S
         return ServerVersionError(
             f"no r0vm of version {_needed()}.x; tried:{places}", hint=fix, expected=risc0_version(), got=wrong[0]
         )
+    if "prove" not in _shim.build_info()["features"]:
+        fix = f"to execute and prove without r0vm, install zkhost in place of zkhost-verify; or {fix}"
     return ProverUnavailableError(f"no r0vm found; tried:{places}", hint=fix, tried=tried)

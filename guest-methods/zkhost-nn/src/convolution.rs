@@ -7,11 +7,16 @@
 use crate::lanes::{Grid, Lanes};
 use crate::memory::{as_f32, as_i32, as_i32_mut, bytes, elements, product, words, Memory, Region};
 use crate::plan::arguments;
-use crate::program::{convolution, sums, Operands, Program, Shape, Signs, CELL, LOADS, MAX_CELLS};
+use crate::program::{convolution, sums, Operand, Operands, Program, Shape, Signs, CELL, LOADS, MAX_CELLS};
 use crate::requantize::{valid, Output, Requantize};
+use crate::rescale::Rescale;
 use crate::sums::Zero;
-use crate::workspace::{batch, bytes as as_bytes, Backend, Workspace, MAX_LANES, MAX_PAIRS};
+use crate::workspace::{
+    batch, bytes as as_bytes, set_scaling, Backend, Workspace, BATCH, MAX_LANES, MAX_PAIRS, SCALING,
+};
 use crate::Checked;
+
+const UNSCALED: &str = "a scale, range or bias that is not requantised on the accelerator";
 
 /// What an operation says of itself.
 struct Layer {
@@ -29,6 +34,8 @@ struct Layer {
     last_rows: u32,
     grid: Grid,
     y_channel: u32,
+    /// Lanes are requantised on the accelerator.
+    rescale: bool,
 }
 
 impl Layer {
@@ -57,6 +64,9 @@ impl Layer {
         if self.last_rows == 0 || self.last_rows > self.grid.rows {
             return Err("a grid of lanes is out of range");
         }
+        if self.rescale && !self.grid.is_plain() {
+            return Err("lanes that are not requantised on the accelerator");
+        }
         if matches!(self.signs, Signs::Sums(pairs) if pairs == 0 || pairs > MAX_PAIRS) {
             return Err("too many planes of sums");
         }
@@ -80,11 +90,11 @@ impl Layer {
 
 /// `x, kind and value of its zero point, w, bias, y, groups, channels of a group, inputs of a group, kernel, plane, pitch (cells), pairs of planes of sums (0:
 /// split signs), zero point, kernel of the sums, expand, strips, strip step, rows of the last strip, first lane, rows,
-/// columns, row step, column step, pool, output's channel, row and column step, scales, their number, zero, low, high, size`. The sums of the weights are for a zero point that is a tensor.
+/// columns, row step, column step, pool, output's channel, row and column step, scales, their number, zero, low, high, size, rescale`. The sums of the weights are for a zero point that is a tensor.
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
-    let [x, kind, x_zero, w, w_sums, bias, y, groups, channels, inputs, kernel, plane, pitch, pairs, zero, ones, expand, strips, strip_step, last_rows, first, rows, columns, row_step, column_step, pool, y_channel, to_row, to_column, scale, scales, zero_out, low, high, size] =
+    let [x, kind, x_zero, w, w_sums, bias, y, groups, channels, inputs, kernel, plane, pitch, pairs, zero, ones, expand, strips, strip_step, last_rows, first, rows, columns, row_step, column_step, pool, y_channel, to_row, to_column, scale, scales, zero_out, low, high, size, rescale] =
         arguments(args)?;
-    if zero > 255 || expand > 1 {
+    if zero > 255 || expand > 1 || rescale > 1 || (rescale == 1 && size != 1) {
         return Err("a convolution's shape is out of range");
     }
     let layer = Layer {
@@ -99,6 +109,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
         last_rows,
         grid: Grid { first, rows, columns, row_step, column_step, pool, to_row, to_column },
         y_channel,
+        rescale: rescale == 1,
     };
     layer.check()?;
     let all = product(&[groups, channels])?;
@@ -115,9 +126,20 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let lanes = layer.shape.lanes();
     workspace.need_offset(lanes);
     workspace.set_number(0, layer.zero);
-    let Workspace { words: program_words, sums_words, loads, planes, sums: summed, cells, constants, offset, .. } =
-        workspace;
-    let program = convolution(program_words, layer.shape, layer.signs)?;
+    let Workspace {
+        words: program_words,
+        sums_words,
+        loads,
+        planes,
+        sums: summed,
+        cells,
+        constants,
+        scaling,
+        offset,
+        ..
+    } = workspace;
+    let used = layer.grid.span();
+    let program = convolution(program_words, layer.shape, layer.signs, layer.rescale.then_some(used))?;
     let summing = match layer.signs {
         Signs::Split => None,
         Signs::Sums(pairs) => Some(sums(sums_words, layer.shape, pairs)?),
@@ -135,6 +157,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 
     let x_zero = correction.zero(x_zero);
     let mut requantize = Requantize::new(scale[0], output);
+    let mut rescales = [Rescale::new(scale[0], output); BATCH];
     let [loads, sums_loads] = loads;
     let loads = &loads_of(&program, loads);
     let (terms, kernel_bytes) = (layer.terms() as usize, layer.kernel_bytes());
@@ -148,7 +171,9 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     if layer.expand {
         most = most.min(MAX_CELLS as usize / terms);
     }
-    let constants = as_bytes(constants);
+    if layer.rescale {
+        most = most.min(BATCH);
+    }
     let offset = as_bytes(offset);
     for strip in 0..strips {
         let rows = if strip + 1 == strips { last_rows } else { rows };
@@ -157,7 +182,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
             if let Some(summing) = &summing {
                 let advice = &mut summed[..summing.advice().bytes() / 4];
                 let none: &[u8] = &[];
-                let slices = |sums| [ones, part(group), none, constants, sums, none];
+                let slices = |sums| [ones, part(group), none, as_bytes(constants), sums, none];
                 backend.advise(summing, 1, |_| Operands::before_advice(summing, slices(none)), advice)?;
                 let operands = Operands::new(summing, slices(as_bytes(advice)))?;
                 backend.prove(summing, loads_of(summing, sums_loads), &operands)?;
@@ -177,27 +202,45 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                         &w[(channel + index) * kernel_bytes..]
                     }
                 };
-                let slices = |index: usize, planes| {
+                if layer.rescale {
+                    for (index, constants) in scaling.chunks_exact_mut(SCALING).take(count).enumerate() {
+                        if scale.len() > 1 {
+                            rescales[index] = Rescale::new(scale[channel + index], output);
+                        }
+                        let rescale = rescales[index].ok_or(UNSCALED)?;
+                        let bias = correction.bias(channel + index, x_zero);
+                        set_scaling(constants, layer.zero, rescale.numbers(bias).ok_or(UNSCALED)?);
+                    }
+                }
+                let slices = |index: usize| {
                     let group = (channel + index) / channels as usize;
-                    [terms_of(index), part(group), planes, constants, summed, offset]
+                    let constants = if layer.rescale { &scaling[index * SCALING..][..SCALING] } else { &constants[..] };
+                    [terms_of(index), part(group), &[], as_bytes(constants), summed, offset]
                 };
                 let advice = &mut planes[..count * call / 4];
-                let before = |index| Operands::before_advice(&program, slices(index, &[]));
+                let before = |index| Operands::before_advice(&program, slices(index));
                 backend.advise(&program, count, before, advice)?;
-                for (index, planes) in as_bytes(advice).chunks_exact(call).enumerate() {
-                    backend.prove(&program, loads, &Operands::new(&program, slices(index, planes))?)?;
+                for (index, planes) in advice.chunks_exact_mut(call / 4).enumerate() {
+                    let mut operands = slices(index);
+                    operands[Operand::Planes as usize] = as_bytes(planes);
+                    backend.prove(&program, loads, &Operands::new(&program, operands)?)?;
                     let channel = channel + index;
                     let bias = correction.bias(channel, x_zero);
                     let at = channel * y_channel as usize + (strip * layer.grid.rows * to_row) as usize;
-                    let lanes = Lanes::new(planes);
-                    if size == 1 {
-                        if scale.len() > 1 {
-                            requantize = Requantize::new(scale[channel], output);
+                    if size == 4 {
+                        layer.grid.sums(&Lanes::new(as_bytes(planes)), bias, rows, &mut as_i32_mut(y)[at..]);
+                        continue;
+                    }
+                    if scale.len() > 1 {
+                        requantize = Requantize::new(scale[channel], output);
+                    }
+                    let own = requantize.channel(bias);
+                    match rescales[index % BATCH] {
+                        Some(rescale) if layer.rescale => {
+                            let bytes = rescale.bytes(&requantize, &own, planes, lanes as usize, used);
+                            layer.grid.copy(used, bytes, rows, &mut y[at..]);
                         }
-                        let own = requantize.channel(bias);
-                        layer.grid.bytes(&lanes, &requantize, &own, rows, &mut y[at..]);
-                    } else {
-                        layer.grid.sums(&lanes, bias, rows, &mut as_i32_mut(y)[at..]);
+                        _ => layer.grid.bytes(&Lanes::new(as_bytes(planes)), &requantize, &own, rows, &mut y[at..]),
                     }
                 }
                 channel += count;
@@ -233,6 +276,11 @@ impl<'p> Correction<'p> {
         } else {
             self.zero.of(read)
         }
+    }
+
+    /// The byte that stands for zero.
+    pub fn outside(&self, read: &[u8]) -> u8 {
+        self.zero.of(read) as u8
     }
 
     /// The biases, where the zero point is known.

@@ -13,13 +13,14 @@ use crate::Checked;
 /// Columns of an operation, at most.
 pub const MAX_COLUMNS: u32 = 4096;
 
-/// `x, step, row step, kind and value of its zero point, rows, inputs, w, sums of its columns, its zero point, cells, blocks, columns, bias, y, output's row and column step, scales,
+/// `x, step, row step, kind and value of its zero point, rows, inputs, w, sums of its columns, its zero point, cells, blocks, columns, bias, y, output's row and column step, rows of a line, line step, scales,
 /// their number, zero, low, high, kind`: kind 1 is bytes, 4 sums in s32, 5 sums added to what is there.
 /// w: for each block of columns, for each input, `cells` cells of weights as u8.
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
-    let [x, step, row_step, x_kind, x_zero, rows, inputs, w, w_sums, zero, cells, blocks, columns, bias, y, to_row, to_column, scale, scales, zero_out, low, high, kind] =
+    let [x, step, row_step, x_kind, x_zero, rows, inputs, w, w_sums, zero, cells, blocks, columns, bias, y, to_row, to_column, line, to_line, scale, scales, zero_out, low, high, kind] =
         arguments(args)?;
     if to_column == 0
+        || line == 0
         || step == 0
         || inputs == 0
         || inputs > MAX_CELLS
@@ -56,7 +57,10 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
         words(w, product(&[blocks, inputs, width / 4])?),
         correction.region(),
     ];
-    let extent = product(&[rows - 1, to_row])? + product(&[columns - 1, to_column])? + 1;
+    let extent = product(&[(rows - 1) / line, to_line])?
+        + product(&[line.min(rows) - 1, to_row])?
+        + product(&[columns - 1, to_column])?
+        + 1;
     let Some(([y], [x, w, x_zero])) = memory.split([elements(size, y, extent)?], reads)? else { return Ok(()) };
     let x_zero = correction.zero(x_zero);
 
@@ -80,7 +84,13 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let call = program.advice().bytes();
     let together = (planes.len() * 4 / call).min(blocks as usize);
     let (width, inputs, columns) = (width as usize, inputs as usize, columns as usize);
+    let (mut in_line, mut to_start) = (0, 0);
     for row in 0..rows as usize {
+        let to_first = to_start + in_line * to_row as usize;
+        in_line += 1;
+        if in_line == line as usize {
+            (in_line, to_start) = (0, to_start + to_line as usize);
+        }
         let sum = spread(&x[row * row_step as usize..], step as usize, &mut terms[..inputs * CELL / 4]);
         crate::workspace::set_parts(constants, sum, parts(most));
         let (terms, constants) = (as_bytes(terms), as_bytes(constants));
@@ -97,13 +107,13 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                 backend.prove(&program, loads, &Operands::new(&program, slices(index, planes))?)?;
                 let lanes = Lanes::new(planes);
                 let first = (block + index) * width;
-                let to = row * to_row as usize + first * to_column as usize;
+                let to = to_first + first * to_column as usize;
                 let here = first..columns.min(first + width);
                 if size == 1 {
-                    let y = y[to..].iter_mut().step_by(to_column as usize);
                     if scale.len() == 1 {
-                        scales_of[0].channels(&channels[here], planes, y);
+                        scales_of[0].channels(&channels[here], planes, &mut y[to..], to_column as usize);
                     } else {
+                        let y = y[to..].iter_mut().step_by(to_column as usize);
                         let channels = channels[here.clone()].iter().zip(&scales_of[here]);
                         for (lane, (y, (channel, requantize))) in y.zip(channels).enumerate() {
                             *y = requantize.apply(channel, lanes.times128(lane));
@@ -139,6 +149,20 @@ fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
             }
         }
         (inputs, rest) = (after, last);
+    } else {
+        let (whole, last) = rest.split_at_mut(count / 8 * 8 * WORDS);
+        let ahead = 7 * step + 1;
+        for cells in whole.as_chunks_mut::<{ 8 * WORDS }>().0 {
+            // One check for all eight.
+            let eight = &inputs[..ahead];
+            for i in 0..8 {
+                let x = u32::from(eight[i * step]);
+                cells[i * WORDS] = x;
+                sum += x;
+            }
+            inputs = inputs.get(8 * step..).unwrap_or_default();
+        }
+        rest = last;
     }
     for (cell, x) in rest.chunks_exact_mut(WORDS).zip(inputs.iter().step_by(step)) {
         cell[0] = u32::from(*x);

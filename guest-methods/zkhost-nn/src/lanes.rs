@@ -1,6 +1,7 @@
 //! From lanes, three planes of bytes, to what a layer writes: requantised bytes, pooled or not, or sums in s32.
 
 use crate::memory::product;
+use crate::program::{Span, CELL};
 use crate::requantize::{Channel, Requantize, Rows, OFFSET};
 use crate::Checked;
 
@@ -31,6 +32,40 @@ impl<'p> Lanes<'p> {
     #[inline(always)]
     pub fn sum(&self, at: usize) -> i32 {
         (self.times128(at) >> 7) as i32 - OFFSET
+    }
+}
+
+/// Rows of so many bytes and fewer are copied one by one: a call of memcpy takes longer.
+const SHORT: usize = 32;
+
+/// Copies rows of `columns` elements.
+///
+/// # Safety
+/// All rows must be readable from `from`, `step` apart, and writable from `to`, `to_step` apart, and not overlap; all that in
+/// elements, which both pointers must be aligned for.
+#[inline(never)]
+unsafe fn copy_short<T>(mut from: *const T, step: usize, mut to: *mut T, to_step: usize, rows: usize, columns: usize) {
+    // SAFETY: by this function's contract. Reads are volatile because the compiler makes calls of memcpy of others.
+    unsafe {
+        for _ in 0..rows {
+            let (mut element, mut to_element) = (from, to);
+            macro_rules! copy {
+                ($($at:literal)*) => {{
+                    $(to_element.add($at).write(element.add($at).read_volatile());)*
+                }};
+            }
+            let end = from.add(columns);
+            let four = from.add(columns & !3);
+            while element != four {
+                copy!(0 1 2 3);
+                (element, to_element) = (element.add(4), to_element.add(4));
+            }
+            while element != end {
+                copy!(0);
+                (element, to_element) = (element.add(1), to_element.add(1));
+            }
+            (from, to) = (from.wrapping_add(step), to.wrapping_add(to_step));
+        }
     }
 }
 
@@ -100,6 +135,49 @@ impl Grid {
                 to[column * to_column] = requantize.apply(channel, most);
             }
         }
+    }
+
+    /// Bytes that lie where their lanes do, from the first lane of `span` on.
+    pub fn copy(&self, span: Span, from: &[u8], rows: u32, to: &mut [u8]) {
+        assert!(rows <= self.rows && self.is_plain());
+        let (columns, row_step, to_row) = (self.columns as usize, self.row_step as usize, self.to_row as usize);
+        let from = &from[self.first as usize - span.first as usize * CELL..];
+        if columns == row_step && columns == to_row {
+            let count = columns * rows as usize;
+            return to[..count].copy_from_slice(&from[..count]);
+        }
+        let rows = rows as usize;
+        if columns <= SHORT {
+            let Some(last) = rows.checked_sub(1) else { return };
+            assert!(last * row_step + columns <= from.len() && last * to_row + columns <= to.len());
+            let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+            let all = from as usize | to as usize | row_step | to_row | columns;
+            // SAFETY: rows lie within the slices, by the assertion, and those do not overlap; pairs are aligned where all sizes
+            // and addresses are even.
+            unsafe {
+                if all & 1 == 0 {
+                    copy_short::<u16>(from.cast(), row_step / 2, to.cast(), to_row / 2, rows, columns / 2);
+                } else {
+                    copy_short(from, row_step, to, to_row, rows, columns);
+                }
+            }
+            return;
+        }
+        for row in 0..rows {
+            to[row * to_row..][..columns].copy_from_slice(&from[row * row_step..][..columns]);
+        }
+    }
+
+    /// Whether each lane of a row is an output, and they go where they lie side by side.
+    pub fn is_plain(&self) -> bool {
+        (self.pool, self.column_step, self.to_column) == (1, 1, 1)
+    }
+
+    /// The cells of all lanes that are read.
+    pub fn span(&self) -> Span {
+        let last = (self.rows * self.pool - 1) * self.row_step + (self.columns * self.pool - 1) * self.column_step;
+        let (first, cell) = (self.first / CELL as u32, CELL as u32);
+        Span { first, count: (self.first + last) / cell + 1 - first }
     }
 
     /// Sums with their bias, in s32.

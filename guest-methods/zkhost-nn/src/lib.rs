@@ -18,15 +18,19 @@ mod convolution;
 mod dense;
 mod elementary;
 mod floats;
-mod fma;
 mod functions;
+mod fused;
+mod ggml;
+mod inference;
 mod lanes;
 mod masks;
 mod memory;
+mod merge;
 mod moves;
 #[cfg(not(target_os = "zkvm"))]
 pub mod native;
 mod operations;
+mod pairs;
 mod plan;
 #[cfg(not(target_os = "zkvm"))]
 pub mod polynomial;
@@ -34,14 +38,16 @@ mod pools;
 pub mod program;
 mod quantize;
 pub mod requantize;
+mod rescale;
 mod sums;
 mod tables;
 mod trees;
 mod wide;
 mod workspace;
 
+pub use inference::{infer, Hasher, Host};
 pub use operations::{run, validate};
-pub use plan::{InputMode, Plan, MAGIC};
+pub use plan::{DType, Mode, Plan, Port, MAGIC};
 pub use workspace::{bytes, bytes_mut, Backend, Workspace};
 
 /// Where and why a plan is refused.

@@ -44,10 +44,11 @@ pub fn product(sizes: &[u32]) -> Checked<u64> {
     })
 }
 
-/// An arena and constants. A dry memory has sizes only: operations are checked on it, not run.
+/// An arena, whose first bytes are only read, and constants. A dry memory has sizes only: operations are checked on it, not run.
 pub struct Memory<'a> {
     arena: *mut u8,
     arena_bytes: u64,
+    kept: u32,
     constants: &'a [u8],
     dry: bool,
 }
@@ -56,12 +57,12 @@ pub struct Memory<'a> {
 pub type Slices<'s, const W: usize, const R: usize> = ([&'s mut [u8]; W], [&'s [u8]; R]);
 
 impl<'a> Memory<'a> {
-    pub fn new(arena: &'a mut [u32], constants: &'a [u8]) -> Self {
-        Self { arena: arena.as_mut_ptr().cast(), arena_bytes: 4 * arena.len() as u64, constants, dry: false }
+    pub fn new(arena: &'a mut [u32], kept: u32, constants: &'a [u8]) -> Self {
+        Self { arena: arena.as_mut_ptr().cast(), arena_bytes: 4 * arena.len() as u64, kept, constants, dry: false }
     }
 
-    pub fn dry(arena_bytes: u32, constants: &'a [u8]) -> Self {
-        Self { arena: core::ptr::null_mut(), arena_bytes: arena_bytes.into(), constants, dry: true }
+    pub fn dry(arena_bytes: u32, kept: u32, constants: &'a [u8]) -> Self {
+        Self { arena: core::ptr::null_mut(), arena_bytes: arena_bytes.into(), kept, constants, dry: true }
     }
 
     fn check(&self, region: Region) -> Checked {
@@ -85,6 +86,9 @@ impl<'a> Memory<'a> {
             self.check(*write)?;
             if write.at & CONSTANT != 0 {
                 return Err("a constant cannot be written");
+            }
+            if write.at < self.kept {
+                return Err("what is only read cannot be written");
             }
             let apart = |other: &Region| {
                 let (a, b) = (u64::from(write.at), u64::from(other.at));
@@ -125,7 +129,7 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// Bytes seen as numbers of 2 or 4 bytes: regions of `words` are.
+/// Bytes seen as numbers of a type: regions of `words` can be.
 macro_rules! view {
     ($name:ident, $name_mut:ident, $type:ty) => {
         pub fn $name(bytes: &[u8]) -> &[$type] {
@@ -148,3 +152,4 @@ view!(as_i16, as_i16_mut, i16);
 view!(as_u32, as_u32_mut, u32);
 view!(as_i32, as_i32_mut, i32);
 view!(as_f32, as_f32_mut, f32);
+view!(as_i8, as_i8_mut, i8);

@@ -1,19 +1,22 @@
 //! The host's side: the same kernels on its own memory, with advice computed instead of read.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
 
+use crate::inference::{infer, Hasher, Host};
 use crate::polynomial;
 use crate::program::{Operands, Program};
 use crate::workspace::{bytes_mut, Backend};
-use crate::{run, Checked, Error, Plan, Workspace};
+use crate::{Checked, Error, Plan};
 
-/// Computes advice and keeps it in the order in which the guest reads it.
-#[derive(Default)]
-struct Native {
-    advice: Vec<u8>,
+/// Reads what it was given, computes advice, and keeps both in the order in which the guest reads them.
+struct Native<'a, H> {
+    left: &'a [u8],
+    computed: Computed,
+    hasher: PhantomData<H>,
 }
 
-impl Backend for Native {
+impl<H> Backend for Native<'_, H> {
     fn advise<'m>(
         &mut self,
         program: &Program<'_>,
@@ -26,7 +29,7 @@ impl Backend for Native {
         for (index, planes) in planes.chunks_exact_mut(call).enumerate() {
             polynomial::advise(program, &operands(index)?, planes)?;
         }
-        self.advice.extend_from_slice(planes);
+        self.computed.stdin.extend_from_slice(planes);
         Ok(())
     }
 
@@ -36,31 +39,43 @@ impl Backend for Native {
     }
 }
 
-/// What a plan gives for its inputs.
-pub struct Computed {
-    /// Each output's bytes.
-    pub outputs: Vec<Vec<u8>>,
-    /// All that the guest is told.
-    pub advice: Vec<u8>,
+impl<H: Hasher> Host for Native<'_, H> {
+    type Hasher = H;
+
+    fn read(&mut self, to: &mut [u32]) -> Checked {
+        let (next, left) = self.left.split_at_checked(4 * to.len()).ok_or("fewer inputs than the plan takes")?;
+        bytes_mut(to).copy_from_slice(next);
+        self.computed.stdin.extend_from_slice(next);
+        self.left = left;
+        Ok(())
+    }
+
+    fn commit(&mut self, data: &[u8]) {
+        self.computed.journal.extend_from_slice(data);
+    }
+
+    fn output(&mut self, data: &[u8]) {
+        self.computed.outputs.push(data.to_vec());
+    }
 }
 
-/// Runs a plan. `inputs` are those of the plan one after the other, each filled up to whole words.
-pub fn compute(plan: &Plan<'_>, inputs: &[u8]) -> Result<Computed, Error> {
-    let refused = |reason| Error { operation: None, reason };
-    let mut arena = vec![0; plan.arena_bytes() as usize / 4];
-    let mut left = inputs;
-    for index in 0..plan.inputs() {
-        let words = plan.input(index, &mut arena);
-        let (input, rest) =
-            left.split_at_checked(4 * words.len()).ok_or(refused("fewer inputs than the plan takes"))?;
-        bytes_mut(words).copy_from_slice(input);
-        left = rest;
+/// What came of a run.
+#[derive(Default)]
+pub struct Computed {
+    /// Each output's bytes, of one sample after the other, shown or not.
+    pub outputs: Vec<Vec<u8>>,
+    /// All that the guest reads: what was given, and advice.
+    pub stdin: Vec<u8>,
+    /// What the guest commits.
+    pub journal: Vec<u8>,
+}
+
+/// Runs a plan as `infer` does. `given` is what the guest reads apart from advice.
+pub fn compute<H: Hasher>(plan: &Plan<'_>, model: Option<[u8; 32]>, given: &[u8]) -> Result<Computed, Error> {
+    let mut native = Native::<H> { left: given, computed: Computed::default(), hasher: PhantomData };
+    infer(plan, model, &mut native)?;
+    if !native.left.is_empty() {
+        return Err(Error { operation: None, reason: "more inputs than the plan takes" });
     }
-    if !left.is_empty() {
-        return Err(refused("more inputs than the plan takes"));
-    }
-    let mut native = Native::default();
-    run(plan, &mut arena, &mut Workspace::new(), &mut native)?;
-    let outputs = (0..plan.outputs()).map(|index| plan.output(index, &arena).to_vec()).collect();
-    Ok(Computed { outputs, advice: native.advice })
+    Ok(native.computed)
 }

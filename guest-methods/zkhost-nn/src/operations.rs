@@ -4,7 +4,10 @@ use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
-use crate::{choices, convolution, dense, floats, functions, masks, moves, pools, quantize, sums, trees, Checked, Error};
+use crate::{
+    choices, convolution, dense, floats, functions, ggml, masks, merge, moves, pairs, pools, quantize, sums, trees,
+    Checked, Error,
+};
 
 fn step(
     (code, args): (u32, &[u32]),
@@ -31,6 +34,8 @@ fn step(
         24 => pools::max(args, memory),
         25 => pools::average(args, memory),
         26 => pools::average_bytes(args, memory),
+        66 => pairs::convolution(args, memory, workspace),
+        67 => pairs::matrix(args, memory, workspace),
         32 => choices::arg_max(args, memory),
         33 => choices::top_k(args, memory),
         34 => choices::threshold(args, memory),
@@ -40,6 +45,7 @@ fn step(
         43 => floats::neighbours(args, memory),
         44 => floats::matrix(args, memory),
         45 => floats::convolution(args, memory),
+        46 => merge::merge(args, memory),
         48 => functions::function(args, memory),
         49 => functions::power(args, memory),
         50 => functions::softmax(args, memory),
@@ -49,6 +55,11 @@ fn step(
         64 => convolution::run(args, memory, workspace, backend),
         65 => dense::run(args, memory, workspace, backend),
         80 => trees::run(args, memory),
+        88 => ggml::product(args, memory),
+        89 => ggml::norm(args, memory),
+        90 => ggml::rope(args, memory),
+        91 => ggml::attention(args, memory),
+        92 => ggml::swiglu(args, memory),
         _ => Err("no such operation"),
     }
 }
@@ -81,12 +92,13 @@ pub fn run(
     if arena.len() * 4 != plan.arena_bytes() as usize {
         return Err(Error { operation: None, reason: "an arena of another size" });
     }
-    each(plan, &mut Memory::new(arena, plan.constants()), workspace, backend)
+    each(plan, &mut Memory::new(arena, plan.kept_bytes(), plan.constants()), workspace, backend)
 }
 
 /// Checks every operation of a plan as `run` does, without running any.
 pub fn validate(plan: &Plan<'_>, workspace: &mut Workspace) -> Result<(), Error> {
-    each(plan, &mut Memory::dry(plan.arena_bytes(), plan.constants()), workspace, &mut Nothing)
+    let mut memory = Memory::dry(plan.arena_bytes(), plan.kept_bytes(), plan.constants());
+    each(plan, &mut memory, workspace, &mut Nothing)
 }
 
 /// Where nothing runs.

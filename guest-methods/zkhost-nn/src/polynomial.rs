@@ -1,6 +1,6 @@
 //! What a program computes, in plain code: lanes as integers. The host computes advice with it, and tests check programs.
 
-use crate::program::{Operand, Operands, Program, CELL, OPERANDS};
+use crate::program::{constants, planes as at, Operand, Operands, Program, CELL, OPERANDS};
 
 /// Why a program does not hold.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,26 +74,58 @@ pub fn advise(program: &Program<'_>, operands: &Operands<'_>, planes: &mut [u8])
     let lanes = run(program, operands, Some(advice.operand)).expect("no check is made");
     let plane = advice.lanes as usize * CELL;
     planes.fill(0);
-    for (at, lane) in lanes.iter().enumerate().filter(|(_, lane)| **lane != 0) {
+    for (index, lane) in lanes.iter().enumerate().filter(|(_, lane)| **lane != 0) {
         let mut left = u64::try_from(*lane).map_err(|_| "a sum is below what the accelerator's lanes hold")?;
-        if at >= plane {
+        if index >= plane {
             return Err("a lane beyond the planes");
         }
         if advice.operand == Operand::Planes {
             for (i, byte) in left.to_le_bytes()[..3].iter().enumerate() {
-                planes[i * plane + at] = *byte;
+                planes[i * plane + index] = *byte;
             }
             left >>= 24;
         } else {
             for pair in planes.chunks_exact_mut(2 * plane) {
                 let part = left.min(0xffff);
-                (pair[at], pair[plane + at]) = (part as u8, (part >> 8) as u8);
+                (pair[index], pair[plane + index]) = (part as u8, (part >> 8) as u8);
                 left -= part;
             }
         }
         if left > 0 {
             return Err("a sum is above what the accelerator's lanes hold");
         }
+    }
+    if let Some(span) = advice.rescaled {
+        let (lanes, products) = planes.split_at_mut(3 * plane);
+        let numbers = &operands.0[Operand::Constants as usize][constants::NUMBERS as usize * CELL..];
+        rescale(numbers, lanes.chunks_exact(plane).map(|plane| &plane[span.first as usize * CELL..]), products)?;
+    }
+    Ok(())
+}
+
+/// Writes what `Builder::rescale` asks for, from planes of lanes and the numbers among the constants.
+fn rescale<'p>(numbers: &[u8], lanes: impl Iterator<Item = &'p [u8]>, products: &mut [u8]) -> Result<(), &'static str> {
+    let byte = |index: usize| i64::from(numbers[(1 + index) * CELL]);
+    let pair = |index: usize| byte(index) + 256 * byte(index + 1);
+    let (multiplier, low) = (pair(0) + 65536 * byte(2), 256 * pair(4));
+    let constant = low + (pair(6) - 2 * pair(8)) * (1 << 24);
+    let plane = products.len() / at::COUNT as usize;
+    let lanes: Vec<&[u8]> = lanes.collect();
+    for lane in 0..plane {
+        let part = |index: usize| i64::from(lanes[index][lane]);
+        let (a, b, c) = (part(0), part(1), part(2));
+        let product = (a + 256 * b + 65536 * c) * multiplier + constant;
+        if !(0..1 << 40).contains(&product) {
+            return Err("a lane's product is out of range");
+        }
+        let carry = (a * pair(0) + 256 * b * byte(0) + low) >> 16;
+        let high = (carry / 2).min(255);
+        let mut write = |index: u32, byte: u8| products[index as usize * plane + lane] = byte;
+        for (i, byte) in product.to_le_bytes()[..5].iter().enumerate() {
+            write(at::PRODUCT + i as u32, *byte);
+        }
+        write(at::CARRIES, (carry - 2 * high) as u8);
+        write(at::CARRIES + 1, high as u8);
     }
     Ok(())
 }

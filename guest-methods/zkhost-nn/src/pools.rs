@@ -1,7 +1,7 @@
 //! Pools: the largest value of a window, or the mean of it.
 
 use crate::choices::Type;
-use crate::memory::{as_f32, as_f32_mut, as_i16, as_i32, bytes, words, Memory};
+use crate::memory::{as_f32, as_f32_mut, as_i16, as_i32, as_u32, bytes, words, Memory};
 use crate::plan::first;
 use crate::sums::{Window, WINDOW};
 use crate::Checked;
@@ -114,7 +114,6 @@ impl Case<'_> {
         }
     }
 
-    #[inline(never)]
     fn above(&self, mut level: usize, sum: f32) -> u8 {
         let sum = ordered(sum);
         while self.thresholds.get(level).is_some_and(|threshold| sum >= *threshold) {
@@ -199,16 +198,42 @@ fn means(cases: &[Case<'_>], values: &[f32; 256], mean: &Mean, window: &Window, 
 
 /// A plane's means of 2 x 2, side by side.
 fn halve(case: &Case<'_>, values: &[f32; 256], window: &Window, x: &[u8], y: &mut [u8]) {
-    let width = window.input[2] as usize;
-    for (rows, y) in x.chunks(2 * width).zip(y.chunks_exact_mut(window.output[2] as usize)) {
-        let (above, below) = rows.split_at(width);
-        let columns = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
-        for (y, ([a, b], [c, d])) in y.iter_mut().zip(columns) {
-            let value = |byte: &u8| values[usize::from(*byte)];
-            let sum = u32::from(*a) + u32::from(*b) + u32::from(*c) + u32::from(*d);
-            *y = case.output(sum, || ((value(a) + value(b)) + value(c)) + value(d));
+    let (width, columns) = (window.input[2] as usize, window.output[2] as usize);
+    let whole_words = (x.as_ptr() as usize | width).is_multiple_of(4) && 2 * columns == width;
+    let table = case.table;
+    for (row, y) in y.chunks_exact_mut(columns).enumerate() {
+        let rows = &x[2 * row * width..][..2 * width];
+        let output = |column: usize, sum: usize| match table.get(sum) {
+            Some(entry) if *entry >= 0 => *entry as u8,
+            entry => near(case, values, rows, 2 * column, entry.map_or(0, |entry| (-1 - *entry) as usize)),
+        };
+        if whole_words {
+            let (above, below) = as_u32(rows).split_at(width / 4);
+            let words = above.iter().zip(below).zip(y.as_chunks_mut::<2>().0);
+            for (pair, ((above, below), y)) in words.enumerate() {
+                // Every second byte of both rows, then the others: two sums side by side.
+                const EVEN: u32 = 0x00ff_00ff;
+                let sums = (above & EVEN) + (above >> 8 & EVEN) + (below & EVEN) + (below >> 8 & EVEN);
+                y[0] = output(2 * pair, sums as usize & 0xffff);
+                y[1] = output(2 * pair + 1, sums as usize >> 16);
+            }
+        } else {
+            let (above, below) = rows.split_at(width);
+            let columns = above.as_chunks::<2>().0.iter().zip(below.as_chunks::<2>().0);
+            for (column, (y, ([a, b], [c, d]))) in y.iter_mut().zip(columns).enumerate() {
+                *y = output(column, usize::from(*a) + usize::from(*b) + usize::from(*c) + usize::from(*d));
+            }
         }
     }
+}
+
+/// The mean of two bytes, from `first` on, and the two below them, which is `level` above the lowest at least.
+#[inline(never)]
+fn near(case: &Case<'_>, values: &[f32; 256], rows: &[u8], first: usize, level: usize) -> u8 {
+    let (above, below) = rows.split_at(rows.len() / 2);
+    let value = |byte: u8| values[usize::from(byte)];
+    let sum = value(above[first]) + value(above[first + 1]);
+    case.above(level, (sum + value(below[first])) + value(below[first + 1]))
 }
 
 const _: () = assert!(WINDOW == 18);

@@ -20,8 +20,8 @@
 //! constant it is meant to be: `Builder` does, from shapes alone, and refuses a program that breaks a rule:
 //!
 //! 1. words are those above only, from a typed list of operations; coefficients are in -4..=3;
-//! 2. a program has at least one ADDTOTAL, EQZ directly after one, on the zero cell, then RESET, and no more;
-//! 3. per lane, with every byte that is read at 255 unless it is the crate's own constant, positive and negative sums stay
+//! 2. each EQZ follows an ADDTOTAL directly and reads the zero cell; RESET follows the last one, and nothing follows that;
+//! 3. per lane and EQZ, with every byte that is read at 255 unless it is the crate's own constant, positive and negative sums stay
 //!    below p;
 //! 4. at most 4,096 cells behind one base register, and 16,000 words;
 //! 5. words and the pages of all operands fit what the executor reserves for one instruction, wherever a segment ends;
@@ -55,7 +55,7 @@ pub enum Operand {
     Terms,
     /// Planes of inputs, or rows of weights.
     Polynomials,
-    /// The advice: the lanes' values, as three planes of bytes.
+    /// The advice: the lanes' values, as three planes of bytes, and what `rescale` adds.
     Planes,
     /// Cells that the crate writes: see `constants`.
     Constants,
@@ -73,13 +73,32 @@ pub mod constants {
     pub const ZERO: u32 = 0;
     /// 128, then zeros.
     pub const HALF: u32 = 1;
-    /// Numbers of one byte each, then zeros: a zero point, or the bytes of a sum.
+    /// Numbers of one byte each, then zeros: a zero point and a requantisation's numbers, or the bytes of a sum.
     pub const NUMBERS: u32 = 2;
     pub const MAX_NUMBERS: u32 = 16;
     /// A row of bytes of the weights' zero point.
     pub const ROW: u32 = NUMBERS + MAX_NUMBERS;
     pub const MAX_ROW: u32 = 16;
     pub const CELLS: u32 = ROW + MAX_ROW;
+}
+
+/// The planes of the advice of a program that requantises, after the lanes' three: as long as the cells that it is done for.
+pub mod planes {
+    /// Five bytes of each lane's product: two below what matters, a fraction, the byte that is wanted, and what is above it.
+    pub const PRODUCT: u32 = 0;
+    pub const FRACTION: u32 = PRODUCT + 2;
+    pub const BYTE: u32 = PRODUCT + 3;
+    pub const ABOVE: u32 = PRODUCT + 4;
+    /// Two bytes whose sum c + 2 d is carried from the product's two low bytes.
+    pub const CARRIES: u32 = 5;
+    pub const COUNT: u32 = 7;
+}
+
+/// Cells of lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub first: u32,
+    pub count: u32,
 }
 
 /// A cell whose first byte is a number, at most `most`, and whose other bytes the crate keeps zero.
@@ -179,14 +198,16 @@ impl<'w> Builder<'w> {
         }
         let base = ((coefficient + 4) as u32) << 21 | (11 + operand as u32) << 16 | first;
         let mut shift = SHIFT << 24 | (base + count - 1);
-        let mut at = self.len;
-        self.len += count as usize;
-        while at + 1 < self.len {
-            self.words[at] = shift;
+        let (_, rest) = self.words.split_at_mut(self.len);
+        let (words, _) = rest.split_at_mut(count as usize);
+        let mut at = 0;
+        while at + 1 < words.len() {
+            words[at] = shift;
             shift -= 1;
             at += 1;
         }
-        self.words[at] = last << 24 | base;
+        words[at] = last << 24 | base;
+        self.len += count as usize;
         self.added = last == ADDTOTAL;
     }
 
@@ -293,38 +314,120 @@ impl<'w> Builder<'w> {
         self.add(Operand::Planes, 2 * cells, cells, -2);
     }
 
-    /// Ends the program: all lanes are zero. The advice is `count` planes of `lanes` cells each.
-    const fn finish(mut self, advice: Operand, count: u32, lanes: u32) -> Checked<Program<'w>> {
+    /// Checks that lane * multiplier + constant is the product that the advice has, for the lanes in its first three planes.
+    /// The numbers after the zero point are, byte by byte, the multiplier m (17 bits), 128 times its third byte, and n, p and q
+    /// of the constant 256 n + 2^24 (p - 2 q).
+    ///
+    /// Byte by byte as well, with lane = a + 256 b + 65536 c, product = v + 256 w + 65536 x and carry k:
+    /// a (m0 + 256 m1) + 256 b m0 + 256 n = v + 256 w + 65536 k, and
+    /// k + a m2 + b (m1 + 256 m2) + c (m0 + 256 m1 + 65536 m2) + 256 p - 512 q = x. Each has one solution at most.
+    const fn rescale(&mut self, lanes: u32, span: Span) {
+        const fn number(index: u32) -> Number {
+            Number::constant(1 + index)
+        }
+        if span.first >= lanes || span.count > lanes - span.first {
+            return self.refuse("more cells than there are lanes");
+        }
+        let [m0, m1, m2, m2_128] = [number(0), number(1), number(2), number(3)];
+        self.number(m0, m1);
+        self.lane_bytes(0, lanes, span, 1);
+        self.number(Number::ZERO, m0);
+        self.lane_bytes(1, lanes, span, 1);
+        self.number(number(4), number(5));
+        self.add(Operand::Offset, 0, span.count, 2);
+        self.product_bytes(planes::PRODUCT, lanes, span, -1);
+        self.number(Number::HALF, Number::ZERO);
+        self.product_bytes(planes::PRODUCT + 1, lanes, span, -2);
+        self.number(Number::ZERO, Number::HALF);
+        self.product_bytes(planes::CARRIES, lanes, span, -2);
+        self.number(Number::ZERO, Number::HALF);
+        self.product_bytes(planes::CARRIES + 1, lanes, span, -4);
+        self.check();
+        self.product_bytes(planes::CARRIES, lanes, span, 1);
+        self.product_bytes(planes::CARRIES + 1, lanes, span, 2);
+        self.number(m2, Number::ZERO);
+        self.lane_bytes(0, lanes, span, 1);
+        self.number(m1, m2);
+        self.lane_bytes(1, lanes, span, 1);
+        self.number(m0, m1);
+        self.lane_bytes(2, lanes, span, 1);
+        self.number(Number::ZERO, m2_128);
+        self.lane_bytes(2, lanes, span, 2);
+        self.number(number(6), number(7));
+        self.add(Operand::Offset, 0, span.count, 2);
+        self.number(number(8), number(9));
+        self.add(Operand::Offset, 0, span.count, -4);
+        self.product_bytes(planes::FRACTION, lanes, span, -1);
+        self.number(Number::HALF, Number::ZERO);
+        self.product_bytes(planes::BYTE, lanes, span, -2);
+        self.number(Number::ZERO, Number::HALF);
+        self.product_bytes(planes::ABOVE, lanes, span, -2);
+    }
+
+    /// Adds a plane of the lanes, times a coefficient.
+    const fn lane_bytes(&mut self, plane: u32, lanes: u32, span: Span, coefficient: i32) {
+        self.add(Operand::Planes, plane * lanes + span.first, span.count, coefficient);
+    }
+
+    /// Adds a plane of the products, times a coefficient.
+    const fn product_bytes(&mut self, plane: u32, lanes: u32, span: Span, coefficient: i32) {
+        self.add(Operand::Planes, 3 * lanes + plane * span.count, span.count, coefficient);
+    }
+
+    /// Checks that all lanes are zero, and starts with others.
+    pub const fn check(&mut self) {
         if !self.added {
             self.refuse("EQZ must follow ADDTOTAL");
         }
-        if self.len + 2 > self.words.len() {
+        if self.len + 1 > self.words.len() {
+            return self.refuse("a program is too long");
+        }
+        self.words[self.len] = EQZ << 24 | 4 << 21 | (11 + Operand::Constants as u32) << 16 | constants::ZERO;
+        self.len += 1;
+        self.positive = 0;
+        self.negative = 0;
+        self.term = Term::Unit;
+        self.added = false;
+    }
+
+    /// Ends the program: all lanes are zero. The advice is `count` planes of `lanes` cells each.
+    const fn finish(self, advice: Operand, count: u32, lanes: u32) -> Checked<Program<'w>> {
+        self.end(Advice { operand: advice, count, lanes, rescaled: None })
+    }
+
+    const fn end(mut self, advice: Advice) -> Checked<Program<'w>> {
+        self.check();
+        if self.len + 1 > self.words.len() {
             self.refuse("a program is too long");
         }
         if let Some(reason) = self.refused {
             return Err(reason);
         }
-        self.words[self.len] = EQZ << 24 | 4 << 21 | (11 + Operand::Constants as u32) << 16 | constants::ZERO;
-        self.words[self.len + 1] = RESET;
+        self.words[self.len] = RESET;
         if self.cells[Operand::Constants as usize] == 0 {
             self.cells[Operand::Constants as usize] = 1;
         }
-        let (words, _) = self.words.split_at(self.len + 2);
-        Program::new(words, self.cells, Advice { operand: advice, count, lanes })
+        let (words, _) = self.words.split_at(self.len + 1);
+        Program::new(words, self.cells, advice)
     }
 }
 
-/// The operand that the host gives: planes of so many cells.
+/// The operand that the host gives: planes of so many cells, and those of the products of some of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Advice {
     pub operand: Operand,
     pub count: u32,
     pub lanes: u32,
+    pub rescaled: Option<Span>,
 }
 
 impl Advice {
     pub const fn bytes(&self) -> usize {
-        (self.count * self.lanes) as usize * CELL
+        let more = match self.rescaled {
+            Some(span) => planes::COUNT * span.count,
+            None => 0,
+        };
+        (self.count * self.lanes + more) as usize * CELL
     }
 }
 
@@ -456,8 +559,14 @@ impl Shape {
     }
 }
 
-/// lanes = sum over channels of kernel x plane (x: product of polynomials) - zero point x sums + 2^23.
-pub fn convolution<'w>(words: &'w mut [u32], shape: Shape, signs: Signs) -> Checked<Program<'w>> {
+/// lanes = sum over channels of kernel x plane (x: product of polynomials) - zero point x sums + 2^23. With `rescaled` also
+/// the products of those lanes with a multiplier.
+pub fn convolution<'w>(
+    words: &'w mut [u32],
+    shape: Shape,
+    signs: Signs,
+    rescaled: Option<Span>,
+) -> Checked<Program<'w>> {
     let mut to = Builder::new(words);
     let lanes = shape.lanes();
     let start = to.mark();
@@ -480,7 +589,11 @@ pub fn convolution<'w>(words: &'w mut [u32], shape: Shape, signs: Signs) -> Chec
     }
     to.offset(lanes);
     to.planes(lanes);
-    to.finish(Operand::Planes, 3, lanes)
+    if let Some(span) = rescaled {
+        to.check();
+        to.rescale(lanes, span);
+    }
+    to.end(Advice { operand: Operand::Planes, count: 3, lanes, rescaled })
 }
 
 /// The inputs' sums: sum over channels of the one kernel x plane, as pairs of planes.
@@ -531,7 +644,7 @@ pub(crate) fn fewer(words: &'static [u32], inputs: u32, of: u32, cells: u32) -> 
     extents[Operand::Planes as usize] = 3 * cells;
     extents[Operand::Constants as usize] = constants::ROW + cells;
     extents[Operand::Offset as usize] = cells;
-    let advice = Advice { operand: Operand::Planes, count: 3, lanes: cells };
+    let advice = Advice { operand: Operand::Planes, count: 3, lanes: cells, rescaled: None };
     Program::new(&words[((of - inputs) * (cells + 1)) as usize..], extents, advice)
 }
 

@@ -133,8 +133,8 @@ fn programs_have_an_end_in_reach() {
 fn programs_fit_one_instruction() {
     let shape = |channels, plane| Shape { channels, kernel: 1, plane, pitch: plane };
     let mut words = words();
-    assert!(convolution(&mut words, shape(30, 64), Signs::Sums(1)).is_ok());
-    let refused = convolution(&mut words, shape(60, 64), Signs::Sums(1)).map(drop);
+    assert!(convolution(&mut words, shape(30, 64), Signs::Sums(1), None).is_ok());
+    let refused = convolution(&mut words, shape(60, 64), Signs::Sums(1), None).map(drop);
     assert_eq!(refused, Err("a program and its operands are too large for one instruction"));
 }
 
@@ -186,17 +186,68 @@ fn a_repeated_block_is_written_again() {
 fn words_are_of_the_list() {
     let mut buffer = words();
     let shape = Shape { channels: 3, kernel: 2, plane: 5, pitch: 6 };
-    for signs in [Signs::Split, Signs::Sums(2)] {
-        let program = convolution(&mut buffer, shape, signs).unwrap();
+    for (signs, rescaled, checks) in [
+        (Signs::Split, None, 1),
+        (Signs::Sums(2), None, 1),
+        (Signs::Split, Some(Span { first: 2, count: 4 }), 3),
+        (Signs::Sums(1), Some(Span { first: 0, count: 7 }), 3),
+    ] {
+        let program = convolution(&mut buffer, shape, signs, rescaled).unwrap();
         let words = program.words();
-        let (end, checks) = (words.len() - 1, words.iter().filter(|word| **word >> 24 == EQZ).count());
-        assert_eq!((words[end], checks), (RESET, 1));
-        assert_eq!(words[end - 1], EQZ << 24 | 4 << 21 | 14 << 16 | constants::ZERO);
-        assert_eq!(words[end - 2] >> 24, ADDTOTAL);
-        for word in &words[..end] {
+        let end = words.len() - 1;
+        assert_eq!((words[end], words[end - 1] >> 24), (RESET, EQZ));
+        assert_eq!(words.iter().filter(|word| **word >> 24 == EQZ).count(), checks);
+        for (at, word) in words[..end].iter().enumerate() {
             assert!([SHIFT, SETTERM, ADDTOTAL, CARRY2, EQZ].contains(&(word >> 24)), "{word:08x}");
             assert!((11..=16).contains(&(word >> 16 & 31)) && word & 0xffff < MAX_CELLS);
+            if word >> 24 == EQZ {
+                assert_eq!(*word, EQZ << 24 | 4 << 21 | 14 << 16 | constants::ZERO);
+                assert_eq!(words[at - 1] >> 24, ADDTOTAL);
+            }
         }
+    }
+}
+
+/// A check in the middle is one as at the end: after a sum, and sums start anew behind it.
+#[test]
+fn a_check_starts_anew() {
+    let wide = |to: &mut Builder<'_>, count: u32| {
+        for _ in 0..count {
+            to.term(Operand::Terms, 0, 4);
+            to.add(Operand::Polynomials, 0, 4, 1);
+        }
+    };
+    assert!(built(|to| {
+        wide(to, 300);
+        to.check();
+        wide(to, 300);
+    })
+    .is_ok());
+    let refused = built(|to| {
+        wide(to, 484);
+        to.check();
+        wide(to, 1);
+    });
+    assert_eq!(refused, Err("a lane's sum can reach the field's prime"));
+    for unfinished in [
+        (|to: &mut Builder<'_>| to.check()) as fn(&mut Builder<'_>),
+        |to| {
+            to.term(Operand::Terms, 0, 1);
+            to.check();
+            to.add(Operand::Polynomials, 0, 1, 1);
+        },
+        |to| {
+            to.add(Operand::Polynomials, 0, 1, 1);
+            to.check();
+        },
+        |to| {
+            to.add(Operand::Polynomials, 0, 1, 1);
+            to.check();
+            to.check();
+            to.add(Operand::Polynomials, 0, 1, 1);
+        },
+    ] {
+        assert_eq!(built(unfinished), Err("EQZ must follow ADDTOTAL"));
     }
 }
 
@@ -205,7 +256,7 @@ fn words_are_of_the_list() {
 fn every_operand_is_loaded() {
     let mut buffer = words();
     let shape = Shape { channels: 3, kernel: 2, plane: 5, pitch: 6 };
-    let program = convolution(&mut buffer, shape, Signs::Sums(2)).unwrap();
+    let program = convolution(&mut buffer, shape, Signs::Sums(2), None).unwrap();
     let mut loads = [0; LOADS];
     let length = program.loads(&mut loads);
     assert_eq!(loads[..6], [u32::from_le_bytes(*b"bibc"), 1, 0, 6, 0, 6]);
@@ -263,7 +314,7 @@ impl Case {
     }
 
     fn with<'a, T>(&'a mut self, work: impl FnOnce(&Program<'_>, [&'a [u8]; OPERANDS]) -> T) -> T {
-        let program = convolution(&mut self.words, self.shape, Signs::Split).unwrap();
+        let program = convolution(&mut self.words, self.shape, Signs::Split, None).unwrap();
         work(&program, core::array::from_fn(|i| crate::bytes(&self.operands[i])))
     }
 

@@ -179,18 +179,41 @@ impl Requantize {
         }
     }
 
-    /// Requantises lanes of a channel each, from the first lane on.
-    pub fn channels<'y>(&self, channels: &[Channel], planes: &[u8], to: impl Iterator<Item = &'y mut u8>) {
-        let (low, rest) = planes.split_at(planes.len() / 3);
-        let (middle, high) = rest.split_at(low.len());
+    /// Requantises lanes of a channel each, from the first lane on: to `to`, from one element to the next by `step`.
+    pub fn channels(&self, channels: &[Channel], planes: &[u8], to: &mut [u8], step: usize) {
+        let plane = planes.len() / 3;
+        let Some(last) = channels.len().checked_sub(1) else { return };
+        assert!(last < plane && last * step < to.len());
         let requantize = self.alone();
-        let lanes = low.iter().zip(middle).zip(high);
-        for (((low, middle), high), (channel, to)) in lanes.zip(channels.iter().zip(to)) {
-            let lane7 = lane(*low, *middle, *high);
-            *to = match requantize(channel.fold, lane7) {
-                Some(value) if channel.fast => value,
-                _ => self.slow(channel.bias, lane7),
-            };
+        let (mut low, mut channel, mut to) = (planes.as_ptr(), channels.as_ptr(), to.as_mut_ptr());
+        // SAFETY: the lanes, the channels and what is written lie within the slices, by the assertion. Pointers are moved on
+        // beyond the last, where nothing is read or written.
+        unsafe {
+            let (mut middle, mut high) = (low.add(plane), low.add(2 * plane));
+            macro_rules! one {
+                ($at:expr) => {
+                    let lane7 = lane(*low.add($at), *middle.add($at), *high.add($at));
+                    let channel = &*channel.add($at);
+                    *to = match requantize(channel.fold, lane7) {
+                        Some(value) if channel.fast => value,
+                        _ => self.slow(channel.bias, lane7),
+                    };
+                    to = to.wrapping_add(step);
+                };
+            }
+            let mut left = channels.len();
+            while left >= 4 {
+                one!(0);
+                one!(1);
+                one!(2);
+                one!(3);
+                (low, middle, high) = (low.wrapping_add(4), middle.wrapping_add(4), high.wrapping_add(4));
+                channel = channel.wrapping_add(4);
+                left -= 4;
+            }
+            for at in 0..left {
+                one!(at);
+            }
         }
     }
 }
@@ -226,7 +249,7 @@ impl Rows {
 
 /// A lane times 2^7.
 #[inline(always)]
-fn lane(low: u8, middle: u8, high: u8) -> u32 {
+pub fn lane(low: u8, middle: u8, high: u8) -> u32 {
     u32::from(low) << 7 | u32::from(middle) << 15 | u32::from(high) << 23
 }
 
@@ -443,7 +466,7 @@ mod tests {
                     requantize.rows(&channel, &planes, &rows, &mut many);
                     assert_eq!(many[..count], vec![got; count]);
                 }
-                requantize.channels(&[channel; 3], &planes, many.iter_mut());
+                requantize.channels(&[channel; 3], &planes, &mut many, 1);
                 assert_eq!(many[..3], [got; 3]);
                 assert_eq!(got, reference(accumulator, scale, output), "{accumulator} * {scale:e}, bias {bias}");
                 emulated += 1;

@@ -88,6 +88,47 @@ impl Window {
             && halves(2)
     }
 
+    /// Whether all positions of all windows lie inside.
+    pub fn is_inside(&self) -> bool {
+        (0..3).all(|axis| {
+            let last = (self.output[axis] - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis];
+            self.pad[axis] == 0 && last < self.input[axis]
+        })
+    }
+
+    /// Copies what an output's window covers of each plane of `x`, one plane after the other. `outside` is for positions
+    /// outside; None where there are none.
+    #[inline]
+    pub fn gather(&self, at: [u32; 3], x: &[u8], outside: Option<u8>, to: &mut [i8], each: impl Fn(u8) -> i8) {
+        let (plane, taps) = (self.input.iter().product::<u32>() as usize, self.kernel.iter().product::<u32>() as usize);
+        let Some(outside) = outside else {
+            let start = |axis: usize| (at[axis] * self.stride[axis]) as usize;
+            let (height, width) = (self.input[1] as usize, self.input[2] as usize);
+            let first = (start(0) * height + start(1)) * width + start(2);
+            let [z_step, y_step, step] = self.dilation.map(|step| step as usize);
+            let [depth, rows, columns] = self.kernel.map(|size| size as usize);
+            let mut to = to.iter_mut();
+            for x in x.chunks_exact(plane) {
+                for z in 0..depth {
+                    for y in 0..rows {
+                        let row = &x[first + (z * z_step * height + y * y_step) * width..];
+                        for (x, to) in row.iter().step_by(step).take(columns).zip(&mut to) {
+                            *to = each(*x);
+                        }
+                    }
+                }
+            }
+            return;
+        };
+        let count = x.len() / plane * taps;
+        to[..count].fill(each(outside));
+        self.positions(at, |position, tap| {
+            for (x, to) in x[position..].iter().step_by(plane).zip(to[tap..count].iter_mut().step_by(taps)) {
+                *to = each(*x);
+            }
+        });
+    }
+
     pub fn planes(&self, channels: u64) -> Checked<[u64; 2]> {
         Ok([
             channels * u64::from(self.input.iter().product::<u32>()),

@@ -12,6 +12,8 @@
 //! (-0.0 as 0.0), made once for a row's values; x < t is x <= the key before t's. Nothing but the cells that a walk meets is
 //! read, so that nothing else of the model is paged in; for that reason they are checked as they are met.
 
+use core::sync::atomic::{compiler_fence, Ordering};
+
 use crate::memory::{as_u32, as_u32_mut, product, words, Memory};
 use crate::plan::arguments;
 use crate::Checked;
@@ -142,6 +144,9 @@ impl Number for f64 {
     }
 }
 
+/// No word of any cells.
+const OUTSIDE: u32 = u32::MAX;
+
 /// How trees become a score.
 #[derive(Clone, Copy, PartialEq)]
 enum Aggregate {
@@ -162,6 +167,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     }
 }
 
+#[inline(never)]
 fn forest<T: Number>(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let [_, x, rows, features, cells, size, roots, trees, aggregate, has_start, start, has_base, base, y, targets, keys, slots] =
         arguments(args)?;
@@ -205,46 +211,40 @@ fn forest<T: Number>(args: &[u32], memory: &mut Memory<'_>) -> Checked {
             y.copy_from_slice(start);
         }
         for root in roots {
-            let leaf = if any_nan {
-                leaf::<T, true>(cells, *root as usize, keys)?
-            } else {
-                leaf::<T, false>(cells, *root as usize, keys)?
-            };
-            add_entries::<T>(leaf, y, aggregate)?;
+            let leaf = if any_nan { leaf::<T, true>(cells, *root, keys) } else { leaf::<T, false>(cells, *root, keys) };
+            add_entries::<T>(cells.get(leaf as usize..).ok_or("a tree leaves its cells")?, y, aggregate)?;
         }
         finish::<T>(y, base, aggregate, trees);
     }
     Ok(())
 }
 
-/// The cells from the leaf on that a walk from `root` ends in.
-#[inline(always)]
-fn leaf<'c, T: Number, const NANS: bool>(cells: &'c [u32], root: usize, keys: &[u32]) -> Checked<&'c [u32]> {
-    const OUTSIDE: &str = "a tree leaves its cells";
-    assert!(keys.len().is_power_of_two() && cells.len() >= T::CELL);
+/// The word at which the leaf starts that a walk from `root` ends in; `OUTSIDE` where the walk leaves the cells.
+///
+/// A function of its own, so that the loop has all registers: a node takes 10 instructions, 13 where the answer is "no".
+#[inline(never)]
+fn leaf<T: Number, const NANS: bool>(cells: &[u32], root: u32, keys: &[u32]) -> u32 {
+    assert!(keys.len().is_power_of_two() && cells.len() >= T::CELL && cells.len() < OUTSIDE as usize);
     // Bits of a word that are an offset within `keys`, in bytes.
     let mask = (4 * (keys.len() - 1)) as u32 & !(4 * T::WORDS as u32 - 1);
     let (first, keys) = (cells.as_ptr(), keys.as_ptr().cast::<u8>());
     let last = first.wrapping_add(cells.len() - T::CELL);
-    if root > cells.len() - T::CELL {
-        return Err(OUTSIDE);
+    if root as usize > cells.len() - T::CELL {
+        return OUTSIDE;
     }
-    let mut node = first.wrapping_add(root);
-    loop {
-        if node > last {
-            return Err(OUTSIDE);
-        }
+    let mut node = first.wrapping_add(root as usize);
+    while node <= last {
         // SAFETY: `node` is aligned, and not before `first`: it moves forward by at most 2^15 words from at most `last`, or by
-        // what is left of the cells. It is not after `last`, so a whole cell is there.
+        // no more than what is left of the cells. It is not after `last`, so a whole cell is there.
         let (key, word) = unsafe { (*node, *node.add(1)) };
         if word & SPECIAL != 0 {
             // SAFETY: both pointers are into `cells`.
             let at = unsafe { node.offset_from(first) } as usize;
             if word & JUMP == 0 {
-                return Ok(&cells[at..]);
+                return at as u32;
             }
             if key as usize > cells.len() - T::CELL - at {
-                return Err(OUTSIDE);
+                return OUTSIDE;
             }
             node = node.wrapping_add(T::CELL + key as usize);
             continue;
@@ -264,9 +264,12 @@ fn leaf<'c, T: Number, const NANS: bool>(cells: &'c [u32], root: usize, keys: &[
         };
         node = node.wrapping_add(T::CELL);
         if above {
+            // Nothing to the machine, but it keeps the branch: arithmetic in its place would take more instructions.
+            compiler_fence(Ordering::SeqCst);
             node = node.wrapping_add((word >> 16) as usize);
         }
     }
+    OUTSIDE
 }
 
 /// Adds a leaf's entries to the scores, or lets them compete.

@@ -3,16 +3,22 @@
 use alloc::{vec, vec::Vec};
 
 use crate::dense::MAX_COLUMNS;
+use crate::pairs::MAX_INPUTS;
 use crate::program::{constants, Operands, Program, CELL, LOADS, MAX_CELLS, MAX_WORDS};
 use crate::requantize::{Channel, Requantize};
+use crate::rescale;
 use crate::Checked;
 
 /// Lanes of a call, in cells, at most.
 pub const MAX_LANES: u32 = 1024;
 /// Pairs of planes of sums, at most.
 pub const MAX_PAIRS: u32 = 4;
+/// Calls with constants of their own whose advice is asked for at once, at most.
+pub const BATCH: usize = 8;
+/// Words of the constants of a call that requantises: its numbers are a zero point, and those of the scale.
+pub const SCALING: usize = (constants::NUMBERS as usize + 1 + rescale::NUMBERS) * CELL / 4;
 /// How much advice is asked for at once, as far as one call's is not more.
-const ADVICE_BYTES: usize = 16 << 10;
+const ADVICE_BYTES: usize = 8 << 10;
 
 /// Where advice comes from and where programs run: the guest's host and its accelerator, or plain code.
 pub trait Backend {
@@ -40,10 +46,14 @@ pub struct Workspace {
     /// One number a cell: only first bytes are ever written.
     pub cells: Vec<u32>,
     pub constants: Vec<u32>,
+    /// Those of `BATCH` calls that requantise, each with numbers of its own.
+    pub scaling: Vec<u32>,
     pub offset: Vec<u32>,
     /// A dense layer's channels, and their scales.
     pub channels: Vec<Channel>,
     pub scales: Vec<Requantize>,
+    /// An output's inputs, less 128.
+    pub patch: Vec<i8>,
     offset_words: usize,
 }
 
@@ -57,13 +67,15 @@ impl Workspace {
             words: vec![0; MAX_WORDS],
             sums_words: vec![0; MAX_WORDS],
             loads: [[0; LOADS]; 2],
-            planes: vec![0; ADVICE_BYTES.max(3 * MAX_LANES as usize * CELL) / 4],
+            planes: vec![0; MAX_CELLS as usize * CELL / 4],
             sums: vec![0; 2 * (MAX_PAIRS * MAX_LANES) as usize * cell_words],
             cells: vec![0; MAX_CELLS as usize * cell_words],
             constants,
+            scaling: vec![0; BATCH * SCALING],
             offset: vec![0; MAX_LANES as usize * cell_words],
             channels: Vec::with_capacity(MAX_COLUMNS as usize),
             scales: Vec::with_capacity(MAX_COLUMNS as usize),
+            patch: vec![0; MAX_INPUTS],
             offset_words: 0,
         }
     }
@@ -79,8 +91,7 @@ impl Workspace {
 
     /// Writes one of the numbers among the constants.
     pub fn set_number(&mut self, index: u32, value: u8) {
-        assert!(index < constants::MAX_NUMBERS);
-        self.constants[(constants::NUMBERS + index) as usize * (CELL / 4)] = value.into();
+        set_number(&mut self.constants, index, value);
     }
 
     /// Writes the row of a zero point.
@@ -111,6 +122,21 @@ pub fn bytes(words: &[u32]) -> &[u8] {
 pub fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
     // SAFETY: bytes have no alignment, all of them are initialised, and any bytes are words.
     unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), 4 * words.len()) }
+}
+
+/// Writes the constants of a call that requantises: its bytes that are no numbers are never written, but for 128.
+pub fn set_scaling(constants: &mut [u32], zero: u8, numbers: [u8; rescale::NUMBERS]) {
+    constants[constants::HALF as usize * (CELL / 4)] = 128;
+    set_number(constants, 0, zero);
+    for (number, value) in (1..).zip(numbers) {
+        set_number(constants, number, value);
+    }
+}
+
+/// Writes one of the numbers among a call's constants.
+fn set_number(constants: &mut [u32], index: u32, value: u8) {
+    assert!(index < constants::MAX_NUMBERS);
+    constants[(constants::NUMBERS + index) as usize * (CELL / 4)] = value.into();
 }
 
 /// Writes a sum as so many parts of 16 bits, two numbers each.

@@ -31,7 +31,7 @@ pub struct Device {
     pub memory_bytes: usize,
 }
 
-/// What the driver says in place of a device.
+/// The driver's error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriverError(String);
 

@@ -1,5 +1,9 @@
 //! Writes the vectors of tests/unit/boundless: what boundless-market makes of the same values. Every value is fixed, so
-//! that the same crate writes the same file.
+//! that the same crate writes the same file:
+//!
+//!     cargo run --quiet > ../unit/boundless/vectors.json
+//!
+//! tests/e2e/test_boundless_oracle.py, marked slow, compares that file with what is written today.
 
 mod fulfillments;
 mod guest_envs;

@@ -67,7 +67,15 @@ def test_a_file_that_is_not_text_is_refused_by_name(tmp_path: Path) -> None:
         ProofRequest.load(file)
 
 
-@pytest.mark.parametrize("url", ["", "program.bin", "/srv/program.bin", "https://", "http://[::1"])
+def test_a_field_that_occurs_twice_is_refused() -> None:
+    twice = request().to_json().replace('"minPrice": "0x0"', '"minPrice": "0x0", "minPrice": "0x1"')
+    with pytest.raises(MarketFormatError, match=r"\.minPrice occurs twice"):
+        ProofRequest.from_json(twice)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "https://example.com/\ud800", "program.bin", "/srv/program.bin", "https://", "http://[::1"]
+)
 def test_what_provers_cannot_download_is_refused(url: str) -> None:
     with pytest.raises(MarketFormatError, match="imageUrl"):
         request(image_url=url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -96,6 +97,29 @@ def test_a_bad_option_is_refused_and_writes_nothing(
     assert result.exit_code != 0
     assert words in f"{result.output}{result.exception}"
     assert not output.exists()
+
+
+def test_what_a_file_holds_is_shown(tmp_path: Path) -> None:
+    file, written = tmp_path / "file", tmp_path / "stdin.bin"
+    file.write_bytes(GuestEnv(STDIN).encode())
+    result = run("show", file, "--stdin", written, "--json")
+    assert json.loads(result.stdout) == {"stdin_bytes": 16, "input_digest": GuestEnv(STDIN).digest.hex()}
+    assert written.read_bytes() == STDIN
+
+    offer = Offer.for_cycles(1, max_price=7, lock_collateral=0)
+    request = ProofRequest(URL, GuestEnv(STDIN), Requirements(PrefixMatch(FACTORS_ID)), offer)
+    request.dump(file)
+    facts = json.loads(run("show", file, "--json").stdout)
+    assert (facts["max_price"], facts["stdin_bytes"], facts["predicate"]) == (7, 16, "PrefixMatch")
+
+    written.unlink()
+    dataclasses.replace(request, input=InputURL(URL)).dump(file)
+    assert json.loads(run("show", file, "--json").stdout)["input_url"] == URL
+    assert run("show", file, "--stdin", written).exit_code != 0
+    assert not written.exists()
+
+    file.write_bytes(b"\x07")
+    assert run("show", file).exit_code != 0
 
 
 @pytest.fixture

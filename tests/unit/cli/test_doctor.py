@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from zkhost import _shim
 from zkhost.cli import doctor
 from zkhost.cli.main import cli
 from zkhost.errors import ProverUnavailableError, ShimError, ToolchainError
@@ -85,3 +86,41 @@ def test_without_the_native_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_is_looked_at() -> None:
     assert [found["what"] for found in json.loads(run("--json").stdout)] == [what for what, _, _ in doctor._CHECKS]
+
+
+A_GPU = {"name": "NVIDIA H100", "memory_bytes": 80 << 30}
+
+
+@pytest.mark.parametrize(
+    ("found", "line", "status"),
+    [
+        ({"devices": [A_GPU], "error": None}, "[ok] GPU: NVIDIA H100, 80 GiB", 0),
+        ({"devices": [A_GPU] * 3, "error": None}, "[ok] GPU: NVIDIA H100, 80 GiB, and 2 more that are not used", 0),
+        (
+            {"devices": [], "error": "no CUDA-capable device is detected (CUDA error 100)"},
+            "[!!] GPU: this build proves on an NVIDIA GPU, and there is none: "
+            "no CUDA-capable device is detected (CUDA error 100)",
+            1,
+        ),
+        (
+            {"devices": [], "error": None},
+            "[!!] GPU: this build proves on an NVIDIA GPU, and there is none: the driver offers none",
+            1,
+        ),
+    ],
+)
+def test_a_build_with_cuda_needs_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, Any], line: str, status: int
+) -> None:
+    info = {**_shim.build_info(), "features": ["prove", "cuda"]}
+    monkeypatch.setattr(_shim, "build_info", lambda: info)
+    real = _shim.call
+    monkeypatch.setattr(_shim, "call", lambda op, *args, **kw: found if op == "gpu_devices" else real(op, *args, **kw))
+    result = run()
+    assert line in result.stdout.splitlines()
+    assert result.exit_code == status
+
+
+def test_a_build_without_cuda_looks_for_no_gpu() -> None:
+    assert _shim.call("gpu_devices", {}) == {"devices": [], "error": None}
+    assert "[ok] GPU: not used: this build proves on the CPU" in run().stdout.splitlines()

@@ -10,12 +10,11 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from zkhost.ml import _native
+from zkhost.ml import _native, guest_input
 from zkhost.ml.compile import compile_graph
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.read.onnx_file import read_onnx
 from zkhost.ml.reference import run
-from zkhost.ml.tensors import padded, to_bytes
 
 Node = onnx.NodeProto
 node = helper.make_node
@@ -62,10 +61,12 @@ def ours(found: onnx.ModelProto | Lowered, inputs: Mapping[str, Any]) -> list[An
     lowered = found if isinstance(found, Lowered) else lower(read_onnx(found))
     graph = lowered.graph
     values = run(graph, inputs)
-    expected = b"".join(padded(values[name].tobytes()) for name in graph.outputs)
+    expected = tuple(values[name].tobytes() for name in graph.outputs)
     for accelerate in (True, False):
         plan = compile_graph(graph, accelerate=accelerate).plan
-        assert _native.compute(plan, to_bytes(graph, inputs)).outputs == expected, f"accelerate={accelerate}"
+        assert _native.compute(plan, guest_input.inference(graph, {}, {}, [inputs], {})).outputs == expected, (
+            f"accelerate={accelerate}"
+        )
     return [values[name] for name in graph.outputs]
 
 

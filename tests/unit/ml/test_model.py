@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from onnx import numpy_helper
 
 from zkhost import ml
 from zkhost.errors import ConfigError, DecodeError, FakeReceiptError, ModelInputError
-from zkhost.ml import ops
+from zkhost.ml import guest_input, ops
 from zkhost.ml.graph import Graph
 from zkhost.ml.page import render_page
 from zkhost.ml.reference import run
@@ -63,7 +64,6 @@ def test_the_guest_computes_what_the_kernels_do(name: str, rows: Any) -> None:
     assert {name: array.tobytes() for name, array in ran.outputs.items()} == {
         name: array.tobytes() for name, array in found.compute(x).items()
     }
-    assert ran.journal.inputs is not None
     assert ran.journal.inputs[found.inputs[0].name].tobytes() == x.tobytes()
     assert not ran.verified
     assert "UNVERIFIED" in repr(ran)
@@ -74,8 +74,8 @@ def test_what_the_journal_shows_is_chosen_at_load(rows: Any) -> None:
     logits = ml.load(CNN).compute(rows[0])["output"]
     largest = ml.load(CNN, output="argmax", input="private").execute(rows[0])
     assert largest.outputs["output"].tolist() == logits.argmax(axis=-1).tolist()
-    assert largest.journal.inputs is None
-    assert largest.journal.input_digest is None
+    assert largest.journal.inputs == {}
+    assert largest.journal.digests == {}
     top = ml.load(CNN, output="topk", k=3).execute(rows[0]).outputs
     assert top["output.indices"].tolist() == [np.argsort(-logits[0])[:3].tolist()]
     assert top["output"].tolist() == [np.sort(logits[0])[::-1][:3].tolist()]
@@ -87,12 +87,13 @@ def test_what_the_journal_shows_is_chosen_at_load(rows: Any) -> None:
 @pytest.mark.slow
 def test_a_hashed_input_opens_with_its_salt(rows: Any) -> None:
     salt = bytes(range(32))
-    found = ml.load(CNN, input="hashed", input_salt=salt)
-    digest = found.execute(rows[0]).journal.input_digest
-    assert digest == found.input_digest(rows[0], salt)
-    assert digest != found.input_digest(rows[1], salt)
-    assert digest != found.input_digest(rows[0], bytes(32))
-    assert ml.load(CNN, input="hashed").execute(rows[0]).journal.input_digest != digest  # a salt of its own
+    found = ml.load(CNN, input="hashed", salts={"input": salt})
+    digest = found.execute(rows[0]).journal.digests["input"]
+    assert digest == found.digest("input", rows[0], salt) == ml.tensor_digest(rows[0], salt)
+    assert digest == hashlib.sha256(salt + rows[0].tobytes()).digest()
+    assert digest != found.digest("input", rows[1], salt)
+    assert digest != found.digest("input", rows[0], bytes(32))
+    assert ml.load(CNN, input="hashed").execute(rows[0]).journal.digests["input"] != digest  # a salt of its own
 
 
 # -- what the image ID commits to -------------------------------------------------------------------------------------
@@ -185,7 +186,8 @@ def test_the_batch_axis_may_be_left_out(cnn: ml.Model, rows: Any) -> None:
     [
         {"input": "secret"}, {"output": "some"}, {"output": "topk", "k": 11}, {"output": "topk", "k": 0},
         {"output": "threshold"}, {"output": "threshold", "threshold": float("nan")}, {"salt": b"short"},
-        {"input": "hashed", "input_salt": b"short"}, {"input_salt": bytes(32)},
+        {"input": "hashed", "salts": {"input": b"short"}}, {"salts": {"input": bytes(32)}}, {"input": {"x": "hashed"}},
+        {"output": {"x": "all"}}, {"output": {"output": "some"}}, {"input": {"input": "secret"}}, {"hidden": ["nothing*"]},
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit(options: dict[str, Any]) -> None:
@@ -199,10 +201,9 @@ def test_options_that_do_not_fit(options: dict[str, Any]) -> None:
 
 def test_journals_of_something_else_are_refused(cnn: ml.Model, rows: Any) -> None:
     from zkhost.ml import _native
-    from zkhost.ml.tensors import to_bytes
 
     arrays = graph_inputs(cnn.graph, named(cnn.inputs, rows[0]))
-    journal = _native.compute(cnn.compiled.plan, to_bytes(cnn.graph, arrays)).journal
+    journal = _native.compute(cnn.compiled.plan, guest_input.inference(cnn.graph, {}, {}, [arrays], {})).journal
     assert cnn.decode_journal(journal).outputs["output"].tobytes() == cnn.compute(rows[0])["output"].tobytes()
     damaged = [b"", journal[:3], journal[:-4], journal + bytes(4), b"\x02" + journal[1:], journal[:1] + b"\x01" + journal[2:],
                journal[:2] + b"\x01" + journal[3:], journal[:3] + b"\x01" + journal[4:]]  # fmt: skip
@@ -216,7 +217,8 @@ def test_padding_of_outputs_is_zero() -> None:
     constants = {"x_s": np.float32(0.1), "x_z": np.uint8(3), "y_s": np.float32(0.2), "y_z": np.uint8(0)}
     nodes = [dq("x", "f"), node("Relu", ["f"], ["g"], name="relu"), q("g", "y")]
     found = ml.load(model(nodes, {"x": ("uint8", (1, 3))}, {"y": ("uint8", None)}, constants), input="private")
-    header = (1 | 2 << 8).to_bytes(4, "little")
+    ports = [2, 0, 0, 3]  # the input: private u8; the output: public u8, three bytes
+    header = b"".join(word.to_bytes(4, "little") for word in [1, 1, 1 | 1 << 16, *ports])
     assert found.decode_journal(header + b"\x01\x02\x03\x00").outputs["y"].tolist() == [[1, 2, 3]]
     with pytest.raises(DecodeError, match="padding"):
         found.decode_journal(header + b"\x01\x02\x03\x04")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from zkhost.ml import ops
+from zkhost.ml import guest_input, ops
+from zkhost.ml.compile.plan_bytes import Code
 from zkhost.ml.graph import Array, DType, Graph, Tensor
 
 RANGES = {"u8": (0, 256), "s8": (-128, 128), "s32": (-(2**20), 2**20)}
@@ -129,13 +131,29 @@ class Maker:
 
 
 def raw(graph: Graph, inputs: Mapping[str, Array]) -> bytes:
-    """Inputs as the guest reads them: one after the other, each filled up to whole words."""
-    data = [np.ascontiguousarray(inputs[name]).tobytes() for name in graph.inputs]
-    return b"".join(part + bytes(-len(part) % 4) for part in data)
+    """What the guest reads for one sample, nothing hashed, apart from advice."""
+    return guest_input.inference(graph, {}, {}, [inputs], {})
+
+
+def operations(plan: bytes) -> list[tuple[int, tuple[int, ...]]]:
+    """Each operation of a plan: its code and arguments."""
+    words = struct.unpack(f"<{len(plan) // 4}I", plan[: len(plan) // 4 * 4])
+    found, at = [], words[7] // 4
+    for _ in range(words[8]):
+        code, count = words[at] >> 16, words[at] & 0xFFFF
+        found.append((code, words[at + 1 : at + 1 + count]))
+        at += 1 + count
+    return found
+
+
+def rescaled(plan: bytes) -> list[bool]:
+    """For each convolution on the accelerator, whether its program requantises."""
+    return [arguments[-1] == 1 for code, arguments in operations(plan) if code == Code.PROVED_CONVOLUTION]
 
 
 def forms() -> tuple[Graph, dict[str, Array]]:
-    """A small network with every form of program: split signs, sums, weights put into cells, dense; a pool, groups."""
+    """A small network with every form of program: split signs, sums, weights put into cells, requantisation, dense; a pool,
+    groups."""
     make = Maker()
     make.input("x", "u8", (1, 1, 6, 6))
     make.requantize("a", make.conv("a0", "x", 5, (3, 3), pads=(1, 1, 1, 1), x_zero=3))

@@ -7,18 +7,21 @@ itself, refuse it. Rules that only the circuit's prime shows are tested where pr
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass
 
 import pytest
 
-from zkhost import _shim
+from zkhost import _shim, methods
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import GuestPanicError, PlanError, ProverError, ShimError
-from zkhost.ml import _native
+from zkhost.ml import _native, guest_input
 from zkhost.ml.compile import compile_graph
+from zkhost.ml.graph import Mode
+from zkhost.ml.tensors import to_bytes
 
-from .graphs import Maker, forms, raw
+from .graphs import Maker, forms, raw, rescaled
 
 CHANNELS = 40
 
@@ -123,6 +126,38 @@ def test_exchanged_advice_is_refused() -> None:
         preflight(lanes)
 
 
+@functools.cache
+def requantised() -> Honest:
+    """A convolution whose program requantises: three planes of 11 cells and seven of 8 for each of two channels."""
+    make = Maker()
+    make.input("x", "u8", (1, 1, 10, 10))
+    make.requantize("y", make.conv("s", "x", 2, (3, 3), pads=(1, 1, 1, 1), x_zero=3))
+    graph = make.graph("y")
+    plan, inputs = compile_graph(graph).plan, raw(graph, make.inputs)
+    assert rescaled(plan) == [True]
+    image, computed = _native.image(plan), _native.compute(plan, inputs)
+    assert len(computed.stdin) - len(inputs) == 2 * 16 * (3 * LANES + 7 * USED)
+    return Honest(plan, image.program, image.image_id, computed.stdin, len(inputs), computed.journal)
+
+
+LANES, USED = 11, 8
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize("plane", range(10))
+def test_a_changed_byte_of_a_requantisation_is_refused(plane: int, channel: int) -> None:
+    """Lanes, products (the output itself among them) and carries, of lanes that are used or not."""
+    made = requantised()
+    assert _native.preflight(made.program, made.stdin).journal == made.journal
+    for lane in (0, 30, 16 * USED - 1):
+        start = made.inputs + channel * 16 * (3 * LANES + 7 * USED)
+        at = start + lane + 16 * (plane * LANES if plane < 3 else 3 * LANES + (plane - 3) * USED)
+        stdin = bytearray(made.stdin)
+        stdin[at] = (stdin[at] + 1) % 256
+        with pytest.raises(ProverError, match="eqz"):
+            _native.preflight(made.program, bytes(stdin))
+
+
 @pytest.mark.parametrize("left", [0, 1, 100])
 def test_short_advice_ends_the_guest(left: int) -> None:
     with pytest.raises(GuestPanicError, match="too early"):
@@ -161,24 +196,35 @@ def test_another_model_has_another_image_id() -> None:
 def test_what_the_journal_says_of_inputs_and_model() -> None:
     """Public, hashed with a salt, or not at all; and a plan that is read instead of appended."""
     graph, inputs = forms()
-    data = raw(graph, inputs)
-    digests = set()
-    for mode, salt in [("public", None), ("hashed", bytes(32)), ("hashed", bytes(31) + b"\1"), ("private", None)]:
-        plan = compile_graph(graph, input=mode).plan  # type: ignore[arg-type]
-        computed = _native.compute(plan, data, salt=salt)
+    (name,) = graph.inputs
+    data, journals = to_bytes(inputs[name]), set()
+    cases: list[tuple[Mode, bytes]] = [
+        ("public", b""), ("hashed", bytes(32)), ("hashed", bytes(31) + b"\1"), ("private", b""),
+    ]  # fmt: skip
+    for mode, salt in cases:
+        plan = compile_graph(graph, modes={name: mode}).plan
+        computed = _native.compute(plan, guest_input.inference(graph, {name: mode}, {}, [inputs], {name: salt}))
         checked = _native.preflight(_native.image(plan).program, computed.stdin)
         assert checked.journal == computed.journal
         assert (data in checked.journal) == (mode == "public")
-        assert checked.journal.endswith(computed.outputs)
-        digests.add(checked.journal)
-    assert len(digests) == 4
-    with pytest.raises(ShimError, match="salt"):
-        _native.compute(compile_graph(graph, input="hashed").plan, data)
-    from zkhost import methods
+        assert (hashlib.sha256(salt + data).digest() in checked.journal) == (mode == "hashed")
+        assert all(output in checked.journal for output in computed.outputs)
+        journals.add(checked.journal)
+    assert len(journals) == 4
+    plan = compile_graph(graph, modes={name: "hashed"}).plan
+    with pytest.raises(PlanError, match="fewer inputs"):
+        _native.compute(plan, guest_input.inference(graph, {}, {}, [inputs], {}))
 
+
+def test_a_plan_that_is_read_is_committed_to() -> None:
+    graph, inputs = forms()
     plan = compile_graph(graph).plan
-    computed = _native.compute(plan, data, model_salt=bytes(32))
+    computed = _native.compute(plan, raw(graph, inputs), model_salt=bytes(32))
     checked = _native.preflight(methods.ML_ELF, computed.stdin)
     assert checked.journal == computed.journal
-    assert checked.journal[2] == 2
-    assert checked.journal[4:36] != _native.compute(plan, data, model_salt=bytes(31) + b"\1").journal[4:36]
+    assert checked.journal[4:36] == hashlib.sha256(bytes(32) + plan).digest()
+    assert (
+        checked.journal[4:36] != _native.compute(plan, raw(graph, inputs), model_salt=bytes(31) + b"\1").journal[4:36]
+    )
+    with pytest.raises(ShimError, match="salt"):
+        _native.compute(plan, raw(graph, inputs), model_salt=b"short")

@@ -9,18 +9,15 @@ import pytest
 
 from zkhost.ml import _native, ops, reference
 from zkhost.ml.compile import compile_graph
+from zkhost.ml.compile.plan_bytes import Code
 from zkhost.ml.graph import Array, Graph
 
-from .graphs import Maker, forms, raw
+from .graphs import Maker, forms, operations, raw, rescaled
 
 
-def expected(graph: Graph, inputs: dict[str, Array]) -> bytes:
+def expected(graph: Graph, inputs: dict[str, Array]) -> tuple[bytes, ...]:
     values = reference.run(graph, inputs)
-    return raw_outputs([values[name] for name in graph.outputs])
-
-
-def raw_outputs(arrays: list[Array]) -> bytes:
-    return b"".join(array.tobytes() + bytes(-array.nbytes % 4) for array in arrays)
+    return tuple(values[name].tobytes() for name in graph.outputs)
 
 
 def compare(graph: Graph, inputs: dict[str, Array], *, accelerated: bool | None = None) -> None:
@@ -71,6 +68,63 @@ def test_a_convolution(name: str) -> None:
     scales = make.random.uniform(0.0005, 0.6, channels)
     make.requantize("z", sums, dtype="s8", scale=scales, zero=-20, low=-20, high=90)
     compare(make.graph("z"), make.inputs, accelerated=True)
+
+
+RESCALED: dict[str, Convolution] = {
+    "3x3": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 16, 15)), 20, (3, 3), pads=(1, 1, 1, 1), x_zero=9),
+    "pointwise": lambda m: m.conv("s", m.input("x", "s8", (1, 9, 20, 20)), 19, (1, 1), x_zero=-100),
+    "depthwise": lambda m: m.conv("s", m.input("x", "u8", (1, 9, 24, 23)), 9, (3, 3), groups=9, pads=(1, 1, 1, 1)),
+    "many channels": lambda m: m.conv("s", m.input("x", "u8", (1, 60, 12, 12)), 4, (3, 3), spread=8, x_zero=4),
+    "in strips": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 64, 100)), 2, (3, 3), pads=(1, 1, 1, 1), x_zero=2),
+    "one axis": lambda m: m.conv("s", m.input("x", "u8", (1, 6, 300)), 4, (5,), pads=(2, 2), x_zero=1),
+    "batch": lambda m: m.conv("s", m.input("x", "u8", (3, 2, 16, 16)), 4, (3, 3), pads=(1, 1, 1, 1), x_zero=200),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESCALED)
+def test_a_convolution_is_requantised_by_its_program(name: str) -> None:
+    """By one scale, by one that makes many ties, and by one for each channel; read by another convolution with pads."""
+    for dtype, zero in (("u8", 3), ("s8", -128), ("u8", 255)):
+        make = Maker()
+        sums = RESCALED[name](make)
+        channels, axes = make.tensors[sums].shape[1], make.tensors[sums].shape[2:]
+        make.requantize("a", sums, dtype=dtype, scale=0.00413, zero=zero)  # type: ignore[arg-type]
+        make.requantize(
+            "b", make.conv("t", "a", 2, (3,) * len(axes), pads=(1,) * 2 * len(axes), x_zero=zero), scale=0.5
+        )
+        graph = make.graph("b")
+        assert rescaled(compile_graph(graph).plan)[0]
+        compare(graph, make.inputs, accelerated=True)
+        for scale in (2.0**-8, make.random.uniform(2.0**-13, 2.0**-7 * 0.9999, channels)):
+            make.steps = make.steps[:1]
+            make.requantize("c", sums, dtype=dtype, scale=scale, zero=zero)  # type: ignore[arg-type]
+            graph = make.graph("c")
+            assert rescaled(compile_graph(graph).plan)[0]
+            compare(graph, make.inputs, accelerated=True)
+
+
+def test_what_programs_do_not_requantise() -> None:
+    """Other ranges and scales, strides, values that may leave 16 bits."""
+
+    def found(scale: float = 0.004, low: int = 0, strides: tuple[int, int] = (1, 1), spread: int = 30) -> list[bool]:
+        make = Maker()
+        make.input("x", "u8", (1, 3, 24, 24))
+        sums = make.conv("s", "x", 4, (3, 3), strides=strides, spread=spread)
+        make.requantize("y", sums, scale=scale, low=low)
+        graph = make.graph("y")
+        compare(graph, make.inputs, accelerated=True)
+        return rescaled(compile_graph(graph).plan)
+
+    assert found() == [True]
+    assert found(scale=2.0**-7) == found(scale=0.0001) == found(low=1) == found(strides=(2, 2)) == [False]
+
+    make = Maker()
+    make.input("x", "u8", (1, 200, 12, 12))
+    make.conv("s", "x", 1, (3, 3))
+    make.constants["s.w"] = np.full((1, 200, 3, 3), 18, np.int8)
+    make.requantize("y", "s", scale=0.0077)
+    compare(make.graph("y"), make.inputs, accelerated=True)
+    assert rescaled(compile_graph(make.graph("y")).plan) == [False]
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -129,6 +183,28 @@ def test_sums_that_lanes_cannot_hold_are_computed_plainly() -> None:
     compare(make.graph("s"), make.inputs, accelerated=False)
 
 
+def codes(graph: Graph) -> set[int]:
+    return {code for code, _ in operations(compile_graph(graph, accelerate=False).plan)}
+
+
+@pytest.mark.parametrize("lowest", [-127, -128])
+def test_two_products_a_multiplication(lowest: int) -> None:
+    """Weights and inputs of the largest sizes; a weight of -128 is left to the kernels that multiply one by one."""
+    make = Maker()
+    make.input("x", "u8", (2, 5, 6, 7))
+    make.inputs["x"][0] = 0
+    make.inputs["x"][1, :, :3] = 255
+    make.conv("s", "x", 19, (3, 3), pads=(1, 0, 1, 1), x_zero=255)
+    make.constants["s.w"] = np.where(make.constants["s.w"] > 0, 127, lowest).astype(np.int8)
+    make.matmul("t", make.reshape("r", "x", (10, 42)), 13, a_zero=0)
+    make.constants["t.w"] = np.where(make.constants["t.w"] > 20, lowest, 127).astype(np.int8)
+    graph = make.graph("s", "t")
+    compare(graph, make.inputs)
+    fine = lowest == -127
+    assert ({Code.PAIRED_CONVOLUTION, Code.PAIRED_MATRIX} <= codes(graph)) == fine
+    assert ({Code.CONVOLUTION, Code.MATRIX} <= codes(graph)) == (not fine)
+
+
 def test_three_axes_are_computed_plainly() -> None:
     make = Maker()
     make.input("x", "u8", (1, 2, 4, 5, 6))
@@ -180,7 +256,7 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
     graph, _ = forms()
     assert compile_graph(graph).plan == compile_graph(forms()[0]).plan
     assert compile_graph(graph, salt=bytes(32)).plan != compile_graph(graph, salt=bytes(31) + b"\1").plan
-    assert compile_graph(graph).plan != compile_graph(graph, input="private").plan
+    assert compile_graph(graph).plan != compile_graph(graph, modes={"x": "private"}).plan
 
 
 def test_a_gather_outside_its_table_ends_the_run() -> None:
@@ -194,9 +270,9 @@ def test_a_gather_outside_its_table_ends_the_run() -> None:
     graph = make.graph("y")
     plan = compile_graph(graph).plan
     for index, fine in [(4, True), (-5, True), (5, False), (-6, False)]:
-        data = np.array([0, index, 1], np.int32).tobytes()
+        data = raw(graph, {"i": np.array([0, index, 1], np.int32)})
         if fine:
-            assert len(_native.compute(plan, data).outputs) == 8
+            assert [len(output) for output in _native.compute(plan, data).outputs] == [6]
         else:
             with pytest.raises(PlanError, match="out of range"):
                 _native.compute(plan, data)

@@ -173,3 +173,27 @@ def test_ctrl_c_ends_the_process(guests: Mapping[str, bytes]) -> None:
 def test_the_operations_are_documented() -> None:
     text = (Path(__file__).parents[3] / "docs" / "shim.md").read_text()
     assert [op for op in _shim.build_info()["operations"] if f"`{op}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "raised", ["OSError('libcuda.so.1: cannot open shared object file')", "ImportError('no module')"]
+)
+def test_a_library_that_cannot_be_loaded_is_a_shim_error(raised: str) -> None:
+    code = f"""
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "zkhost._native":
+            raise {raised}
+sys.meta_path.insert(0, Finder())
+from zkhost.errors import ShimError
+try:
+    import zkhost._shim
+except ShimError as error:
+    print(error.message, "|", error.hint)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    message, _, hinted = out.partition(" | ")
+    words = raised.split("'")[1]
+    assert message == f"the native library cannot be loaded: {words}"
+    assert "NVIDIA's driver" in hinted

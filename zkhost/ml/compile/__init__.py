@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from zkhost.ml import _native
 from zkhost.ml.compile import convolutions, cost, rows, scalar
 from zkhost.ml.compile.plan_bytes import Plan
 from zkhost.ml.compile.target import Target
-from zkhost.ml.graph import Graph
+from zkhost.ml.graph import Graph, Mode
 from zkhost.ml.ops import Conv, MatMul
-
-InputMode = Literal["public", "hashed", "private"]
-INPUT_MODES: tuple[InputMode, ...] = ("public", "hashed", "private")
 
 
 @dataclass(frozen=True)
@@ -44,17 +41,17 @@ class Compiled:
 
 
 def compile_graph(
-    graph: Graph, *, input: InputMode = "public", salt: bytes | None = None, accelerate: bool = True
+    graph: Graph, *, modes: Mapping[str, Mode] | None = None, salt: bytes | None = None, accelerate: bool = True
 ) -> Compiled:
     """Compile a graph. The same graph gives the same bytes on every machine.
 
-    `input` says what the journal shows of the model's inputs. `salt` is put into the plan, so that a model that could be
+    `modes` says what the journal shows of inputs and outputs, by tensor; public where it says nothing. `salt` is put into the plan, so that a model that could be
     guessed is not recognised by its image ID. Without `accelerate` nothing but plain RISC-V instructions computes.
     """
-    plan = Plan(INPUT_MODES.index(input))
+    plan = Plan()
     if salt is not None:
         plan.salt(salt)
-    target = Target(graph, plan, accelerate)
+    target = Target(graph, plan, accelerate, modes or {})
     target.inputs()
     layers = []
     done: set[str] = set()

@@ -22,6 +22,10 @@ CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 330, 260, 0.1, 6, 4, 2000
 # A lane requantised; a row of them begun; a lane that goes into a pool, and what comes out; a sum; a dense layer's channel
 # prepared, and its lane.
 LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 21, 40, 11, 14, 25, 25, 34
+# Where programs requantise: a lane of a cell that they do; a row of outputs copied; an output of it; a channel's numbers.
+RESCALED_LANE, COPIED_ROW, COPIED, NUMBERS = 5.4, 30, 2, 170
+# Outputs, before they are clamped, that programs requantise.
+RESCALED = 32_000
 
 
 def cells(count: int) -> int:
@@ -31,13 +35,20 @@ def cells(count: int) -> int:
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution's program: sizes in cells. `pairs` of planes of sums, or 0 for kernels of split signs."""
+    """A convolution's program: sizes in cells. `pairs` of planes of sums, or 0 for kernels of split signs. The lanes of
+    `rescaled` cells are requantised in it."""
 
     inputs: int
     kernel: int
     plane: int
     pitch: int
     pairs: int
+    rescaled: int = 0
+
+    @property
+    def advice(self) -> int:
+        """Cells of advice."""
+        return 3 * self.lanes + 7 * self.rescaled
 
     @property
     def lanes(self) -> int:
@@ -51,7 +62,8 @@ class Convolution:
     @property
     def words(self) -> int:
         products = self.inputs * self.lanes * (1 if self.pairs else 2)
-        return products + self.pairs * (2 * self.lanes + 3) + (self.lanes + 2) + (3 * self.lanes + 3) + 2
+        rescale = 18 * self.rescaled + 27 if self.rescaled else 0
+        return products + self.pairs * (2 * self.lanes + 3) + (self.lanes + 2) + (3 * self.lanes + 3) + rescale + 2
 
     @property
     def sums_words(self) -> int:
@@ -61,7 +73,8 @@ class Convolution:
     def fits(self) -> bool:
         """Whether the interpreter takes it."""
         reach = (self.inputs - 1) * self.pitch + self.plane
-        read = (self.terms, reach, 3 * self.lanes, 3 if self.pairs else 2, 2 * self.pairs * self.lanes, self.lanes)
+        constants = 13 if self.rescaled else 3 if self.pairs else 2
+        read = (self.terms, reach, self.advice, constants, 2 * self.pairs * self.lanes, self.lanes)
         largest = self.inputs * 65025 * CELL * min(self.kernel, self.plane)
         subtracted = self.pairs * 255 * 65535 if self.pairs else largest
         return (
@@ -78,6 +91,21 @@ class Convolution:
 def _cycles(words: int, read: tuple[int, ...]) -> int:
     pages = words * 4 // PAGE_BYTES + 4 + sum(count * CELL // PAGE_BYTES + 2 for count in read if count)
     return words + pages * PAGE_CYCLES
+
+
+def finish(program: Convolution, rows: int, columns: int, pool: int = 1, size: int = 1) -> float:
+    """User cycles of what becomes of a call's lanes."""
+    outputs = rows * columns
+    if size == 4:
+        return SUM * outputs
+    if program.rescaled:
+        return NUMBERS + RESCALED_LANE * program.rescaled * CELL + rows * COPIED_ROW + COPIED * outputs
+    return ROW * rows + outputs * (LANE if pool == 1 else POOLED_LANE * pool**2 + POOLED)
+
+
+def rescales(scale: float, low: int, high: int) -> bool:
+    """Whether a program can requantise by this scale to this range."""
+    return 2.0**-13 <= scale < 2.0**-7 * (1 - 2.0**-17) and (low, high) == (0, 255)
 
 
 def parts(inputs: int) -> int:

@@ -12,6 +12,10 @@ from zkhost.ml.graph import Graph
 MAX_FLOAT_CYCLES = 50_000_000
 """About an hour on two cores."""
 
+# ggml's quantised products are integers within a block and f32 from block to block.
+_PER_GGML_MAC = 8
+_PER_GGML_FLOAT_MAC = 65
+
 
 def float_cycles(graph: Graph, op: ops.Op) -> int:
     """About how many cycles an operation spends in f32."""
@@ -21,6 +25,12 @@ def float_cycles(graph: Graph, op: ops.Op) -> int:
             return size * graph.shape(op.a)[-1] * float_cost.MAC
         case ops.ConvF():
             return size * prod(graph.shape(op.w)[1:]) * float_cost.CONVOLUTION_MAC
+        case ops.GgmlProduct():
+            each = _PER_GGML_FLOAT_MAC if op.kind in ("F32", "F16") else _PER_GGML_MAC
+            return size * graph.shape(op.x)[-1] * each
+        case ops.GgmlAttention():
+            (queries, width), positions = graph.shape(op.q), graph.shape(op.k)[0]
+            return width * queries * (2 * positions - queries + 1) * _PER_GGML_FLOAT_MAC
     return round(float_cost.cycles(op, size))
 
 

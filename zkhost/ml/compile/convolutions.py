@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -81,9 +82,8 @@ def _write_rows(target: Target, layout: _Layout, finish: Finish, matrix: rows.Ma
         return
     target.planes[finish.y] = _planes(target, reader)
     y = target.planes[finish.y] + reader.plane.first
-    for row in range(height):
-        to = rows.Walk(y + row * reader.plane.pitch, reader.program.pitch * acc.CELL, 1, width)
-        matrix.write(target, finish, zero, corrected, rows.Walk(x + row * width, channel, 1, width), to)
+    to = rows.Walk(y, reader.program.pitch * acc.CELL, 1, size, width, reader.plane.pitch)
+    matrix.write(target, finish, zero, corrected, rows.Walk(x, channel, 1, size), to)
 
 
 def _planes(target: Target, layout: _Layout) -> At:
@@ -134,12 +134,12 @@ class _Layout:
         """User cycles, an estimate."""
         program, m = self.program, len(self.weights)
         groups = self.op.groups
-        advice = 3 * program.lanes * acc.CELL
-        call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 16384, 1 / 16)
+        advice = program.advice * acc.CELL
+        call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 8192, 1 / 8)
         calls = self.strips * m * (call + (acc.SPREAD * program.terms if self.expand else 0))
         sums = self.strips * groups * (program.sums_words + acc.CALL + acc.ADVISE) if program.pairs else 0
-        lanes = m * self.out[0] * self.out[1]
-        return int(acc.BEGIN + acc.BUILD * (program.words + program.sums_words) + calls + sums + acc.LANE * lanes)
+        finish = self.strips * m * acc.finish(program, self.rows, self.columns)
+        return int(acc.BEGIN + acc.BUILD * (program.words + program.sums_words) + calls + sums + finish)
 
     @property
     def reach(self) -> int:
@@ -211,7 +211,7 @@ class _Layout:
                 y + image * m * out * finish.size, op.groups, m // op.groups, depth, program.kernel, program.plane,
                 program.pitch, program.pairs, self.zero, ones, int(self.expand), self.strips, self.strip_step,
                 self.last_rows, first, self.rows, self.columns, sh * self.plane.pitch, sw, finish.pool, *to, 1,
-                scale, finish.scale.size, finish.zero, finish.low, finish.high, finish.size,
+                scale, finish.scale.size, finish.zero, finish.low, finish.high, finish.size, int(program.rescaled > 0),
             )  # fmt: skip
 
 
@@ -242,7 +242,7 @@ def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
 def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     graph = target.graph
     _, _, *sizes = graph.shape(op.x)
-    if len(sizes) > 2:
+    if len(sizes) > 2 or op.w not in graph.constants or not (op.bias is None or op.bias in graph.constants):
         return None
     finish = finish_of(target, op)
     window, signed = _window(op.window), signed_weights(graph.constants[op.w], op.w_zero, 0)
@@ -251,6 +251,23 @@ def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
         return None
     found = [layout for layout in _layouts(target, op, window, signed, finish) if layout.program.fits()]
     return (min(found, key=lambda layout: layout.cycles), finish) if found else None
+
+
+def _rescales(target: Target, op: ops.Conv, weights: Array, finish: Finish) -> bool:
+    """Whether lanes may be requantised on the accelerator: no value, of an unused lane either, leaves its 16 bits."""
+    if finish.size != 1 or finish.pool != 1 or set(op.window.strides) != {1} or isinstance(op.x_zero, str):
+        return False
+    if not all(acc.rescales(float(scale), finish.low, finish.high) for scale in finish.scale):
+        return False
+    zero, axes = zero_of(target, op.x, op.x_zero), (1, 2, 3)
+    assert isinstance(zero, int)
+    bias = target.graph.constants[op.bias].astype(np.int64) if op.bias else np.zeros(len(weights), np.int64)
+    bias = bias - zero * weights.sum(axis=axes)
+    most = bias + 255 * np.maximum(weights, 0).sum(axis=axes)
+    least = bias + 255 * np.minimum(weights, 0).sum(axis=axes)
+    scale = finish.scale.astype(np.float64)
+    within = np.maximum(np.abs(most), np.abs(least)) * scale < acc.RESCALED
+    return bool(within.all() and (np.abs(bias) < acc.OFFSET).all())
 
 
 def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, finish: Finish) -> Iterator[_Layout]:
@@ -265,6 +282,7 @@ def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, f
     first = plane.gap - window.pads[1] + (kh - 1) * dh * plane.pitch + (kw - 1) * dw
     zeros = {int(zero) for zero in op.w_zero}
     shared = zeros.pop() + added(graph.dtype(op.w)) if len(zeros) == 1 else None
+    rescales = _rescales(target, op, weights, finish)
     for strips in range(1, min(height, 64) + 1):
         rows = -(-height // strips)
         if strips > 1 and (rows * finish.pool * sh * plane.pitch) % 4:
@@ -272,10 +290,11 @@ def _layouts(target: Target, op: ops.Conv, window: ops.Window, weights: Array, f
         count = -(-height // rows)
         last = first + (rows * finish.pool - 1) * sh * plane.pitch + (width * finish.pool - 1) * sw
         read = acc.cells(last + 1)
-        for pairs in {0, acc.parts(depth * kh * kw)}:
+        for pairs, rescale in product({0, acc.parts(depth * kh * kw)}, {False, rescales}):
             if pairs and shared is None:
                 continue
-            program = acc.Convolution(depth, kernel, read, pitch, pairs)
+            rescaled = last // acc.CELL - first // acc.CELL + 1 if rescale else 0
+            program = acc.Convolution(depth, kernel, read, pitch, pairs, rescaled)
             yield _Layout(
                 op, program, plane, weights, window, kernel == 1 and kh == kw == 1, shared or 0, count, rows,
                 height - (count - 1) * rows, width, (height, width),

@@ -22,6 +22,13 @@ def macs(graph: Graph, op: ops.Op) -> int:
         return prod(graph.shape(op.y)) * prod(graph.shape(op.w)[1:])
     if isinstance(op, ops.MatMul | ops.MatMulF):
         return prod(graph.shape(op.y)) * graph.shape(op.w)[-2]
+    if isinstance(op, ops.GgmlProduct):
+        return prod(graph.shape(op.y)) * graph.shape(op.x)[-1]
+    if isinstance(op, ops.GgmlAttention):
+        (queries, width), positions = graph.shape(op.q), graph.shape(op.k)[0]
+        return width * queries * (2 * positions - queries + 1)
+    if isinstance(op, ops.Merge):
+        return prod(graph.shape(op.y)) * graph.shape(op.b)[-1] * sum(op.enable) // len(op.enable)
     return 0
 
 
@@ -53,19 +60,29 @@ def _average(a: Sequence[int]) -> float:
 def _convolution(a: Sequence[int]) -> float:
     groups, channels, inputs, kernel, plane, pitch, pairs, expand, strips = *a[7:14], a[16], a[17]
     rows, last, columns, pool, size = a[21], a[19], a[22], a[25], a[34]
-    program = acc.Convolution(inputs, kernel, plane, pitch, pairs)
-    outputs = ((strips - 1) * rows + last) * columns
-    lane = acc.LANE if pool == 1 else acc.POOLED_LANE * pool**2 + acc.POOLED
-    each = program.words + acc.CALL + 3 * program.lanes * acc.CELL * acc.ADVICE_BYTE
+    last_lane = a[20] + (rows * pool - 1) * a[23] + (columns * pool - 1) * a[24]
+    rescaled = a[35] * (last_lane // acc.CELL - a[20] // acc.CELL + 1)
+    program = acc.Convolution(inputs, kernel, plane, pitch, pairs, rescaled)
+    each = program.words + acc.CALL + program.advice * acc.CELL * acc.ADVICE_BYTE
     each += acc.SPREAD * program.terms if expand else 0
-    each += (acc.ROW * ((strips - 1) * rows + last)) / strips
+    finish = (strips - 1) * acc.finish(program, rows, columns, pool, size) + acc.finish(
+        program, last, columns, pool, size
+    )
     sums = strips * groups * (program.sums_words + acc.CALL + acc.ADVISE) if pairs else 0
     built = acc.BUILD * (program.words + program.sums_words)
-    return acc.BEGIN + built + sums + groups * channels * (strips * each + outputs * (lane if size == 1 else acc.SUM))
+    return acc.BEGIN + built + sums + groups * channels * (strips * each + finish)
+
+
+def _paired_convolution(a: Sequence[int]) -> float:
+    n, c, m, groups = a[7:11]
+    window = a[11:]
+    inputs, outputs = c // groups * prod(window[6:9]), m // groups
+    gathered = inputs * (7 if window[12:15] == [0, 0, 0] else 9)
+    return n * prod(window[3:6]) * groups * (gathered + -(-outputs // 8) * (20.2 * inputs + 60) + 14 * outputs)
 
 
 def _dense(a: Sequence[int]) -> float:
-    rows, inputs, row, blocks, columns, kind = a[5], a[6], a[10], a[11], a[12], a[22]
+    rows, inputs, row, blocks, columns, kind = a[5], a[6], a[10], a[11], a[12], a[24]
     words = acc.dense_words(inputs, row)
     once = columns * acc.CHANNEL if kind == 1 else 0
     each = acc.SPREAD * inputs + acc.ADVISE + blocks * (words + acc.CALL) + columns * acc.DENSE_LANE
@@ -75,7 +92,32 @@ def _dense(a: Sequence[int]) -> float:
 def _trees(a: Sequence[int]) -> float:
     wide, rows, features, words, trees = a[0], a[2], a[3], a[5], max(a[7], 1)
     depth = log2(1 + words / (2 + wide) / trees)
-    return rows * (features * (12 + 8 * wide) + trees * (depth * (12 + 4 * wide) + 80 + 30 * wide))
+    return rows * (features * (12 + 8 * wide) + trees * (depth * (10.5 + 4 * wide) + 120 + 40 * wide))
+
+
+# By the interpreter's rule: elements of a block, then cycles of a block of a row, of a row, of an element of the vector.
+_GGML_BLOCKS = {2: (32, 216, 108, 65), 3: (32, 233, 109, 65), 4: (256, 1801, 354, 83), 5: (256, 1650, 334, 83)}
+_GGML_MAC, _GGML_SCORE_MAC = 62, 80
+
+
+def _ggml_product(a: Sequence[int]) -> float:
+    rule, rows, depth, vectors = a[0], a[8], a[9], a[10]
+    if rule not in _GGML_BLOCKS:
+        return vectors * (rows * depth * _GGML_MAC + depth * 28 * rule)
+    size, block, row, element = _GGML_BLOCKS[rule]
+    return vectors * (depth * element + rows * (depth // size * block + row))
+
+
+def _ggml_attention(a: Sequence[int]) -> float:
+    queries, positions, heads, width = a[5], a[6], a[7], a[9]
+    pairs = queries * (positions - queries) + queries * (queries + 1) / 2
+    return heads * (pairs * (2 * width * _GGML_SCORE_MAC + 900) + queries * width * 60)
+
+
+def _merge(a: Sequence[int]) -> float:
+    rows, columns, rank, scaling, precision = *a[5:8], a[13], a[14]
+    each = 120 + 46 * rank + (25 if scaling & 0x7FFFFF else 0) + (60 if precision else 0)
+    return rows * columns * each + (rows + columns) * rank * 30
 
 
 _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
@@ -97,7 +139,15 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.TOP_K: lambda a: a[2] * a[3] * 12 * (1 + a[4]),
     Code.THRESHOLD: lambda a: a[2] * 12,
     Code.TREES: _trees,
+    Code.MERGE: _merge,
     Code.PROVED_CONVOLUTION: _convolution,
+    Code.PAIRED_CONVOLUTION: _paired_convolution,
+    Code.PAIRED_MATRIX: lambda a: a[7] * (5 * a[8] + -(-a[9] // 8) * (20.2 * a[8] + 60) + 12 * a[9]),
     Code.PROVED_DENSE: _dense,
+    Code.GGML_PRODUCT: _ggml_product,
+    Code.GGML_NORM: lambda a: a[3] * a[4] * 215,
+    Code.GGML_ROPE: lambda a: a[3] * a[4] * (a[5] + a[6] * 380),
+    Code.GGML_ATTENTION: _ggml_attention,
+    Code.GGML_SWIGLU: lambda a: a[3] * 640,
     **float_cost.COSTS,
 }

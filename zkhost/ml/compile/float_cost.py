@@ -11,8 +11,8 @@ from typing import get_args
 from zkhost.ml import ops
 from zkhost.ml.compile.plan_bytes import Code
 
-MAC, CONVOLUTION_MAC, CONVOLUTION_OUTPUT = 205, 236, 100
-"""A fused multiply-add, with its loads."""
+MAC, OUTPUT, CONVOLUTION_MAC, CONVOLUTION_OUTPUT = 72, 80, 95, 195
+"""A fused multiply-add, with its loads; what an output takes beside them."""
 WALK, ROW = 1_700, 40
 """Strided operands are checked and prepared; a row of them is begun."""
 BEGIN = 400
@@ -67,7 +67,7 @@ COSTS: Mapping[Code, Callable[[Sequence[int]], float]] = {
     Code.UNARY: lambda a: BEGIN + a[3] * _entry(_UNARY, a[0]),
     Code.CLIP: lambda a: BEGIN + a[2] * CLIP,
     Code.SUM: lambda a: BEGIN + a[3] * (SUM_ROW[a[5]] + SUM[a[5]] * a[1]),
-    Code.MATRIX_F32: lambda a: BEGIN + prod(a[5:9]) * MAC,
+    Code.MATRIX_F32: lambda a: BEGIN + prod(a[5:7]) * a[8] * (a[7] * MAC + OUTPUT),
     Code.CONVOLUTION_F32: lambda a: (
         BEGIN + a[5] * a[7] * (prod(a[12:15]) * CONVOLUTION_OUTPUT + _taps(a[9:]) * CONVOLUTION_MAC * a[6] / a[8])
     ),
@@ -101,5 +101,5 @@ def cycles(op: ops.Op, size: int) -> float:
 
 _EACH: Mapping[type[ops.Op], int] = {
     ops.Quantize: QUANTIZE, ops.Dequantize: DEQUANTIZE, ops.DynamicQuantize: DYNAMIC, ops.Clip: CLIP, ops.Power: POWER,
-    ops.SoftmaxQ: SOFTMAX_BYTES, ops.Compare: COMPARE, ops.Select: SELECT,
+    ops.SoftmaxQ: SOFTMAX_BYTES, ops.GgmlNorm: 200, ops.GgmlRope: 200, ops.GgmlSwiglu: 640, ops.Compare: COMPARE, ops.Select: SELECT,
 }  # fmt: skip

@@ -18,6 +18,7 @@ from zkhost.ml.graph import Array
 
 MAGIC, VERSION = b"zkml", 1
 HEADER_WORDS = 12
+READ_ONCE = 1 << 16
 CONSTANT = 1 << 31
 ALIGN = 16
 
@@ -52,6 +53,7 @@ class Code(IntEnum):
     SUM = 43
     MATRIX_F32 = 44
     CONVOLUTION_F32 = 45
+    MERGE = 46
     FUNCTION = 48
     POWER = 49
     SOFTMAX = 50
@@ -61,13 +63,21 @@ class Code(IntEnum):
     PROVED_CONVOLUTION = 64
     PROVED_DENSE = 65
     TREES = 80
+    GGML_PRODUCT = 88
+    GGML_NORM = 89
+    GGML_ROPE = 90
+    GGML_ATTENTION = 91
+    GGML_SWIGLU = 92
+    PAIRED_CONVOLUTION = 66
+    PAIRED_MATRIX = 67
 
 
 @dataclass(eq=False)
 class Buffer:
-    """A piece of the arena, in use from its first operation to its last."""
+    """A piece of the arena, in use from its first operation to its last; or for good, and then never written."""
 
     nbytes: int
+    kept: bool = False
     first: int | None = None
     last: int = -1
     at: int = -1
@@ -91,10 +101,9 @@ Argument: TypeAlias = "int | At"
 class Plan:
     """A plan that is being written."""
 
-    input_mode: int
     operations: list[tuple[Code, tuple[Argument, ...]]] = field(default_factory=list)
-    inputs: list[tuple[Buffer, int]] = field(default_factory=list)
-    outputs: list[tuple[Buffer, int]] = field(default_factory=list)
+    inputs: list[tuple[Buffer, int, int]] = field(default_factory=list)
+    outputs: list[tuple[Buffer, int, int]] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     _constants: bytearray = field(default_factory=bytearray)
     _known: dict[bytes, int] = field(default_factory=dict)
@@ -130,23 +139,26 @@ class Plan:
                 place.buffer.last = index
         self.operations.append((code, tuple(flat)))
 
-    def add_input(self, place: At, nbytes: int) -> None:
+    def add_input(self, place: At, nbytes: int, kind: int) -> None:
+        """`kind` is mode | dtype << 8, with READ_ONCE where it is read once, for all samples."""
         assert place.buffer is not None
         place.buffer.first = -1
-        self.inputs.append((place.buffer, nbytes))
+        place.buffer.kept = bool(kind & READ_ONCE)
+        self.inputs.append((place.buffer, nbytes, kind))
 
-    def add_output(self, place: At, nbytes: int) -> None:
+    def add_output(self, place: At, nbytes: int, kind: int) -> None:
+        """`kind` is mode | dtype << 8."""
         assert place.buffer is not None
         assert place.offset == 0
         place.buffer.last = len(self.operations)
-        self.outputs.append((place.buffer, nbytes))
+        self.outputs.append((place.buffer, nbytes, kind))
 
     def to_bytes(self) -> bytes:
         """The plan's bytes."""
-        arena = _lay_out(self.buffers)
+        arena, kept = _lay_out(self.buffers)
         words: list[int] = []
-        for buffer, nbytes in self.inputs + self.outputs:
-            words += [buffer.at, nbytes]
+        for buffer, nbytes, kind in self.inputs + self.outputs:
+            words += [buffer.at, nbytes, kind]
         operations = 4 * (HEADER_WORDS + len(words))
         for code, arguments in self.operations:
             words.append(code << 16 | len(arguments))
@@ -155,7 +167,7 @@ class Plan:
         constants = 4 * (HEADER_WORDS + len(words))
         data = bytes(self._constants) + bytes(-len(self._constants) % 4)
         header = [
-            int.from_bytes(MAGIC, "little"), VERSION, constants + len(data), arena, self.input_mode,
+            int.from_bytes(MAGIC, "little"), VERSION, constants + len(data), arena, kept,
             len(self.inputs), len(self.outputs), operations, len(self.operations), constants, 0, 0,
         ]  # fmt: skip
         return struct.pack(f"<{len(header) + len(words)}I", *header, *words) + data
@@ -167,10 +179,18 @@ def _number(argument: Argument) -> int:
     return int(argument) & 0xFFFFFFFF
 
 
-def _lay_out(buffers: Sequence[Buffer]) -> int:
-    """Give each buffer the lowest place that is free while it is used, largest first. Returns the bytes of all."""
+def _lay_out(buffers: Sequence[Buffer]) -> tuple[int, int]:
+    """Give each buffer the lowest place that is free while it is used, largest first, behind those that are kept.
+
+    Returns the bytes of all, and of those that are kept.
+    """
+    kept = 0
+    for buffer in buffers:
+        if buffer.kept:
+            buffer.at = kept
+            kept += -(-buffer.nbytes // ALIGN) * ALIGN
     placed: list[Buffer] = []
-    used = [buffer for buffer in buffers if buffer.first is not None]
+    used = [buffer for buffer in buffers if buffer.first is not None and not buffer.kept]
     for buffer in sorted(used, key=lambda buffer: (-buffer.nbytes, buffer.first)):
         assert buffer.first is not None
         others = [
@@ -178,11 +198,11 @@ def _lay_out(buffers: Sequence[Buffer]) -> int:
             for other in placed
             if other.first is not None and other.first <= buffer.last and buffer.first <= other.last
         ]
-        at = 0
+        at = kept
         for start, end in sorted(others):
             if at + buffer.nbytes <= start:
                 break
             at = max(at, -(-end // ALIGN) * ALIGN)
         buffer.at = at
         placed.append(buffer)
-    return max((-(-(buffer.at + buffer.nbytes) // ALIGN) * ALIGN for buffer in placed), default=0)
+    return max((-(-(buffer.at + buffer.nbytes) // ALIGN) * ALIGN for buffer in placed), default=kept), kept

@@ -17,12 +17,15 @@ from zkhost.ml.graph import Array
 
 @dataclass(frozen=True)
 class Walk:
-    """Where rows lie: from one column to the next, from one row to the next, in elements, and how many rows."""
+    """Where rows lie: from one column to the next, from one row to the next, in elements, and how many rows. Where `line` is
+    given, rows follow each other so for so many, and the next ones start `line_step` elements after those."""
 
     at: At
     column: int
     row: int
     rows: int
+    line: int = 0
+    line_step: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Matrix:
                 Code.PROVED_DENSE, x.at + piece * each * x.column, x.column, x.row, int(first and isinstance(zero, At)),
                 zero if first else 0, x.rows, len(part), weights, w_sums if first else At(None), self.zero, self.row,
                 self.blocks, columns, bias if first else none, sums, y.row, y.column,
+                y.line or y.rows, y.line_step,
                 scale, finish.scale.size, finish.zero, finish.low, finish.high, kind,
             )  # fmt: skip
         if not whole and finish.size == 1:
@@ -92,7 +96,7 @@ def matmul(target: Target, op: ops.MatMul) -> Finish | None:
     """Write a matrix product with constant weights for the accelerator. None where it does not take it."""
     graph = target.graph
     zeros = {int(zero) for zero in op.w_zero}
-    if op.w not in graph.constants or len(zeros) != 1:
+    if op.w not in graph.constants or not (op.bias is None or op.bias in graph.constants) or len(zeros) != 1:
         return None
     w = signed_weights(graph.constants[op.w], op.w_zero, 1)
     (depth, columns), rows = w.shape, prod(graph.shape(op.a)[:-1])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from zkhost.ml.compile.plan_bytes import At, Code, Plan
-from zkhost.ml.graph import Array, DType, Graph
+from zkhost.ml.compile.plan_bytes import READ_ONCE, At, Code, Plan
+from zkhost.ml.graph import DTYPES, MODES, Array, DType, Graph, Mode, Tensor
 from zkhost.ml.ops import Op
 
 SIZE = {"u8": 1, "s8": 1, "s32": 4, "f32": 4, "f64": 8}
@@ -40,6 +41,7 @@ class Target:
     graph: Graph
     plan: Plan
     accelerate: bool
+    modes: Mapping[str, Mode]
     places: dict[str, At] = field(default_factory=dict)
     # Tensors that only a convolution on the accelerator reads, as it reads them; and how each is laid out.
     planes: dict[str, At] = field(default_factory=dict)
@@ -70,7 +72,9 @@ class Target:
         for name in self.graph.inputs:
             tensor = self.graph.tensors[name]
             place = self.plan.buffer(-(-tensor.nbytes // 4) * 4)
-            self.plan.add_input(place, tensor.nbytes)
+            self.plan.add_input(
+                place, tensor.nbytes, self._kind(tensor) | (READ_ONCE if name in self.graph.shared else 0)
+            )
             if tensor.dtype == "s8":
                 self.plan.emit(Code.FLIP, place, self.write(name), tensor.size)
             else:
@@ -85,4 +89,7 @@ class Target:
                 if tensor.dtype == "s8":
                     self.plan.emit(Code.FLIP, place, to, tensor.size)
                 place = to
-            self.plan.add_output(place, tensor.nbytes)
+            self.plan.add_output(place, tensor.nbytes, self._kind(tensor))
+
+    def _kind(self, tensor: Tensor) -> int:
+        return MODES.index(self.modes.get(tensor.name, "public")) | DTYPES.index(tensor.dtype) << 8

@@ -105,8 +105,10 @@ class Lowering:
         )
         return y
 
-    def graph(self, name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
-        """The graph, without operations and constants that no output needs."""
+    def graph(
+        self, name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], shared: tuple[str, ...] = ()
+    ) -> Graph:
+        """The graph, without operations, constants and shared inputs that no output needs."""
         needed, kept = set(outputs), []
         for op in reversed(self.emitted):
             if needed.intersection(op.writes()):
@@ -116,7 +118,9 @@ class Lowering:
         written = {out for op in kept for out in op.writes()}
         tensors = {k: v for k, v in self.tensors.items() if k in written or k in inputs}
         constants = {k: v for k, v in self.constants.items() if k in needed}
-        return Graph(name, inputs, outputs, tensors, constants, tuple(kept))
+        shared = tuple(each for each in shared if each in needed)
+        tensors |= {each: self.tensors[each] for each in shared}
+        return Graph(name, (*inputs, *shared), outputs, tensors, constants, tuple(kept), shared)
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import bounds
-from zkhost.ml.lower.context import Lowering, along, handles
+from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.operands import activation_of, bias_of, integer_weights_of, integers_of, weights_of
 from zkhost.ml.lower.scales import quant, target_of, to_integers
@@ -23,16 +23,23 @@ F32 = np.float32
 CONV = "auto_pad dilations group kernel_shape pads strides"
 
 
-def conv_sums(low: Lowering, node: Node, x: Tensor, x_zero: ops.Zero, w: Any, w_zero: Any, bias: Any) -> Tensor:
-    """The s32 sums of a convolution with constant weights."""
+def conv_sums(
+    low: Lowering,
+    node: Node,
+    x: Tensor,
+    x_zero: ops.Zero,
+    w: Tensor | Const,
+    w_zero: Any,
+    bias: Tensor | Const | None,
+) -> Tensor:
+    """The s32 sums of a convolution."""
     groups = node.get_int("group", 1)
     _check_conv(node, x.shape, w.shape, groups)
     window = window_of(node, x.shape[2:], w.shape[2:])
-    centred = w.astype(np.int64) - along(np.asarray(w_zero), 0, w.ndim).astype(np.int64)
-    bounds.check_constant(node, bounds.reach(x.dtype, x_zero), centred.reshape(len(w), -1), bias)
-    y = low.tensor(node, "s32", (x.shape[0], len(w), *window.out(x.shape[2:])))
+    bounds.check(node, bounds.reach(x.dtype, x_zero), w, w_zero, 0, bias)
+    y = low.tensor(node, "s32", (x.shape[0], w.shape[0], *window.out(x.shape[2:])))
     zeros = tuple(int(z) for z in np.asarray(w_zero).reshape(-1))
-    names = low.constant(w), None if bias is None else low.constant(bias)
+    names = low.name(w), None if bias is None else low.name(bias)
     low.emit(ops.Conv(node.label, y.name, x.name, *names, x_zero, zeros, window, groups))
     return y
 
@@ -48,7 +55,7 @@ def _fused(low: Lowering, node: Node, x: Value | None, w: Value | None, bias: Va
     q, zero, scale = activation_of(node, x)
     weights, w_scale, w_zero = weights_of(node, w, 0)
     scales = (scale * w_scale).astype(F32)
-    sums = conv_sums(low, node, q, zero, weights, w_zero, bias_of(node, bias, len(weights), scales))
+    sums = conv_sums(low, node, q, zero, weights, w_zero, bias_of(node, bias, weights.shape[0], scales))
     return Sums(sums, scales, 1)
 
 
@@ -58,8 +65,7 @@ def _conv(low: Lowering, node: Node, args: Args) -> list[Value]:
     if isinstance(x, Quant) and isinstance(w, Quant):
         return [_fused(low, node, x, w, bias)]
     left, right = f32(low, node, x), f32(low, node, w)
-    if not isinstance(left, Tensor) or not isinstance(right, Const):
-        raise node.unsupported("weights that are computed", "constant weights", "export with constant weights")
+    left = low.copy(node, left)
     groups = node.get_int("group", 1)
     _check_conv(node, left.shape, right.shape, groups)
     window = window_of(node, left.shape[2:], right.shape[2:])

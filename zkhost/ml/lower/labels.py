@@ -91,16 +91,24 @@ def post_transform(low: Lowering, node: Node, scores: Tensor, kind: str | None =
     name = node.outputs[-2]
     if name not in low.readers:
         return [scores, scores]
+    made = transformed(low, node, scores, name, kind)
+    if made is None:
+        raise _refused(node, kind)
+    return [made, scores]
+
+
+def transformed(low: Lowering, node: Node, scores: Tensor, name: str, kind: str) -> Value | None:
+    """Scores under LOGISTIC or SOFTMAX, as the output `name` of the node; None where there is no such function of f32."""
     operator = {"LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}.get(kind)
     if operator is None:
-        raise _refused(node, kind)
+        return None
     attributes: dict[str, Any] = {"axis": -1} if operator == "Softmax" else {}
-    step = node_of(helper.make_node(operator, [f"{name}.raw"], [name], name=node.name, **attributes), 0, {"": 17})
+    step = node_of(helper.make_node(operator, ["scores"], [name], name=node.name, **attributes), 0, {"": 17})
     try:
         (made,) = HANDLERS[operator][0](low, step, [scores])
-    except (KeyError, UnsupportedModelError) as error:
-        raise _refused(node, kind) from error
-    return [made, scores]
+    except (KeyError, UnsupportedModelError):
+        return None
+    return made
 
 
 def _refused(node: Node, kind: str) -> UnsupportedModelError:

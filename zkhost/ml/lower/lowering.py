@@ -9,7 +9,7 @@ import numpy as np
 
 from zkhost.errors import ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
-from zkhost.ml.graph import DType, Graph, Tensor
+from zkhost.ml.graph import Array, DType, Graph, Tensor
 from zkhost.ml.lower import (  # noqa: F401  they register their handlers
     boosters,
     choices,
@@ -24,6 +24,7 @@ from zkhost.ml.lower import (  # noqa: F401  they register their handlers
     pools,
     preparation,
     reductions,
+    svm,
     trees,
 )
 from zkhost.ml.lower.context import HANDLERS, Lowering
@@ -50,7 +51,7 @@ class Lowered:
     """The graph, and how its inputs and outputs look from outside: the model's own names, dtypes and shapes.
 
     `results` pairs the graph's output tensors with the model's names for them; `places` its names for each of
-    all tensors that it has names for.
+    all tensors that it has names for. `weights` are the initialisers that are inputs of the graph (`graph.shared`).
     """
 
     graph: Graph
@@ -58,13 +59,20 @@ class Lowered:
     outputs: tuple[Port, ...]
     results: tuple[tuple[str, str], ...]
     places: Mapping[str, tuple[str, ...]]
+    weights: Mapping[str, Array]
 
 
-def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequence[str] | None = None) -> Lowered:
+def lower(
+    source: Source,
+    dims: Mapping[str, int] | None = None,
+    outputs: Sequence[str] | None = None,
+    hidden: Sequence[str] = (),
+) -> Lowered:
     """Lower a model with its axes bound.
 
     `dims` has a size for each named axis (or `input:axis` for one without a name); the first axis of an input, the
-    batch, is 1 where nothing is given. `outputs` chooses tensors of the model to compute instead of its outputs.
+    batch, is 1 where nothing is given. `outputs` chooses tensors of the model to compute instead of its outputs. `hidden`
+    names initialisers that become inputs of the graph: it is the same for all values of theirs.
     Raises UnsupportedModelError, naming the node, for what is not taken, and ModelFormatError for what contradicts itself.
     """
     wanted = tuple(port.name for port in source.outputs) if outputs is None else tuple(outputs)
@@ -78,6 +86,8 @@ def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequen
         inputs.append(bound)
         low.tensors[port.name] = tensor = Tensor(port.name, INPUTS[bound.dtype.name], tuple(map(int, bound.axes)))
         values[port.name] = tensor
+    for name in hidden:
+        values[name] = low.tensors[name] = _weight(name, source.constants[name])
     if set(given) - used:
         raise ModelFormatError(
             f"{source.name} has no axis {', '.join(sorted(set(given) - used))}",
@@ -90,13 +100,33 @@ def lower(source: Source, dims: Mapping[str, int] | None = None, outputs: Sequen
         tensor, port = _output(low, source, name, values)
         names.append(tensor.name)
         ports.append(port)
-    graph = low.graph(source.name, tuple(port.name for port in inputs), tuple(names))
+    graph = low.graph(source.name, tuple(port.name for port in inputs), tuple(names), tuple(hidden))
     inputs = [replace(port, nan=takes_nan(graph, port.name)) for port in inputs]
     places: dict[str, tuple[str, ...]] = {}
     for name, value in values.items():
         if isinstance(value, Tensor) and value.name in graph.tensors:
             places[value.name] = (*places.get(value.name, ()), name)
-    return Lowered(graph, tuple(inputs), tuple(ports), tuple(zip(names, wanted, strict=True)), places)
+    return Lowered(
+        graph,
+        tuple(inputs),
+        tuple(ports),
+        tuple(zip(names, wanted, strict=True)),
+        places,
+        {name: source.constants[name] for name in graph.shared},
+    )
+
+
+def _weight(name: str, array: Array) -> Tensor:
+    """An initialiser as an input."""
+    if array.dtype.name not in INPUTS or array.size == 0:
+        raise UnsupportedModelError(
+            f"the initialiser {name!r} of {array.dtype}{list(array.shape)} cannot be an input",
+            hint="hide weights alone: float32, int8, uint8 or int32",
+            expected=", ".join(INPUTS),
+        )
+    if array.dtype == np.int64 and np.abs(array).max() > 2**31 - 1:
+        raise UnsupportedModelError(f"the initialiser {name!r} has values outside int32", hint="leave it in the image")
+    return Tensor(name, INPUTS[array.dtype.name], array.shape)
 
 
 def takes_nan(graph: Graph, name: str) -> bool:

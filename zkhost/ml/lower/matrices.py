@@ -10,7 +10,7 @@ import numpy as np
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import bounds, floats
-from zkhost.ml.lower.context import Lowering, along, handles
+from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.moves import reshape, transpose
 from zkhost.ml.lower.operands import activation_of, bias_of, integer_weights_of, integers_of, weights_of
@@ -23,20 +23,20 @@ F32 = np.float32
 
 
 def _product(
-    low: Lowering, node: Node, a: Tensor, a_zero: ops.Zero, w: Tensor | Const, w_zero: Any, bias: Any
+    low: Lowering,
+    node: Node,
+    a: Tensor,
+    a_zero: ops.Zero,
+    w: Tensor | Const,
+    w_zero: Any,
+    bias: Tensor | Const | None,
 ) -> Tensor:
     """The s32 sums of a matrix product with ONNX's rules of shapes."""
     a, w, batch, squeeze = _matrices(low, node, a, w)
-    terms, outputs = w.shape[-2:]
-    x = bounds.reach(a.dtype, a_zero)
-    if isinstance(w, Const):
-        centred = w.array.astype(np.int64) - along(np.asarray(w_zero), 1, 2).astype(np.int64)
-        bounds.check_constant(node, x, centred.T, bias)
-    else:
-        bounds.check_pair(node, x, bounds.reach(w.dtype, int(np.asarray(w_zero).reshape(-1)[0])), terms)
-    y = low.tensor(node, "s32", (*batch, a.shape[-2], outputs))
+    bounds.check(node, bounds.reach(a.dtype, a_zero), w, w_zero, len(w.shape) - 1, bias)
+    y = low.tensor(node, "s32", (*batch, a.shape[-2], w.shape[-1]))
     zeros = tuple(int(z) for z in np.asarray(w_zero).reshape(-1))
-    offset = None if bias is None else low.constant(bias)
+    offset = None if bias is None else low.name(bias)
     low.emit(ops.MatMul(node.label, y.name, a.name, low.name(w), offset, a_zero, zeros))
     return (
         y
@@ -63,7 +63,7 @@ def _matrices(
             a = reshape(low, node, a, (*(1 for _ in range(lead)), *a.shape))
     if not a.shape or not w.shape or a.shape[-1] != w.shape[-2]:
         raise node.invalid(f"matrices of {list(a.shape)} and {list(w.shape)}", "an inner size that agrees")
-    if len(w.shape) == 2 and isinstance(w, Const):
+    if len(w.shape) == 2:
         return a, w, a.shape[:-2], squeeze
     batch = floats.broadcast(node, [a.shape[:-2], w.shape[:-2]])
     return low.copy(node, a, (*batch, *a.shape[-2:])), low.copy(node, w, (*batch, *w.shape[-2:])), batch, squeeze
@@ -72,16 +72,11 @@ def _matrices(
 def _fused_product(low: Lowering, node: Node, a: Value | None, w: Value | None, bias: Value | None) -> Sums:
     """MatMul of two Quants."""
     q, zero, scale = activation_of(node, _left(low, node, a))
-    if isinstance(w, Quant) and isinstance(w.q, Const):
-        weights, w_scale, w_zero = weights_of(node, w, -1)
-        scales = (scale * w_scale).astype(F32)
-        offset = bias_of(node, bias, weights.shape[-1], scales)
-        sums = _product(low, node, q, zero, Const(weights), w_zero, offset)
-        return Sums(sums, scales, len(sums.shape) - 1)
-    right, w_zero, w_scale = activation_of(node, w)
-    if bias is not None:
-        raise node.unsupported("a bias beside two activations", "no bias", "add it with Add")
-    return Sums(_product(low, node, q, zero, right, [w_zero], None), (scale * w_scale).astype(F32), 0)
+    weights, w_scale, w_zero = weights_of(node, w, -1)
+    scales = (scale * w_scale).astype(F32)
+    offset = bias_of(node, bias, weights.shape[-1], scales)
+    sums = _product(low, node, q, zero, weights, w_zero, offset)
+    return Sums(sums, scales, len(sums.shape) - 1)
 
 
 def _left(low: Lowering, node: Node, a: Value | None) -> Value | None:
@@ -177,10 +172,5 @@ def _qgemm(low: Lowering, node: Node, args: Args) -> list[Value]:
 def _matmul_integer(low: Lowering, node: Node, args: Args) -> list[Value]:
     a, w, za, zw = (*args, None, None)[:4]
     tensor, zero = integers_of(node, a, za)
-    if isinstance(w, Tensor):
-        right, w_zero = integers_of(node, w, zw)
-        if isinstance(w_zero, str):
-            raise node.unsupported("a right side quantised dynamically", "a constant zero point", "quantise statically")
-        return [_product(low, node, tensor, zero, right, [w_zero], None)]
     weights, zeros = integer_weights_of(node, w, zw, -1)
-    return [_product(low, node, tensor, zero, Const(weights), zeros, None)]
+    return [_product(low, node, tensor, zero, weights, zeros, None)]

@@ -1,4 +1,4 @@
-"""Operands of products, checked: quantised activations, constant weights, biases."""
+"""Operands of products, checked: quantised activations, weights, biases."""
 
 from __future__ import annotations
 
@@ -17,21 +17,19 @@ Args = Sequence[Value | None]
 F32 = np.float32
 
 
-def weights_of(node: Node, value: Value | None, axis: int) -> tuple[Any, Any, Any]:
-    """Constant weights: q, scale, zero; scales for each index of `axis` or one."""
-    if not isinstance(value, Quant) or not isinstance(value.q, Const) or value.q.array.dtype not in (np.int8, np.uint8):
-        raise node.unsupported(
-            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
-        )
+def weights_of(node: Node, value: Value | None, axis: int) -> tuple[Tensor | Const, Any, Any]:
+    """8-bit weights, constant or not: q, scale, zero; scales for each index of `axis` or one."""
+    if not isinstance(value, Quant) or value.dtype == "s32":
+        raise node.unsupported("weights that are not 8 bits", "int8 or uint8 weights", "quantise the weights")
     if not value.per_tensor and value.axis != axis % len(value.shape):
         raise node.unsupported(
             f"weight scales on axis {value.axis}", f"axis {axis}, the output channels", "quantise per output channel"
         )
-    return value.q.array, value.scale, value.zero
+    return value.q, value.scale, value.zero
 
 
-def bias_of(node: Node, value: Value | None, outputs: int, scale: Any) -> Any:
-    """A constant bias in units of the sums; a float one is rounded to them, as onnxruntime does."""
+def bias_of(node: Node, value: Value | None, outputs: int, scale: Any) -> Tensor | Const | None:
+    """A bias in units of the sums; a constant float one is rounded to them, as onnxruntime does."""
     if value is None:
         return None
     if isinstance(value, Quant) and isinstance(value.q, Const):
@@ -41,12 +39,24 @@ def bias_of(node: Node, value: Value | None, outputs: int, scale: Any) -> Any:
     elif isinstance(value, Const) and value.array.dtype == np.int32:
         array = value.array
     else:
-        raise node.unsupported("a bias that is computed", "a constant bias", "export with constant biases")
+        return _bias_tensor(node, value, outputs)
     if array.size not in (1, outputs) or np.abs(array).max(initial=0) > bounds.LIMIT:
         raise node.invalid(
             f"a bias of {list(array.shape)} up to {np.abs(array).max(initial=0)}", f"{outputs} entries within int32"
         )
-    return np.broadcast_to(array.reshape(-1), (outputs,)).astype(np.int32)
+    return Const(np.broadcast_to(array.reshape(-1), (outputs,)).astype(np.int32))
+
+
+def _bias_tensor(node: Node, value: Value, outputs: int) -> Tensor:
+    """A bias that is an input: integers in units of the sums."""
+    q = value.q if isinstance(value, Quant) and not value.zero.any() else value
+    if not isinstance(q, Tensor) or q.dtype != "s32" or q.shape != (outputs,):
+        raise node.unsupported(
+            "a bias that is computed, or a float bias that is not in the image",
+            f"a constant, or int32[{outputs}] with the zero point 0",
+            "leave the bias in the image (hidden=[...] without it)",
+        )
+    return q
 
 
 def activation_of(node: Node, value: Value | None) -> tuple[Tensor, int, Any]:
@@ -73,13 +83,13 @@ def integers_of(node: Node, x: Value | None, zero: Value | None) -> tuple[Tensor
     raise node.unsupported("a zero point for each row", "one zero point", "quantise activations per tensor")
 
 
-def integer_weights_of(node: Node, w: Value | None, zero: Value | None, axis: int) -> tuple[Any, Any]:
-    if not isinstance(w, Const) or w.array.dtype not in (np.int8, np.uint8):
-        raise node.unsupported(
-            "weights that are not an 8-bit constant", "constant int8 or uint8 weights", "quantise the weights"
-        )
+def integer_weights_of(node: Node, w: Value | None, zero: Value | None, axis: int) -> tuple[Tensor | Const, Any]:
+    if not (isinstance(w, Tensor) and w.dtype in ("u8", "s8")) and not (
+        isinstance(w, Const) and w.array.dtype in (np.int8, np.uint8)
+    ):
+        raise node.unsupported("weights that are not 8 bits", "int8 or uint8 weights", "quantise the weights")
     if zero is None:
-        return w.array, np.zeros(1, w.array.dtype)
-    if not isinstance(zero, Const) or zero.array.size not in (1, w.array.shape[axis]):
+        return w, np.zeros(1, np.int8)
+    if not isinstance(zero, Const) or zero.array.size not in (1, w.shape[axis]):
         raise node.unsupported("a weight zero point that is computed", "a constant", "quantise the weights")
-    return w.array, zero.array.reshape(-1)
+    return w, zero.array.reshape(-1)

@@ -7,11 +7,8 @@ two classes mean, `write_scores` of ml_common.h for how their scores are written
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Any
 
 import numpy as np
-import onnx
 
 from zkhost.ml import ops
 from zkhost.ml.graph import Array, Tensor
@@ -20,10 +17,11 @@ from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.labels import Classes, binary_scores, classes_of, label_of, post_transform
 from zkhost.ml.lower.moves import reshape
+from zkhost.ml.lower.tree_lists import tensor, version_3, version_5
 from zkhost.ml.lower.values import Value
-from zkhost.ml.ops.trees import LEAF, LEQ, LT, Aggregate
+from zkhost.ml.ops.trees import LEAF, Aggregate
 from zkhost.ml.read.node import Node
-from zkhost.ml.read.tree_nodes import Nodes, check
+from zkhost.ml.read.tree_nodes import Nodes
 
 Args = Sequence[Value | None]
 F32 = np.float32
@@ -54,7 +52,7 @@ def _regressor(low: Lowering, node: Node, args: Args) -> list[Value]:
     base = _base(node)
     if base is not None and base.size != targets:
         raise node.invalid(f"{base.size} base values", f"{targets}, one a target")
-    nodes, aggregate = _nodes(node, "target", x.shape[-1], targets), _aggregate(node)
+    nodes, aggregate = version_3(node, "target", x.shape[-1], targets), _aggregate(node)
     if base is not None and targets > 1 and len(_always(nodes)) != targets:
         raise node.unsupported(
             "base values of targets to which a prediction may add nothing", "a weight for every target in each leaf of a tree",
@@ -74,7 +72,7 @@ def _classifier(low: Lowering, node: Node, args: Args) -> list[Value]:
     x, classes = f32_rows(low, node, args), classes_of(node, "classlabels_int64s", "classlabels_strings")
     base, ids = _base(node), set(node.get_ints("class_ids", []))
     if classes.count > 2:
-        nodes = _nodes(node, "class", x.shape[-1], classes.count)
+        nodes = version_3(node, "class", x.shape[-1], classes.count)
         if base is not None and base.size != classes.count:
             raise node.invalid(f"{base.size} base values", f"{classes.count}, one a class")
         if base is None and not _every_class_counts(nodes, classes.count):
@@ -97,7 +95,7 @@ def _classifier(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 def _binary(low: Lowering, node: Node, x: Tensor, classes: Classes, base: Array | None) -> list[Value]:
     """Two classes of one score: the second is chosen above 0.5 where all weights are positive, otherwise above 0."""
-    nodes = _nodes(node, "class", x.shape[-1], 1)
+    nodes = version_3(node, "class", x.shape[-1], 1)
     positive = min(nodes.weights) >= 0
     score = ensemble.emit(low, node, x, nodes, 1, base=base)
     label, scores = binary_scores(low, node, score, positive)
@@ -162,73 +160,6 @@ def _aggregate(node: Node) -> Aggregate:
     return AGGREGATES[name]
 
 
-def _nodes(node: Node, prefix: str, features: int, targets: int) -> Nodes:
-    """The nodes of versions 1 to 3: named by tree and number, their weights apart."""
-    columns = {name: node.attributes.get(f"nodes_{name}", []) for name in
-               ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")}  # fmt: skip
-    count = len(columns["treeids"])
-    missing = node.attributes.get("nodes_missing_value_tracks_true") or [0] * count
-    entries = [node.attributes.get(f"{prefix}_{name}", []) for name in ("treeids", "nodeids", "ids", "weights")]
-    if any(len(column) != count for column in [*columns.values(), missing]) or len({*map(len, entries)}) != 1:
-        raise node.invalid("lists of nodes of different lengths", f"{count} entries in each")
-    keys = list(zip(columns["treeids"], columns["nodeids"], strict=True))
-    place = {key: i for i, key in enumerate(keys)}
-    if len(place) != count:
-        raise node.invalid("a node that is there twice", "one node for each tree and number")
-    leaves: list[list[tuple[int, float]]] = [[] for _ in keys]
-    for tree, number, target, weight in zip(*entries, strict=True):
-        if (tree, number) not in place:
-            raise node.invalid(f"a weight for node {number} of tree {tree}", "weights for nodes that are there")
-        leaves[place[tree, number]].append((target, weight))
-    plain = Nodes(np.dtype(F32))
-    modes = [mode.decode("ascii", "replace") for mode in columns["modes"]]
-    for i, (tree, _) in enumerate(keys):
-        plain.new()
-        if modes[i] == "LEAF":
-            continue
-        following = [(tree, columns[name][i]) for name in ("truenodeids", "falsenodeids")]
-        if modes[i] not in MODES or any(key not in place for key in following):
-            raise node.invalid(
-                f"a node with mode {modes[i]!r} to {following}", f"{', '.join(MODES)} to nodes of its tree"
-            )
-        value = float(F32(columns["values"][i]))
-        yes, no = (place[key] for key in following)
-        plain.set(i, LEQ, columns["featureids"][i], value, yes, no, missing[i] == 1)
-    for i in range(count):
-        if modes[i] == "LEAF":
-            plain.leaf(i, leaves[i])
-    firsts = [next(group)[0] for _, group in groupby(enumerate(columns["treeids"]), key=lambda pair: pair[1])]
-    plain.roots = firsts
-    check(plain, features, targets)
-    for i, mode in enumerate(modes):
-        if mode not in ("LEAF", "BRANCH_LEQ"):
-            _compare(plain, i, mode, ())
-    return plain
-
-
-MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
-"""In the order of version 5's codes."""
-
-
-def _compare(nodes: Nodes, i: int, mode: str, members: Sequence[float]) -> None:
-    """Rewrite a node, given as LEQ, to what its mode compares; NaN goes to "no" unless missing values track true."""
-    feature, value, missing = nodes.features[i], nodes.thresholds[i], bool(nodes.missing[i])
-    yes, no = nodes.yes[i], nodes.no[i]
-    match mode:
-        case "BRANCH_LT":
-            nodes.set(i, LT, feature, value, yes, no, missing)
-        case "BRANCH_GTE":
-            nodes.set(i, LT, feature, value, no, yes, not missing)
-        case "BRANCH_GT":
-            nodes.set(i, LEQ, feature, value, no, yes, not missing)
-        case "BRANCH_EQ":
-            nodes.equal(i, feature, value, yes, no, missing)
-        case "BRANCH_NEQ":  # NaN is unequal to anything
-            nodes.equal(i, feature, value, no, yes, False)
-        case "BRANCH_MEMBER":
-            nodes.member(i, feature, members, yes, no, missing)
-
-
 @handles(
     "ai.onnx.ml.TreeEnsemble",
     attributes="aggregate_function leaf_targetids leaf_weights membership_values n_targets nodes_falseleafs "
@@ -237,96 +168,15 @@ def _compare(nodes: Nodes, i: int, mode: str, members: Sequence[float]) -> None:
 )
 def _tree_ensemble(low: Lowering, node: Node, args: Args) -> list[Value]:
     x, targets = rows_of(low, node, args[0]), node.get_int("n_targets", 1)
-    splits, weights = _tensor(node, "nodes_splits"), _tensor(node, "leaf_weights")
+    splits, weights = tensor(node, "nodes_splits"), tensor(node, "leaf_weights")
     dtype = np.dtype(F32 if x.dtype == "f32" else np.float64)
     if splits.dtype != dtype or weights.dtype != dtype:
         raise node.unsupported(
             f"splits of {splits.dtype}, weights of {weights.dtype}", f"{dtype}, as the input is", "convert them"
         )
-    nodes = _version_5(node, splits, weights, x.shape[-1], targets)
+    nodes = version_5(node, splits, weights, x.shape[-1], targets)
     codes = {0: "AVERAGE", 1: "SUM", 2: "MIN", 3: "MAX"}
     aggregate = AGGREGATES[codes[node.get_int("aggregate_function", 1)]]
     y = ensemble.emit(low, node, x, nodes, targets, aggregate, base=_base_of(aggregate, targets))
     transforms = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
     return [*post_transform(low, node, y, transforms[node.get_int("post_transform", 0)])]
-
-
-def _tensor(node: Node, name: str) -> Array:
-    found = node.attributes.get(name)
-    if not isinstance(found, onnx.TensorProto):
-        raise node.invalid(f"no {name}", "a tensor")
-    return onnx.numpy_helper.to_array(found).reshape(-1)
-
-
-def _version_5(node: Node, splits: Array, weights: Array, features: int, targets: int) -> Nodes:
-    """The nodes of version 5: inner nodes and leaves are numbered apart, and a tree may be a leaf alone."""
-    count = len(splits)
-
-    def ints(name: str, default: Any = None) -> list[int]:
-        found = [int(v) for v in node.attributes.get(name) or default or []]
-        if len(found) != count:
-            raise node.invalid(f"{len(found)} {name} of {count} nodes", "one a node")
-        return found
-
-    modes = [int(mode) for mode in _tensor(node, "nodes_modes")]
-    if len(modes) != count or any(not 0 <= mode < len(MODES) for mode in modes):
-        raise node.invalid("nodes_modes of no such modes, or too few", f"one of 0 to {len(MODES) - 1} a node")
-    missing = ints("nodes_missing_value_tracks_true", [0] * count)
-    sides = [
-        (ints("nodes_truenodeids"), ints("nodes_trueleafs")),
-        (ints("nodes_falsenodeids"), ints("nodes_falseleafs")),
-    ]
-    used, ids = ints("nodes_featureids"), [int(i) for i in node.attributes.get("leaf_targetids", [])]
-    if len(ids) != len(weights):
-        raise node.invalid(f"{len(ids)} targets of {len(weights)} leaves", "one each")
-    nodes = Nodes(splits.dtype)
-    for _ in range(count):
-        nodes.new()
-
-    def follow(place: int, leaf: int) -> int:
-        if not leaf:
-            return place
-        if not 0 <= place < len(ids):
-            raise node.invalid(f"leaf {place} of {len(ids)}", "leaves that are there")
-        made = nodes.new()
-        nodes.leaf(made, [(ids[place], float(weights[place]))])
-        return made
-
-    single = set()
-    for i in range(count):
-        yes, no = ((side[0][i], side[1][i]) for side in sides)
-        if yes == no and yes[1]:  # a tree that is a leaf alone is written as a node with the same leaf twice
-            single.add(i)
-            nodes.leaf(i, [(ids[yes[0]], float(weights[yes[0]]))]) if 0 <= yes[0] < len(ids) else follow(*yes)
-            continue
-        split = 0.0 if MODES[modes[i]] == "BRANCH_MEMBER" else float(splits[i])
-        nodes.set(i, LEQ, used[i], split, follow(*yes), follow(*no), missing[i] == 1)
-    nodes.roots = [int(root) for root in node.attributes.get("tree_roots", [])]
-    if any(not 0 <= root < count for root in nodes.roots):
-        raise node.invalid(f"roots {nodes.roots}", "nodes that are there")
-    check(nodes, features, targets)
-    sets = _members(node, modes)
-    for i, mode in enumerate(modes):
-        if mode and i not in single:
-            _compare(nodes, i, MODES[mode], sets.get(i, ()))
-    return nodes
-
-
-def _members(node: Node, modes: list[int]) -> dict[int, list[float]]:
-    """The values of each member node, in its order: one list, parted by NaN."""
-    asking = [i for i, mode in enumerate(modes) if MODES[mode] == "BRANCH_MEMBER"]
-    if not asking:
-        return {}
-    values = _tensor(node, "membership_values")
-    parts: list[list[float]] = [[]]
-    for value in values:
-        if np.isnan(value):
-            parts.append([])
-        else:
-            parts[-1].append(float(value))
-    parts = parts[:-1] if not parts[-1] else parts
-    if len(parts) != len(asking) or not all(parts):
-        raise node.invalid(
-            f"{len(parts)} sets of membership values for {len(asking)} nodes", "one each, none of them empty"
-        )
-    return dict(zip(asking, parts, strict=True))

@@ -31,6 +31,11 @@ from zkhost.ml.ops.functions import FunctionKind as FunctionKind
 from zkhost.ml.ops.functions import Power as Power
 from zkhost.ml.ops.functions import Softmax as Softmax
 from zkhost.ml.ops.functions import SoftmaxQ as SoftmaxQ
+from zkhost.ml.ops.ggml import GgmlAttention as GgmlAttention
+from zkhost.ml.ops.ggml import GgmlNorm as GgmlNorm
+from zkhost.ml.ops.ggml import GgmlProduct as GgmlProduct
+from zkhost.ml.ops.ggml import GgmlRope as GgmlRope
+from zkhost.ml.ops.ggml import GgmlSwiglu as GgmlSwiglu
 from zkhost.ml.ops.integers import AddQ as AddQ
 from zkhost.ml.ops.integers import Conv as Conv
 from zkhost.ml.ops.integers import MatMul as MatMul
@@ -41,6 +46,8 @@ from zkhost.ml.ops.integers import Table as Table
 from zkhost.ml.ops.masks import Compare as Compare
 from zkhost.ml.ops.masks import Relation as Relation
 from zkhost.ml.ops.masks import Select as Select
+from zkhost.ml.ops.merge import Merge as Merge
+from zkhost.ml.ops.merge import Precision as Precision
 from zkhost.ml.ops.moves import Copy as Copy
 from zkhost.ml.ops.moves import Gather as Gather
 from zkhost.ml.ops.moves import Move as Move

@@ -11,9 +11,9 @@ from zkhost.ml.ops.base import Op, Window, Zero, named
 class Conv(Op):
     """y[n,m,o] = bias[m] + sum over c, k of (x[n, g*C/G + c, o*stride + k*dilation - pad] - x_zero) * (w[m,c,k] - w_zero[m]).
 
-    x: u8 or s8 (N, C, spatial), w: constant u8 or s8 (M, C/groups, kernel), bias: constant s32 (M), y: s32. Positions
-    outside x add nothing (they hold x_zero). g = m // (M / groups). Sums cannot leave s32 (the reader refuses a model whose
-    sums could). `w_zero` has one entry, or M.
+    x: u8 or s8 (N, C, spatial), w: u8 or s8 (M, C/groups, kernel), bias: s32 (M), y: s32; w and bias are constants or
+    tensors. Positions outside x add nothing (they hold x_zero). g = m // (M / groups). Sums cannot leave s32 (the reader
+    refuses a model whose sums could), but with a bias that is a tensor they wrap around. `w_zero` has one entry, or M.
     """
 
     x: str
@@ -32,9 +32,9 @@ class Conv(Op):
 class MatMul(Op):
     """y[b,i,j] = bias[j] + sum over k of (a[b,i,k] - a_zero) * (w[b,k,j] - w_zero[j]), in s32.
 
-    a: u8 or s8 (*batch, I, K). w: u8 or s8, a constant (K, J) shared by the batch, or a tensor (*batch, K, J) with the
-    same batch axes as a. bias: constant s32 (J). `w_zero` has one entry, or J where w is a constant.
-    Sums cannot leave s32.
+    a: u8 or s8 (*batch, I, K). w: u8 or s8, (K, J) shared by the batch, or a tensor (*batch, K, J) with the same batch axes
+    as a. bias: s32 (J), a constant or a tensor. `w_zero` has one entry, or J. Sums cannot leave s32, but with a bias that is
+    a tensor they wrap around.
     """
 
     a: str

@@ -16,16 +16,17 @@ INPUT = "x"
 
 
 def source(
-    name: str, library: str, score: str, nodes: Nodes, features: int, targets: int, *,
+    name: str, library: str, outputs: tuple[str, ...], nodes: Nodes, features: int, targets: int, *,
     start: Array | None = None, objective: str = "",
 ) -> Source:  # fmt: skip
-    """A booster of `library` whose output `score` (rows, targets) is what its trees add up to, from `start` on.
+    """A booster of `library`. The first of `outputs` (rows, targets) is what its trees add up to, from `start` on; a second is
+    the prediction that this stands for, and is computed where it is asked for.
 
     Its dtypes are the nodes'; `objective` is the library's name for what it was trained for.
     """
     attributes: dict[str, Any] = {"nodes": nodes, "targets": targets, "start": start, "objective": objective}
-    proto = helper.make_node("Booster", [INPUT], [score], name=name, domain=library)
-    node = Node(proto, name, "Booster", library, 1, (INPUT,), (score,), attributes)
+    proto = helper.make_node("Booster", [INPUT], list(outputs), name=name, domain=library)
+    node = Node(proto, name, "Booster", library, 1, (INPUT,), outputs, attributes)
     inputs = (Port(INPUT, nodes.dtype, ("rows", features)),)
-    outputs = (Port(score, np.dtype(nodes.dtype), ("rows", targets)),)
-    return Source(name, {library: 1}, inputs, outputs, {}, (node,))
+    scores = Port(outputs[0], np.dtype(nodes.dtype), ("rows", targets))
+    return Source(name, {library: 1}, inputs, (scores,), {}, (node,))

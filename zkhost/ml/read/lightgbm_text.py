@@ -73,7 +73,7 @@ def _read(text: str, name: str) -> Source:
     for node in zeros:  # after the check, since they share branches
         _zero_is_missing(nodes, node)
     objective = header.get("objective", "").split(" ")[0]
-    return source(name, "lightgbm", "raw_score", nodes, features, targets, objective=objective)
+    return source(name, "lightgbm", ("raw_score",), nodes, features, targets, objective=objective)
 
 
 def _add(nodes: Nodes, tree: Section, group: int, name: str) -> list[int]:

@@ -57,6 +57,11 @@ def read_onnx(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Sourc
     Raises ModelFormatError for what is no model, and UnsupportedModelError for one of another opset or with parts that
     are not taken.
     """
+    return _source(*parse_onnx(source))
+
+
+def parse_onnx(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, str, Path | None]:
+    """The model as it is, its name, and the folder that its external data may be in. Raises ModelFormatError."""
     folder: Path | None = None
     if isinstance(source, onnx.ModelProto):
         model, name = source, source.graph.name or "model"
@@ -67,7 +72,7 @@ def read_onnx(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Sourc
         if path.stat().st_size > MAX_BYTES:
             raise too_large(path)
         model, name, folder = _parse(path.read_bytes(), str(path)), path.name, path.resolve().parent
-    return _source(model, name, folder)
+    return model, name, folder
 
 
 def too_large(path: Path) -> ModelFormatError:

@@ -1,4 +1,4 @@
-"""XGBoost's JSON: a gbtree booster of numerical splits, in the arithmetic of its CPU predictor (f32, tree by tree).
+"""XGBoost's JSON and UBJSON: a gbtree booster of numerical splits, in the arithmetic of its CPU predictor (f32, tree by tree).
 
 The format is doc/tutorials/saving_model.rst and doc/model.schema of XGBoost; a node goes left where x < split_conditions,
 and where default_left says for NaN (src/predictor/predict_fn.h, GetNextNode). Margins start from base_score, which is a
@@ -16,6 +16,7 @@ import numpy as np
 from zkhost.errors import ModelError, ModelFormatError, UnsupportedModelError
 from zkhost.ml.graph import Array
 from zkhost.ml.ops.trees import LT
+from zkhost.ml.read import ubjson
 from zkhost.ml.read.booster import source
 from zkhost.ml.read.onnx_file import Source
 from zkhost.ml.read.tree_nodes import Nodes, check
@@ -67,16 +68,14 @@ def read(data: bytes, name: str) -> Source:
 
 
 def _parsed(data: bytes, name: str) -> Any:
+    binary = data[1:2] in (b"L", b"l", b"I", b"i", b"U")  # how UBJSON says the length of the first key
     try:
-        return json.loads(data)
+        return ubjson.loads(data) if binary else json.loads(data)
     except (ValueError, RecursionError) as error:
-        if data[1:2] in (b"L", b"l", b"I", b"i", b"U"):  # how UBJSON says the length of a key
-            raise UnsupportedModelError(
-                f"{name} is UBJSON; expected JSON",
-                hint="save it as JSON: booster.save_model('model.json')",
-                expected="JSON",
-            ) from error
-        raise ModelFormatError(f"{name} is not JSON, or is cut short: {error}", hint="copy or save it again") from error
+        kind = "UBJSON" if binary else "JSON"
+        raise ModelFormatError(
+            f"{name} is not {kind}, or is cut short: {error}", hint="copy or save it again"
+        ) from error
 
 
 def _refused(name: str, found: str, expected: str, hint: str) -> UnsupportedModelError:
@@ -110,7 +109,7 @@ def _read(file: Any, name: str) -> Source:
         start = np.broadcast_to(MARGINS[objective](base).astype(F32), (targets,))
     if not np.isfinite(start).all():
         raise ValueError(f"a base_score of {text} under {objective}")
-    return source(name, "xgboost", "margin", nodes, features, targets, start=start, objective=objective)
+    return source(name, "xgboost", ("margin", "prediction"), nodes, features, targets, start=start, objective=objective)
 
 
 def _add(nodes: Nodes, tree: Any, group: int, name: str) -> None:

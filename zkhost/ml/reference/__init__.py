@@ -12,10 +12,23 @@ import numpy as np
 from zkhost.errors import InferenceError
 from zkhost.ml import ops
 from zkhost.ml.graph import NUMPY, Array, Graph
-from zkhost.ml.reference import choices, floats, functions, integers, masks, moves, pools, scales, trees
+from zkhost.ml.reference import choices, floats, functions, ggml, integers, masks, merge, moves, pools, scales, trees
 from zkhost.ml.reference.arithmetic import RULES, Values
 
-__all__ = ["choices", "floats", "functions", "integers", "masks", "moves", "pools", "run", "scales", "trees"]
+__all__ = [
+    "choices",
+    "floats",
+    "functions",
+    "ggml",
+    "integers",
+    "masks",
+    "merge",
+    "moves",
+    "pools",
+    "run",
+    "scales",
+    "trees",
+]
 
 
 def run(graph: Graph, inputs: Mapping[str, Array], *, every: bool = False) -> dict[str, Array]:

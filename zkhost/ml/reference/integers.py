@@ -30,7 +30,13 @@ def _conv(graph: Graph, op: ops.Conv, values: Values) -> Any:
     space, kernel = "xyz"[:rank], "ijk"[:rank]
     y = np.einsum(f"ngc{space}{kernel},goc{kernel}->ngo{space}", left, right, optimize=True)
     y = y.reshape(n, w.shape[0], *sizes)
-    return y if op.bias is None else y + along(values[op.bias].astype(np.int64), 1, y.ndim)
+    return y if op.bias is None else _added(graph, op.bias, y, along(values[op.bias].astype(np.int64), 1, y.ndim))
+
+
+def _added(graph: Graph, name: str, sums: Any, bias: Any) -> Any:
+    """Sums with their bias; one that is a tensor can lead them around s32."""
+    y = sums + bias
+    return y.astype(np.int32) if name in graph.tensors else y
 
 
 @rule(ops.MatMul)
@@ -38,7 +44,7 @@ def _matmul(graph: Graph, op: ops.MatMul, values: Values) -> Any:
     a = values[op.a].astype(np.int64) - _zero(op.a_zero, values)
     w = values[op.w].astype(np.int64)
     y = a @ (w - along(op.w_zero, w.ndim - 1, w.ndim))
-    return y if op.bias is None else y + values[op.bias].astype(np.int64)
+    return y if op.bias is None else _added(graph, op.bias, y, values[op.bias].astype(np.int64))
 
 
 @rule(ops.SumQ)

@@ -1,27 +1,21 @@
 //! Proves what a model computes: the interpreter of `zkhost_nn`, for the plan that is appended to this program.
 //!
 //! The plan lies at `PLAN`, in a segment of the program, so the image ID stands for the model too. A program without one
-//! reads the plan from the input and commits to it by a salted digest.
-//!
-//! Input: without an appended plan, its length in words, a salt of 32 bytes and the plan. Where inputs are hashed, a salt of
-//! 32 bytes. The model's inputs, each filled up to whole words. Then advice, checked as it is used.
-//!
-//! Journal: a word, 1 | input mode << 8 | (2 where the plan was read) << 16; the SHA-256 of salt and plan where the plan was
-//! read; then the inputs (public), the SHA-256 of salt and inputs (hashed) or nothing (private); then each output, filled up
-//! with zeros to whole words.
+//! first reads the plan's length in words, a salt of 32 bytes and the plan, and commits to the SHA-256 of salt and plan.
+//! All else that is read and committed is said in `zkhost_nn::inference`.
 #![no_std]
 #![no_main]
 
 extern crate alloc;
 
-use alloc::{vec, vec::Vec};
+use alloc::vec;
 use core::arch::asm;
 
 use risc0_zkvm::guest::env;
 use risc0_zkvm::sha::rust_crypto::{Digest, Sha256};
 use risc0_zkvm_platform::{fileno, syscall::sys_read_words};
 use zkhost_nn::program::{Operands, Program};
-use zkhost_nn::{bytes, run, Backend, Checked, InputMode, Plan, Workspace};
+use zkhost_nn::{bytes, infer, Backend, Checked, Hasher, Host, Plan};
 
 risc0_zkvm::guest::entry!(main);
 
@@ -30,48 +24,25 @@ const PLAN: usize = 0x8000_0000;
 const SALT: usize = 8;
 
 fn main() {
-    let appended = appended();
-    let mut journal = 1;
-    let mut digest = None;
-    let words: &[u32] = match appended {
-        Some(words) => words,
+    let (words, digest) = match appended() {
+        Some(words) => (words, None),
         None => {
-            let mut length = [0];
-            read(&mut length);
-            let salted: Vec<u32> = read_new(SALT + length[0] as usize);
-            digest = Some(Sha256::digest(bytes(&salted)));
-            journal |= 2 << 16;
-            &salted.leak()[SALT..]
+            let (words, digest) = given();
+            (words, Some(digest))
         }
     };
     let plan = Plan::new(words).unwrap_or_else(|error| panic!("{error}"));
-    let mode = plan.input_mode();
-    let salt = if mode == InputMode::Hashed { read_new(SALT) } else { Vec::new() };
-    let mut arena = vec![0; plan.arena_bytes() as usize / 4];
-    let mut hasher = Sha256::new();
-    hasher.update(bytes(&salt));
-    env::commit_slice(&[journal | (mode as u32) << 8]);
-    if let Some(digest) = digest {
-        env::commit_slice(&digest);
-    }
-    for index in 0..plan.inputs() {
-        let input = plan.input(index, &mut arena);
-        read(input);
-        match mode {
-            InputMode::Public => env::commit_slice(input),
-            InputMode::Hashed => hasher.update(bytes(input)),
-            InputMode::Private => {}
-        }
-    }
-    if mode == InputMode::Hashed {
-        env::commit_slice(&hasher.finalize());
-    }
-    run(&plan, &mut arena, &mut Workspace::new(), &mut Accelerator).unwrap_or_else(|error| panic!("{error}"));
-    for index in 0..plan.outputs() {
-        let output = plan.output(index, &arena);
-        env::commit_slice(output);
-        env::commit_slice(&[0u8; 3][..output.len().next_multiple_of(4) - output.len()]);
-    }
+    infer(&plan, digest, &mut Accelerator).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// A plan from the input, and its digest.
+fn given() -> (&'static [u32], [u8; 32]) {
+    let mut length = [0];
+    read(&mut length);
+    let mut salted = vec![0; SALT + length[0] as usize];
+    read(&mut salted);
+    let digest = Sha256::digest(bytes(&salted)).into();
+    (&salted.leak()[SALT..], digest)
 }
 
 /// The appended plan's words; None where there is none.
@@ -99,12 +70,6 @@ fn read(to: &mut [u32]) {
     // SAFETY: `to` is memory to write to, and the call writes no more than its length.
     let count = unsafe { sys_read_words(fileno::STDIN, to.as_mut_ptr(), to.len()) };
     assert!(count == 4 * to.len(), "the input ends too early");
-}
-
-fn read_new(words: usize) -> Vec<u32> {
-    let mut new = vec![0; words];
-    read(&mut new);
-    new
 }
 
 /// The zkVM's big integer accelerator, and the host for advice.
@@ -147,5 +112,35 @@ impl Backend for Accelerator {
             );
         }
         Ok(())
+    }
+}
+
+impl Host for Accelerator {
+    type Hasher = Sha;
+
+    fn read(&mut self, to: &mut [u32]) -> Checked {
+        read(to);
+        Ok(())
+    }
+
+    fn commit(&mut self, data: &[u8]) {
+        env::commit_slice(data);
+    }
+}
+
+/// SHA-256 on the zkVM's accelerator.
+struct Sha(Sha256);
+
+impl Hasher for Sha {
+    fn new() -> Self {
+        Self(Sha256::new())
+    }
+
+    fn update(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
 }

@@ -14,12 +14,13 @@ import xgboost
 from tests.unit.ml.build import ours
 from zkhost import ml
 from zkhost.errors import ModelFormatError, UnsupportedModelError
-from zkhost.ml import _native
+from zkhost.ml import _native, guest_input
 from zkhost.ml.compile import compile_graph
 from zkhost.ml.lower.lowering import lower
+from zkhost.ml.read import ubjson
 from zkhost.ml.read.lightgbm_text import ZERO
 from zkhost.ml.read.model_file import read_model
-from zkhost.ml.tensors import from_bytes, to_bytes
+from zkhost.ml.tensors import output_arrays
 
 MODELS = Path(__file__).parents[1] / "models" / "trees"
 OWN = [("xgboost", "json", "margin"), ("lightgbm", "txt", "raw_score")]
@@ -44,9 +45,9 @@ def test_a_file_computes_what_its_library_did(library: str, suffix: str, score: 
     plan, (port,) = compile_graph(lowered.graph).plan, lowered.inputs
     found = []
     for row in stored["x"]:
-        raw = to_bytes(lowered.graph, {"x": row[np.newaxis].astype(port.dtype)})
-        outputs = _native.compute(plan, raw).outputs
-        found.append(from_bytes(lowered.graph, lowered.graph.outputs, lowered.outputs, outputs)[score])
+        sample = {"x": row[np.newaxis].astype(port.dtype)}
+        outputs = _native.compute(plan, guest_input.inference(lowered.graph, {}, {}, [sample], {})).outputs
+        found.append(output_arrays(lowered.graph, lowered.outputs, outputs)[score])
     assert same(np.concatenate(found), stored[score])
 
 
@@ -190,15 +191,57 @@ def test_a_json_that_contradicts_itself_is_no_model(path: str, value: Any) -> No
         ml.load(edited(_set(path, value)))
 
 
-def test_other_files_are_no_boosters() -> None:
+def test_ubjson_is_the_same_model_as_json() -> None:
     x, y = table(1)
+    booster = boosted("multi:softmax", x, y)
+    binary = bytes(booster.save_raw("ubj"))
+    assert ml.load(binary).image_id == ml.load(bytes(booster.save_raw("json"))).image_id
+    for end in (1, 2, 3, 20, len(binary) // 2, len(binary) - 1):
+        with pytest.raises(ModelFormatError):
+            ml.load(binary[:end])
+    for at in range(0, len(binary), 97):
+        changed = bytearray(binary)
+        changed[at] ^= 0x55
+        try:
+            ml.load(bytes(changed))
+        except (ModelFormatError, UnsupportedModelError):
+            continue
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"{i\x01a[$d#i\x02" + bytes(4) + b"\x3f\x80\0\0}", {"a": [0.0, 1.0]}),
+        (b"{i\x01a[TFZi\xffSi\x02\xc3\xa4Cx]}", {"a": [True, False, None, -1, "ä", "x"]}),
+        (b"{#i\x01i\x01b{}", {"b": {}}),
+        (b"[$I#U\x01\x80\x00", [-32768]),
+        (b"[[[D" + bytes(8) + b"]]L" + bytes(7) + b"\x07]", [[[0.0]], 7]),
+    ],
+)
+def test_ubjson(data: bytes, value: Any) -> None:
+    assert ubjson.loads(data) == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"X", b"[", b"{", b"{i\x05a", b"[$T#l\x7f\xff\xff\xff", b"[$d#l\x7f\xff\xff\xff", b"[#i\xff", b"[$i]", b"[" * 1000,
+        b"{i\xffa", b"Sd" + bytes(4), b"TT", b"Si\x01\xff", b"H",
+    ],
+)  # fmt: skip
+def test_bytes_that_are_no_ubjson(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        ubjson.loads(data)
+
+
+def test_other_files_are_no_boosters() -> None:
     for data, error, message in [
         (b"{", ModelFormatError, "cut short"),
         (b"[" * 100_000, ModelFormatError, "ONNX"),
         (b"{" + b'"a":[' * 100_000, ModelFormatError, "cut short"),
         (b'{"learners": 1}', ModelFormatError, "no XGBoost model"),
         (b'"learner"', ModelFormatError, "ONNX"),
-        (bytes(boosted("reg:squarederror", x, y).save_raw("ubj")), UnsupportedModelError, "UBJSON"),
+        (b"{L\0\0\0\0\0\0\0", ModelFormatError, "UBJSON"),
     ]:
         with pytest.raises(error, match=message):
             ml.load(data)
@@ -232,3 +275,17 @@ def test_a_text_that_contradicts_itself_is_no_model(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(ModelFormatError):
         ml.load(text.replace(old, new, 1).encode())
+
+
+def test_a_prediction_that_is_the_margin_itself_is_an_output() -> None:
+    stored = np.load(MODELS / "xgboost_diabetes.own.npz")
+    model = ml.load(MODELS / "xgboost_diabetes.json", outputs=["prediction"])
+    found = [model.compute(row)["prediction"].item() for row in stored["x"][:10]]
+    assert found == stored["prediction"][:10].tolist()
+    assert model.check(stored["x"][:10]).equal
+
+
+def test_a_prediction_without_a_function_here_is_refused_by_name() -> None:
+    x, y = table(1)
+    with pytest.raises(UnsupportedModelError, match="the prediction of count:poisson"):
+        ml.load(bytes(boosted("count:poisson", x, y).save_raw("json")), outputs=["prediction"])

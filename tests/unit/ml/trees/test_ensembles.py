@@ -12,11 +12,11 @@ import pytest
 from tests.unit.ml.build import onnxruntime_run, ours
 from zkhost import ml
 from zkhost.errors import ModelFormatError, ModelInputError, UnsupportedModelError
-from zkhost.ml import _native
+from zkhost.ml import _native, guest_input
 from zkhost.ml.compile import compile_graph, tree_cells
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.read.onnx_file import read_onnx
-from zkhost.ml.tensors import from_bytes, to_bytes
+from zkhost.ml.tensors import output_arrays
 
 from .forests import F32, MODES, attributes, model, rows, version_5
 
@@ -26,8 +26,8 @@ FILES = [path.name for path in sorted(MODELS.glob("*.onnx")) if path.name.split(
 
 def computed(model: Lowered, plan: bytes, row: Any) -> dict[str, Any]:
     """The outputs, by the guest's kernels."""
-    data = to_bytes(model.graph, {model.graph.inputs[0]: row})
-    return from_bytes(model.graph, model.graph.outputs, model.outputs, _native.compute(plan, data).outputs)
+    given = guest_input.inference(model.graph, {}, {}, [{model.graph.inputs[0]: row}], {})
+    return output_arrays(model.graph, model.outputs, _native.compute(plan, given).outputs)
 
 
 def same(found: Any, expected: Any) -> bool:

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from zkhost.ml import ops
-from zkhost.ml.compile.scalar import choices, floats, functions, integers, masks, moves, pools, scales, trees
+from zkhost.ml.compile.scalar import (
+    choices,
+    floats,
+    functions,
+    ggml,
+    integers,
+    masks,
+    merge,
+    moves,
+    pools,
+    scales,
+    trees,
+)
 from zkhost.ml.compile.scalar.writer import WRITERS
 from zkhost.ml.compile.target import Target
 
-__all__ = ["choices", "floats", "functions", "integers", "masks", "moves", "pools", "scales", "trees", "write"]
+__all__ = [
+    "choices",
+    "floats",
+    "functions",
+    "ggml",
+    "integers",
+    "masks",
+    "merge",
+    "moves",
+    "pools",
+    "scales",
+    "trees",
+    "write",
+]
 
 
 def write(target: Target, op: ops.Op) -> None:

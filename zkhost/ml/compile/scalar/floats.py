@@ -47,7 +47,7 @@ def _matmul_f(target: Target, op: ops.MatMulF) -> None:
     *batch, rows, depth = graph.shape(op.a)
     target.plan.emit(
         Code.MATRIX_F32, target.read(op.a), target.read(op.w), _bias_f32(target, op.bias), target.write(op.y),
-        prod(batch), rows, depth, graph.shape(op.w)[-1], int(op.w not in graph.constants),
+        prod(batch), rows, depth, graph.shape(op.w)[-1], int(len(graph.shape(op.w)) > 2),
     )  # fmt: skip
 
 

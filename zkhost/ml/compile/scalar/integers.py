@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from zkhost.ml import ops
-from zkhost.ml.compile import shapes
+from zkhost.ml.compile import proved, shapes
 from zkhost.ml.compile.plan_bytes import At, Code
 from zkhost.ml.compile.scalar.writer import channels, pair, writes, zero_of
 from zkhost.ml.compile.target import SIZE, Target, added
+from zkhost.ml.graph import Array
+
+MAX_INPUTS = 1 << 14
 
 
 def _words(target: Target, values: Any, count: int) -> At:
@@ -21,13 +24,48 @@ def _words(target: Target, values: Any, count: int) -> At:
 
 
 def _bias(target: Target, name: str | None, count: int) -> At:
+    if name is not None and name in target.graph.tensors:
+        return target.read(name)
     return _words(target, target.graph.constants[name] if name else 0, count)
+
+
+def _paired(weights: Array) -> Array | None:
+    """Weights (groups, outputs, inputs) without zero points as the kernels of `zkhost_nn::pairs` take them: for each 8
+    outputs, for each input, a word for each two. None where they do not."""
+    groups, outputs, inputs = weights.shape
+    if np.abs(weights).max(initial=0) > 127 or inputs > MAX_INPUTS:
+        return None
+    padded = np.zeros((groups, -(-outputs // 8) * 8, inputs + inputs % 2), np.int64)
+    padded[:, :outputs, :inputs] = weights
+    low, high = padded[:, 0::2], padded[:, 1::2]
+    words = (low + (high << 16)).reshape(groups, -1, 4, padded.shape[2])
+    packed: Array = words.transpose(0, 1, 3, 2).astype(np.int32)
+    return packed
+
+
+def _centred(target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Array) -> tuple[int | At, At, At]:
+    """As `proved.correction`, for inputs that are taken less 128."""
+    total = target.graph.constants[bias].astype(np.int64) if bias else np.zeros(sums.size, np.int64)
+    place = proved.zero_of(target, x, zero)
+    if isinstance(place, At):
+        w_sums = target.plan.constant(sums.astype(np.int32))
+        return place, w_sums, target.plan.constant((total + 128 * sums).astype(np.int32))
+    return place, At(None), target.plan.constant((total + (128 - place) * sums).astype(np.int32))
 
 
 @writes(ops.Conv)
 def _conv(target: Target, op: ops.Conv) -> None:
     graph = target.graph
     (n, c, *sizes), (_, m, *out) = graph.shape(op.x), graph.shape(op.y)
+    weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 0).reshape(m, -1)
+    paired = _paired(weights.reshape(op.groups, m // op.groups, -1))
+    if paired is not None:
+        zero, w_sums, bias = _centred(target, op.x, op.x_zero, op.bias, weights.sum(axis=1))
+        target.plan.emit(
+            Code.PAIRED_CONVOLUTION, target.read(op.x), int(isinstance(zero, At)), zero, target.plan.constant(paired), w_sums,
+            bias, target.write(op.y), n, c, m, op.groups, shapes.window(sizes, op.window, out),
+        )  # fmt: skip
+        return
     w_zero = _words(target, np.asarray(op.w_zero) + added(graph.dtype(op.w)), m)
     target.plan.emit(
         Code.CONVOLUTION, target.read(op.x), zero_of(target, op.x_zero, graph.dtype(op.x)), target.read(op.w), w_zero,
@@ -40,10 +78,19 @@ def _matmul(target: Target, op: ops.MatMul) -> None:
     graph = target.graph
     *batch, rows, depth = graph.shape(op.a)
     columns = graph.shape(op.w)[-1]
+    weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 1).T if op.w in graph.constants else None
+    paired = _paired(weights[None]) if weights is not None else None
+    if weights is not None and paired is not None:
+        zero, w_sums, bias = _centred(target, op.a, op.a_zero, op.bias, weights.sum(axis=1))
+        target.plan.emit(
+            Code.PAIRED_MATRIX, target.read(op.a), int(isinstance(zero, At)), zero, target.plan.constant(paired), w_sums, bias,
+            target.write(op.y), prod(batch) * rows, depth, columns,
+        )  # fmt: skip
+        return
     w_zero = _words(target, np.asarray(op.w_zero) + added(graph.dtype(op.w)), columns)
     target.plan.emit(
         Code.MATRIX, target.read(op.a), zero_of(target, op.a_zero, graph.dtype(op.a)), target.read(op.w), w_zero,
-        _bias(target, op.bias, columns), target.write(op.y), prod(batch), rows, depth, columns, int(op.w not in graph.constants),
+        _bias(target, op.bias, columns), target.write(op.y), prod(batch), rows, depth, columns, int(len(graph.shape(op.w)) > 2),
     )  # fmt: skip
 
 
