@@ -2,8 +2,9 @@
 
 The models are trained here on scikit-learn's data, in the shapes of two published measurements of risc0: EZKL's "Benchmarking
 ZKML frameworks" (github.com/zkonduit/zkml-framework-benchmarks: a random forest of 100 trees and a linear SVM on iris, a
-forest of one tree on two features, a linear regression on two features), and risc0's examples smartcore-ml (a decision tree on
-iris) and xgboost (boosted trees). `--prove` makes proofs, whose seconds and peak memory mean something on an idle machine only.
+forest of one tree on two features, a linear regression on two features), and risc0's examples smartcore-ml (a decision tree
+on all 150 rows of iris) and xgboost (ten trees of depth 5 on two features). `--prove` makes proofs, whose seconds and peak
+memory mean something on an idle machine only.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ CANCER, DIGITS, DIABETES = (load(return_X_y=True) for load in (load_breast_cance
 LINE = np.array([[1, 1], [1, 2], [2, 2], [2, 3]]), np.array([6, 8, 9, 11])
 CURVE = np.array([[1, 1], [1, 2], [2, 2], [2, 3], [3, 3], [4, 4], [6, 8]]), np.array([6, 8, 9, 11, 12, 15, 25])
 
+BLOCKS = np.random.default_rng(0).integers(0, 300, (150, 2)), np.random.default_rng(1).normal(28, 3, 150)
+
 Made = tuple[Any, Any, dict[str, Any]]
 
 
@@ -40,12 +43,21 @@ def fitted(estimator: Any, data: Any, **options: Any) -> Made:
     return estimator.fit(*data), data[0][:1], options
 
 
+def batch(estimator: Any, data: Any) -> Made:
+    """The same with all rows in one run."""
+    return estimator.fit(*data), data[0], {"dims": {"X:0": len(data[0])}}
+
+
 MODELS: dict[str, Callable[[], Made]] = {
     "random forest, 100 trees, iris": lambda: fitted(RandomForestClassifier(100, random_state=0), IRIS),
     "linear SVM, iris": lambda: fitted(LinearSVC(random_state=0), TWO, outputs=["label"]),
     "one tree, 2 features": lambda: fitted(RandomForestRegressor(1, random_state=0), CURVE),
     "linear regression, 2 features": lambda: fitted(LinearRegression(), LINE),
     "decision tree, iris": lambda: fitted(DecisionTreeClassifier(random_state=0), IRIS),
+    "decision tree, iris, 150 rows": lambda: batch(DecisionTreeClassifier(random_state=0), IRIS),
+    "xgboost, 10 trees, 2 features": lambda: fitted(
+        xgboost.XGBRegressor(n_estimators=10, max_depth=5, n_jobs=1), BLOCKS
+    ),
     "xgboost, 100 trees, cancer": lambda: fitted(xgboost.XGBClassifier(n_estimators=100, n_jobs=1), CANCER),
     "xgboost, 10 x 100 trees, digits": lambda: fitted(xgboost.XGBClassifier(n_estimators=100, n_jobs=1), DIGITS),
     "lightgbm, 100 trees, cancer": lambda: fitted(lightgbm.LGBMClassifier(n_jobs=1, verbose=-1), CANCER),

@@ -49,12 +49,12 @@ def _modes(known: str) -> Callable[[click.Context, click.Parameter, tuple[str, .
     return read
 
 
-def _salts(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, bytes]:
+def _salts(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, bytes]:
     found = {}
     for value in values:
         name, equals, digits = value.rpartition("=")
-        salt = _salt(_, parameter, digits)
-        if not equals or salt is None:
+        salt = _salt(context, parameter, digits) if equals else None
+        if salt is None:
             raise click.BadParameter(f"{value!r} is not NAME=HEX", param=parameter)
         found[name] = salt
     return found

@@ -86,7 +86,7 @@ def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -
     """Print the version, which is read only when it is asked for: the native library has it."""
     if not wanted or context.resilient_parsing:
         return
-    from zkhost import __version__
+    from zkhost._version import __version__
 
     click.echo(f"zkhost, version {__version__}")
     context.exit()

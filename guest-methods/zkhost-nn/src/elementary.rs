@@ -152,7 +152,7 @@ fn large_erfc(a: Wide, square: u64) -> Wide {
 
 /// The square of an f32 of 1/2 to 16, times 2^-half, in units of 2^-40.
 fn square_fixed(x: Wide, half: i32) -> u64 {
-    u64::from(x.mantissa) * u64::from(x.mantissa) >> (22 - 2 * x.exponent + half)
+    (u64::from(x.mantissa) * u64::from(x.mantissa)) >> (22 - 2 * x.exponent + half)
 }
 
 /// For an f32.

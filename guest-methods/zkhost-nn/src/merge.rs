@@ -201,7 +201,7 @@ mod tests {
         arena.resize(26 + 12 + 20, 0);
         let mut args = [0, 48, 72, 104, 152, 3, 4, 2, 4, 2, 1, 4, 1, 2f32.to_bits(), 0];
         change(&mut args);
-        merge(&args, &mut Memory::new(&mut arena, &[]))?;
+        merge(&args, &mut Memory::new(&mut arena, 0, &[]))?;
         Ok(arena[26..38].iter().map(|bits| f32::from_bits(*bits)).collect())
     }
 
@@ -251,6 +251,6 @@ mod tests {
         ] {
             assert_eq!(merged(|args| args[at] = value), Err(reason), "argument {at} = {value}");
         }
-        assert_eq!(merge(&[0; 14], &mut Memory::dry(400, &[])), Err("a wrong number of arguments"));
+        assert_eq!(merge(&[0; 14], &mut Memory::dry(400, 0, &[])), Err("a wrong number of arguments"));
     }
 }

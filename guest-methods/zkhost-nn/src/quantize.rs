@@ -245,11 +245,11 @@ impl Quantize {
         // x / scale = product * 2^(distance - 29), between 2^(distance - 1) and 2^(distance + 1)
         let distance = exponent - self.exponent;
         let mut value = 0;
-        if bits << 1 == 0 {
-            // Zeros, which images are full of.
-        } else if !(-1..=8).contains(&distance) || exponent == 0 || exponent == 255 {
-            // Below a half it is 0; large numbers, NaN and denormal ones are left to the floats.
-            if distance > 8 || exponent == 0 || exponent == 255 || self.exponent < 32 {
+        if !(-1..=8).contains(&distance) || exponent == 0 || exponent == 255 {
+            // Below a half it is 0, and zeros are, which images are full of; large numbers, NaN and denormal ones are left to
+            // the floats.
+            let denormal = exponent == 0 && bits & 0x7f_ffff != 0;
+            if distance > 8 || denormal || exponent == 255 || self.exponent < 32 {
                 return self.exact(x);
             }
         } else {

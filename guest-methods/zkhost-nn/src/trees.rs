@@ -340,7 +340,7 @@ mod tests {
         let size = cells.len() as u32;
         let at = crate::memory::CONSTANT;
         let args = [0, 0, 1, 4, at, size, at | (4 * size), 1, 0, 0, 0, 0, 0, 16, 2, 24, 4];
-        run(&args, &mut Memory::new(&mut arena, crate::bytes(&words)))?;
+        run(&args, &mut Memory::new(&mut arena, 0, crate::bytes(&words)))?;
         Ok([f32::from_bits(arena[4]), f32::from_bits(arena[5])])
     }
 

@@ -18,7 +18,7 @@ pub const BATCH: usize = 8;
 /// Words of the constants of a call that requantises: its numbers are a zero point, and those of the scale.
 pub const SCALING: usize = (constants::NUMBERS as usize + 1 + rescale::NUMBERS) * CELL / 4;
 /// How much advice is asked for at once, as far as one call's is not more.
-const ADVICE_BYTES: usize = 8 << 10;
+const ADVICE_BYTES: usize = 4 << 10;
 
 /// Where advice comes from and where programs run: the guest's host and its accelerator, or plain code.
 pub trait Backend {

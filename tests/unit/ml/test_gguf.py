@@ -334,6 +334,29 @@ def test_what_is_shown_of_a_model() -> None:
     assert model.image_id == ml.load(llama("q8_0")[0].read_bytes(), dims={"tokens": 7}).image_id
 
 
+def test_a_hidden_model_computes_the_same() -> None:
+    """The whole file as input of the bare interpreter; single tensors of it cannot be hidden."""
+    path, expected = llama("q8_0")
+    tokens = expected["tokens1"][:2]
+    hidden = ml.load(path, dims={"tokens": 2}, hidden=True, output="argmax")
+    found = hidden.execute(tokens).outputs["logits"]
+    assert found.tolist() == ml.load(path, dims={"tokens": 2}, output="argmax").compute(tokens)["logits"].tolist()
+    with pytest.raises(ConfigError, match="GGUF"):
+        ml.load(path, dims={"tokens": 2}, hidden=["blk.0.*"])
+
+
+def test_a_llama_in_parts() -> None:
+    """A proof for each layer: their tensors lead to the same token."""
+    path, expected = llama("q8_0")
+    tokens = expected["tokens1"]
+    chain = ml.split(path, 3, dims={"tokens": len(tokens)}, output="argmax")
+    whole = chain.whole.compiled.cycles
+    assert all(part.compiled.cycles < 0.5 * whole for part in chain.parts)
+    runs = [stage.model.execute(stage.inputs) for stage in chain.stages(tokens)]
+    assert len(runs) == 3
+    assert runs[-1].outputs["logits"].tolist() == [expected["greedy1"][0]]
+
+
 # -- files from strangers ---------------------------------------------------------------------------------------------
 
 

@@ -155,18 +155,18 @@ def forms() -> tuple[Graph, dict[str, Array]]:
     """A small network with every form of program: split signs, sums, weights put into cells, requantisation, dense; a pool,
     groups."""
     make = Maker()
-    make.input("x", "u8", (1, 1, 6, 6))
-    make.requantize("a", make.conv("a0", "x", 5, (3, 3), pads=(1, 1, 1, 1), x_zero=3))
+    make.input("x", "u8", (1, 1, 12, 12))
+    make.requantize("a", make.conv("a0", "x", 12, (3, 3), pads=(1, 1, 1, 1), x_zero=3))
     make.requantize(
         "b",
         make.conv("b0", "a", 4, (3, 3), pads=(1, 1, 1, 1), x_zero=3),
         dtype="s8",
         scale=[0.002, 0.003, 0.001, 0.004],
     )
-    make.pool("c", "b", 2)
+    make.pool("c", "b", 3)
     make.requantize("d", make.conv("d0", "c", 6, (1, 1), x_zero=3, w="u8", w_zero=(131,)), scale=0.01)
     make.requantize("e", make.conv("e0", "d", 6, (2, 2), x_zero=3, groups=6))
-    make.requantize("f", make.matmul("f0", make.reshape("r", "e", (1, 24)), 10, a_zero=3), scale=0.008)
+    make.requantize("f", make.matmul("f0", make.reshape("r", "e", (1, 54)), 10, a_zero=3), scale=0.008)
     return make.graph("f"), make.inputs
 
 

@@ -128,9 +128,9 @@ def test_exchanged_advice_is_refused() -> None:
 
 @functools.cache
 def requantised() -> Honest:
-    """A convolution whose program requantises: three planes of 11 cells and seven of 8 for each of two channels."""
+    """A convolution whose program requantises: three planes of 59 cells and seven of 52 for each of two channels."""
     make = Maker()
-    make.input("x", "u8", (1, 1, 10, 10))
+    make.input("x", "u8", (1, 1, 28, 28))
     make.requantize("y", make.conv("s", "x", 2, (3, 3), pads=(1, 1, 1, 1), x_zero=3))
     graph = make.graph("y")
     plan, inputs = compile_graph(graph).plan, raw(graph, make.inputs)
@@ -140,7 +140,7 @@ def requantised() -> Honest:
     return Honest(plan, image.program, image.image_id, computed.stdin, len(inputs), computed.journal)
 
 
-LANES, USED = 11, 8
+LANES, USED = 59, 52
 
 
 @pytest.mark.parametrize("channel", [0, 1])
@@ -168,7 +168,7 @@ def test_more_advice_is_not_read() -> None:
     assert preflight(honest().stdin + bytes(64)).journal == honest().journal
 
 
-@pytest.mark.parametrize("po2", [15, 16, 17])
+@pytest.mark.parametrize("po2", [15, 16, 17, 18])
 def test_a_segment_may_end_anywhere(po2: int) -> None:
     """Programs load what they read: an end of a segment just before one leaves nothing out."""
     graph, inputs = forms()
@@ -176,7 +176,7 @@ def test_a_segment_may_end_anywhere(po2: int) -> None:
     computed = _native.compute(plan, raw(graph, inputs))
     checked = _native.preflight(_native.image(plan).program, computed.stdin, segment_limit_po2=po2)
     assert checked.journal == computed.journal
-    assert (len(checked.segments) > 1) == (po2 < 17)
+    assert (len(checked.segments) > 1) == (po2 < 18)
 
 
 def test_another_model_has_another_image_id() -> None:

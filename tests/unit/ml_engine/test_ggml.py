@@ -229,6 +229,6 @@ def test_constants_may_be_anything() -> None:
             at = int(random.integers(start, len(plan) - 64))
             changed[at : at + 64] = bytes([fill]) * 64
             try:
-                assert len(_native.compute(bytes(changed), inputs).outputs) == 72
+                assert sum(map(len, _native.compute(bytes(changed), inputs).outputs)) == 72
             except PlanError:
                 continue

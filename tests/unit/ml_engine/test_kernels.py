@@ -73,11 +73,11 @@ def test_a_convolution(name: str) -> None:
 RESCALED: dict[str, Convolution] = {
     "3x3": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 16, 15)), 20, (3, 3), pads=(1, 1, 1, 1), x_zero=9),
     "pointwise": lambda m: m.conv("s", m.input("x", "s8", (1, 9, 20, 20)), 19, (1, 1), x_zero=-100),
-    "depthwise": lambda m: m.conv("s", m.input("x", "u8", (1, 9, 24, 23)), 9, (3, 3), groups=9, pads=(1, 1, 1, 1)),
-    "many channels": lambda m: m.conv("s", m.input("x", "u8", (1, 60, 12, 12)), 4, (3, 3), spread=8, x_zero=4),
+    "depthwise": lambda m: m.conv("s", m.input("x", "u8", (1, 19, 24, 23)), 19, (3, 3), groups=19, pads=(1, 1, 1, 1)),
+    "many channels": lambda m: m.conv("s", m.input("x", "u8", (1, 60, 12, 12)), 10, (3, 3), spread=8, x_zero=4),
     "in strips": lambda m: m.conv("s", m.input("x", "u8", (1, 3, 64, 100)), 2, (3, 3), pads=(1, 1, 1, 1), x_zero=2),
-    "one axis": lambda m: m.conv("s", m.input("x", "u8", (1, 6, 300)), 4, (5,), pads=(2, 2), x_zero=1),
-    "batch": lambda m: m.conv("s", m.input("x", "u8", (3, 2, 16, 16)), 4, (3, 3), pads=(1, 1, 1, 1), x_zero=200),
+    "one axis": lambda m: m.conv("s", m.input("x", "u8", (1, 6, 300)), 9, (5,), pads=(2, 2), x_zero=1),
+    "batch": lambda m: m.conv("s", m.input("x", "u8", (3, 2, 16, 16)), 10, (3, 3), pads=(1, 1, 1, 1), x_zero=200),
 }  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_what_programs_do_not_requantise() -> None:
     def found(scale: float = 0.004, low: int = 0, strides: tuple[int, int] = (1, 1), spread: int = 30) -> list[bool]:
         make = Maker()
         make.input("x", "u8", (1, 3, 24, 24))
-        sums = make.conv("s", "x", 4, (3, 3), strides=strides, spread=spread)
+        sums = make.conv("s", "x", 8, (3, 3), strides=strides, spread=spread)
         make.requantize("y", sums, scale=scale, low=low)
         graph = make.graph("y")
         compare(graph, make.inputs, accelerated=True)

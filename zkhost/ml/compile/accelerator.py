@@ -24,6 +24,8 @@ CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 330, 260, 0.1, 6, 4, 2000
 LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 21, 40, 11, 14, 25, 25, 34
 # Where programs requantise: a lane of a cell that they do; a row of outputs copied; an output of it; a channel's numbers.
 RESCALED_LANE, COPIED_ROW, COPIED, NUMBERS = 5.4, 30, 2, 170
+# Paging that a layer which does so adds to a small model: code and memory that nothing else touches.
+RESCALE_PAGES = 4000
 # Outputs, before they are clamped, that programs requantise.
 RESCALED = 32_000
 

@@ -13,7 +13,15 @@ from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
 from zkhost.ml.compile import rows, shapes
 from zkhost.ml.compile.plan_bytes import At, Code
-from zkhost.ml.compile.proved import Finish, correction, finish_of, fits_lanes, signed_weights, zero_of
+from zkhost.ml.compile.proved import (
+    Finish,
+    constant_weights,
+    correction,
+    finish_of,
+    fits_lanes,
+    signed_weights,
+    zero_of,
+)
 from zkhost.ml.compile.target import Target, added
 from zkhost.ml.graph import Array
 
@@ -135,10 +143,11 @@ class _Layout:
         program, m = self.program, len(self.weights)
         groups = self.op.groups
         advice = program.advice * acc.CELL
-        call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 8192, 1 / 8)
+        call = program.words + acc.CALL + acc.ADVICE_BYTE * advice + acc.ADVISE * max(advice / 4096, 1 / 8)
         calls = self.strips * m * (call + (acc.SPREAD * program.terms if self.expand else 0))
         sums = self.strips * groups * (program.sums_words + acc.CALL + acc.ADVISE) if program.pairs else 0
         finish = self.strips * m * acc.finish(program, self.rows, self.columns)
+        finish += acc.RESCALE_PAGES if program.rescaled else 0
         return int(acc.BEGIN + acc.BUILD * (program.words + program.sums_words) + calls + sums + finish)
 
     @property
@@ -242,7 +251,7 @@ def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
 def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
     graph = target.graph
     _, _, *sizes = graph.shape(op.x)
-    if len(sizes) > 2 or op.w not in graph.constants or not (op.bias is None or op.bias in graph.constants):
+    if len(sizes) > 2 or not constant_weights(graph, op):
         return None
     finish = finish_of(target, op)
     window, signed = _window(op.window), signed_weights(graph.constants[op.w], op.w_zero, 0)

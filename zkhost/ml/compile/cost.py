@@ -96,7 +96,7 @@ def _trees(a: Sequence[int]) -> float:
 
 
 # By the interpreter's rule: elements of a block, then cycles of a block of a row, of a row, of an element of the vector.
-_GGML_BLOCKS = {2: (32, 216, 108, 65), 3: (32, 233, 109, 65), 4: (256, 1801, 354, 83), 5: (256, 1650, 334, 83)}
+_GGML_BLOCKS = {2: (32, 211, 110, 65), 3: (32, 228, 110, 65), 4: (256, 1801, 354, 83), 5: (256, 1650, 334, 83)}
 _GGML_MAC, _GGML_SCORE_MAC = 62, 80
 
 

@@ -10,7 +10,7 @@ from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
 from zkhost.ml.compile.plan_bytes import At
 from zkhost.ml.compile.target import Target, added
-from zkhost.ml.graph import Array
+from zkhost.ml.graph import Array, Graph
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ def fits_lanes(weights: Array, axes: tuple[int, ...]) -> bool:
     positive = np.where(weights > 0, weights, 0).sum(axis=axes).max(initial=0) * 255
     negative = -np.where(weights < 0, weights, 0).sum(axis=axes).min(initial=0) * 255
     return bool(positive < acc.OFFSET and negative <= acc.OFFSET)
+
+
+def constant_weights(graph: Graph, op: ops.Conv | ops.MatMul) -> bool:
+    """Whether weights and bias are constants: kernels that lay them out for themselves need that, and hidden ones are not."""
+    return op.w in graph.constants and (op.bias is None or op.bias in graph.constants)
 
 
 def zero_of(target: Target, x: str, zero: ops.Zero) -> int | At:

@@ -10,7 +10,7 @@ import numpy as np
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
 from zkhost.ml.compile.plan_bytes import At, Code
-from zkhost.ml.compile.proved import Finish, correction, finish_of, fits_lanes, signed_weights
+from zkhost.ml.compile.proved import Finish, constant_weights, correction, finish_of, fits_lanes, signed_weights
 from zkhost.ml.compile.target import Target, added
 from zkhost.ml.graph import Array
 
@@ -96,7 +96,7 @@ def matmul(target: Target, op: ops.MatMul) -> Finish | None:
     """Write a matrix product with constant weights for the accelerator. None where it does not take it."""
     graph = target.graph
     zeros = {int(zero) for zero in op.w_zero}
-    if op.w not in graph.constants or not (op.bias is None or op.bias in graph.constants) or len(zeros) != 1:
+    if not constant_weights(graph, op) or len(zeros) != 1:
         return None
     w = signed_weights(graph.constants[op.w], op.w_zero, 1)
     (depth, columns), rows = w.shape, prod(graph.shape(op.a)[:-1])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from zkhost.errors import ConfigError, DigestMismatchError, ModelMismatchError, UnsupportedModelError
+from zkhost.errors import ConfigError, ModelMismatchError, UnsupportedModelError
 from zkhost.ml import ops
-from zkhost.ml.disclosure import Options
+from zkhost.ml.disclosure import Options, check_salts, modes_of, require_digest
 from zkhost.ml.graph import Array, Graph, Mode, Tensor
 from zkhost.ml.lora.adapter import Adapter
 from zkhost.ml.lora.updates import Update, update_of
@@ -22,6 +22,7 @@ from zkhost.ml.read.onnx_file import Port
 from zkhost.ml.read.safetensors_file import write_safetensors
 from zkhost.ml.read.state import read_state
 from zkhost.ml.read.stored import State, StoredTensor, stored
+from zkhost.ml.tensors import OutputMode
 
 if TYPE_CHECKING:
     from zkhost.image_id import ImageID
@@ -79,18 +80,10 @@ def merge(
     if len({update.weight for update in updates}) < len(updates) or not updates:
         raise ConfigError("the adapter's modules name no weight, or one twice", hint="choose with modules=")
     lowered = _lowered(updates, base_in, adapter_in)
-    modes = _modes(updates, base_in, adapter_in, merged)
-    given = dict(salts or {})
-    hashed = [name for name, mode in modes.items() if mode == "hashed"]
-    for name, value in {"salt": salt, **given}.items():
-        if value is not None and len(value) != 32:
-            raise ConfigError(f"{name} has {len(value)} bytes", hint="use secrets.token_bytes(32)")
-        if name in given and name not in hashed:
-            raise ConfigError(
-                f"salts has {name!r}, which is not hashed", hint=f"hashed: {', '.join(hashed) or 'nothing'}"
-            )
-    shown = {port.name: "hashed" if merged == "hashed" else "all" for port in lowered.outputs}
-    options = Options(MappingProxyType(modes), MappingProxyType(shown), False, salt, given, True)  # type: ignore[arg-type]
+    shown: dict[str, OutputMode] = {port.name: "hashed" if merged == "hashed" else "all" for port in lowered.outputs}
+    modes = modes_of(lowered, _modes(updates, base_in, adapter_in), shown)
+    options = Options(modes, MappingProxyType(shown), False, salt, dict(salts or {}), True)
+    check_salts(options)
     return Merge(Model(lowered, lowered, b"", options), state, tuple(updates))
 
 
@@ -138,15 +131,13 @@ def _lowered(updates: Sequence[Update], base_in: Place, adapter_in: Place) -> Lo
     return Lowered(graph, (), tuple(ports), tuple((name, name) for name in outputs), {}, weights)
 
 
-def _modes(updates: Sequence[Update], base_in: Place, adapter_in: Place, merged: Mode) -> dict[str, Mode]:
+def _modes(updates: Sequence[Update], base_in: Place, adapter_in: Place) -> dict[str, Mode]:
+    """Of the weights that are inputs."""
     modes: dict[str, Mode] = {}
     for update in updates:
-        w, *factors = update.names
-        if base_in != "image":
-            modes[w] = base_in
-        if adapter_in != "image":
-            modes |= dict.fromkeys(factors, adapter_in)
-        modes[f"{MERGED}{w}"] = merged
+        for name, place in zip(update.names, (base_in, adapter_in, adapter_in), strict=True):
+            if place != "image":
+                modes[name] = place
     return modes
 
 
@@ -205,8 +196,9 @@ class Merge:
         """
         found = self.model.verify(receipt, policy=policy, allow_fake=allow_fake)
         for name, expected in (digests or {}).items():
-            if found.digests.get(name) != expected:
-                raise _mismatch(name, expected, found.digests.get(name))
+            require_digest(
+                repr(name), expected, found.digests.get(name), "the proof is of other values, or under another salt"
+            )
         if merged is not None:
             self._check_merged(found, base_state(merged))
         return found
@@ -231,16 +223,9 @@ class Merge:
                 raise ConfigError(f"{output!r} is hashed, and salts lacks it", hint="give the prover's proof.salts")
             else:
                 expected = self.model.digest(output, values, salts[output])
-                if found.digests[output] != expected:
-                    raise _mismatch(output, expected, found.digests[output])
-
-
-def _mismatch(name: str, expected: bytes, found: bytes | None) -> DigestMismatchError:
-    texts = expected.hex(), "none" if found is None else found.hex()
-    return DigestMismatchError(
-        f"the journal has another digest of {name!r} than expected: {texts[0]}, but got {texts[1]}",
-        hint="the proof is of other values, or the salt is another", what=name, expected=texts[0], found=texts[1],
-    )  # fmt: skip
+                require_digest(
+                    repr(output), expected, found.digests[output], "it is another model, or the salt is another"
+                )
 
 
 def verify_merge(

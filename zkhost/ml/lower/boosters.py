@@ -42,7 +42,7 @@ def _booster(low: Lowering, node: Node, args: Sequence[Value | None]) -> list[Va
 
 def _prediction(low: Lowering, node: Node, scores: Tensor, objective: str) -> Value:
     kind = TRANSFORMS.get(objective, objective)
-    made = scores if kind == "NONE" else transformed(low, node, scores, node.outputs[1], kind)
+    made = scores if kind == "NONE" else transformed(low, node, scores, kind)
     if made is None:
         raise node.unsupported(
             f"the prediction of {objective}",

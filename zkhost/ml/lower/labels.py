@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from onnx import helper
 
 from zkhost.errors import UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
-from zkhost.ml.lower import floats
-from zkhost.ml.lower.context import HANDLERS, Lowering
+from zkhost.ml.lower import floats, functions
+from zkhost.ml.lower.context import Lowering
 from zkhost.ml.lower.integers import join
 from zkhost.ml.lower.values import Const, Labels, Value
-from zkhost.ml.read.node import Node, node_of
+from zkhost.ml.read.node import Node
 
 LIMIT = 2**31
 
@@ -88,27 +86,23 @@ def post_transform(low: Lowering, node: Node, scores: Tensor, kind: str | None =
     kind = str(node.attributes.get("post_transform", "NONE")) if kind is None else kind
     if kind == "NONE":
         return [scores, scores]
-    name = node.outputs[-2]
-    if name not in low.readers:
+    if node.outputs[-2] not in low.readers:
         return [scores, scores]
-    made = transformed(low, node, scores, name, kind)
+    made = transformed(low, node, scores, kind)
     if made is None:
         raise _refused(node, kind)
     return [made, scores]
 
 
-def transformed(low: Lowering, node: Node, scores: Tensor, name: str, kind: str) -> Value | None:
-    """Scores under LOGISTIC or SOFTMAX, as the output `name` of the node; None where there is no such function of f32."""
-    operator = {"LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}.get(kind)
-    if operator is None:
-        return None
-    attributes: dict[str, Any] = {"axis": -1} if operator == "Softmax" else {}
-    step = node_of(helper.make_node(operator, ["scores"], [name], name=node.name, **attributes), 0, {"": 17})
-    try:
-        (made,) = HANDLERS[operator][0](low, step, [scores])
-    except (KeyError, UnsupportedModelError):
-        return None
-    return made
+def transformed(low: Lowering, node: Node, scores: Tensor, kind: str) -> Tensor | None:
+    """Scores under LOGISTIC or SOFTMAX; None for another function."""
+    if kind == "LOGISTIC":
+        return functions.function(low, node, "sigmoid", scores)
+    if kind == "SOFTMAX":
+        y = low.tensor(node, "f32", scores.shape)
+        low.emit(ops.Softmax(node.label, y.name, scores.name, scores.shape[-1], False))
+        return y
+    return None
 
 
 def _refused(node: Node, kind: str) -> UnsupportedModelError:

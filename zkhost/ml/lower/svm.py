@@ -7,19 +7,17 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from onnx import helper
 
-from zkhost.errors import UnsupportedModelError
 from zkhost.ml import ops
 from zkhost.ml.graph import Array, Tensor
-from zkhost.ml.lower import floats
-from zkhost.ml.lower.context import HANDLERS, Lowering, handles
+from zkhost.ml.lower import floats, functions
+from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.integers import join
 from zkhost.ml.lower.labels import classes_of, label_of
 from zkhost.ml.lower.moves import reshape
 from zkhost.ml.lower.trees import f32_rows
 from zkhost.ml.lower.values import Const, Value
-from zkhost.ml.read.node import Node, node_of
+from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]
 F32 = np.float32
@@ -45,19 +43,6 @@ def _weighted(low: Lowering, node: Node, x: Tensor, weights: Array, bias: Array)
     return y
 
 
-def _function(low: Lowering, node: Node, operator: str, x: Tensor) -> Tensor:
-    """A function of f32 that is an operator of its own."""
-    step = node_of(helper.make_node(operator, ["x"], [f"{node.outputs[-1]}.kernels"], name=node.name), 0, {"": 17})
-    try:
-        (y,) = HANDLERS[operator][0](low, step, [x])
-    except (KeyError, UnsupportedModelError) as error:
-        raise node.unsupported(
-            f"a kernel with {operator}", "LINEAR or POLY", "train with kernel='linear' or 'poly'"
-        ) from error
-    assert isinstance(y, Tensor)
-    return y
-
-
 def _kernels(low: Lowering, node: Node, x: Tensor, vectors: Array) -> Tensor:
     """The kernel of each row with each support vector: (rows, vectors).
 
@@ -71,7 +56,7 @@ def _kernels(low: Lowering, node: Node, x: Tensor, vectors: Array) -> Tensor:
         apart = floats.binary(low, node, "sub", reshape(low, node, x, (x.shape[0], 1, x.shape[1])), Const(vectors))
         squares, distance = floats.binary(low, node, "mul", apart, apart), low.tensor(node, "f32", apart.shape[:2])
         low.emit(ops.SumF(node.label, distance.name, squares.name, x.shape[1], False, 1))
-        return _function(low, node, "Exp", _constant(low, node, "mul", distance, -gamma))
+        return functions.function(low, node, "exp", _constant(low, node, "mul", distance, -gamma))
     products = _weighted(low, node, x, vectors.T, np.zeros(1, F32))
     if kind == "LINEAR":
         return products
@@ -79,7 +64,7 @@ def _kernels(low: Lowering, node: Node, x: Tensor, vectors: Array) -> Tensor:
         raise node.invalid(f"kernel_type {kind!r}", "LINEAR, POLY, RBF or SIGMOID")
     inner = _constant(low, node, "add", _constant(low, node, "mul", products, gamma), coef0)
     if kind == "SIGMOID":
-        return _function(low, node, "Tanh", inner)
+        return functions.function(low, node, "tanh", inner)
     if degree != int(degree) or not 1 <= degree <= MAX_DEGREE:
         raise node.unsupported(f"a polynomial of degree {degree}", f"1 to {MAX_DEGREE}, whole", "train with degree=3")
     power = inner

@@ -17,19 +17,17 @@ pub struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Rows of blocks of 32. Scales of f16 keep all within f32's normal range.
-    pub fn by_32<const R: usize>(&self, w: &[i8], x: &Vector<'_>, y: &mut [f32]) {
+    /// Rows of blocks of 32, of the rule Q4 or Q8. Scales of f16 keep all within f32's normal range.
+    pub fn by_32<const R: usize, const Q4: bool>(&self, w: &[i8], x: &Vector<'_>, y: &mut [f32]) {
         let (depth, count) = (x.values.len(), x.scales.len());
         let mut totals = [Float::default(); R];
+        let d: [&[f32]; R] = core::array::from_fn(|r| &self.d[r * count..][..count]);
         for (block, (x, e)) in x.values.as_chunks::<32>().0.iter().zip(x.scales).enumerate() {
             let sums = dots::<R, i8>(w, depth, 32 * block, x);
             let e = Factor::of(*e);
             for (r, total) in totals.iter_mut().enumerate() {
-                let (i, d) = (Factor::integer(sums[r]), Factor::of(self.d[r * count + block]));
-                let term = match self.rule {
-                    Rule::Q4 => Factor::from(i.times(d)).times(e),
-                    _ => d.exactly(e).times(i),
-                };
+                let (i, d) = (Factor::integer(sums[r]), Factor::of(d[r][block]));
+                let term = if Q4 { Factor::from(i.times(d)).times(e) } else { d.exactly(e).times(i) };
                 *total = total.plus(term);
             }
         }

@@ -92,9 +92,11 @@ pub fn product(args: &[u32], memory: &mut Memory<'_>) -> Checked {
         let rows_of = Rows { rule, d: &as_f32(d)[of(blocks)], low: &as_f32(low)[of(lows)], mins: &mins[of(8 * lows)] };
         for (y, scratch) in y.chunks_exact_mut(rows).zip(scratch.chunks_exact(each)) {
             let (x, y) = (Vector::of(scratch, blocks), &mut y[row..row + count]);
-            match (width, count) {
-                (1, ROWS) => rows_of.by_32::<ROWS>(&as_i8(w)[of(depth)], &x, y),
-                (1, _) => rows_of.by_32::<1>(&as_i8(w)[of(depth)], &x, y),
+            match (rule, count) {
+                (Rule::Q8, ROWS) => rows_of.by_32::<ROWS, false>(&as_i8(w)[of(depth)], &x, y),
+                (Rule::Q8, _) => rows_of.by_32::<1, false>(&as_i8(w)[of(depth)], &x, y),
+                (Rule::Q4, ROWS) => rows_of.by_32::<ROWS, true>(&as_i8(w)[of(depth)], &x, y),
+                (Rule::Q4, _) => rows_of.by_32::<1, true>(&as_i8(w)[of(depth)], &x, y),
                 (_, ROWS) => rows_of.by_256::<ROWS>(&as_i16(w)[of(depth)], &x, y),
                 (_, _) => rows_of.by_256::<1>(&as_i16(w)[of(depth)], &x, y),
             }

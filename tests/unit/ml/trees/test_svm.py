@@ -48,14 +48,14 @@ def compare(proto: Any) -> None:
                 np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("kernel", ["linear", "poly"])
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf", "sigmoid"])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_classifier_gives_onnxruntimes_label_and_scores(kernel: str, classes: int) -> None:
     labels = Y if classes == 3 else np.where(Y == 1, 7, -7)
     compare(exported(SVC(kernel=kernel, degree=2, coef0=0.5), labels, ["label", "score"]))
 
 
-@pytest.mark.parametrize("kernel", ["linear", "poly"])
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf", "sigmoid"])
 def test_a_regressor(kernel: str) -> None:
     compare(exported(SVR(kernel=kernel), X[:, 0] * 2, ["score"]))
 
@@ -66,7 +66,7 @@ def test_outliers_have_another_sign() -> None:
 
 def test_a_label_of_strings_needs_no_probabilities() -> None:
     names = load_iris().target_names[Y]
-    estimator = SVC(kernel="linear").fit(X, names)
+    estimator = SVC().fit(X, names)
     model = load(estimator, outputs=["output_label"])
     assert [model.compute(row)["output_label"][0] for row in ROWS] == estimator.predict(ROWS).tolist()
 

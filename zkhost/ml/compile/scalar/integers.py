@@ -57,9 +57,11 @@ def _centred(target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Arr
 def _conv(target: Target, op: ops.Conv) -> None:
     graph = target.graph
     (n, c, *sizes), (_, m, *out) = graph.shape(op.x), graph.shape(op.y)
-    weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 0).reshape(m, -1)
-    paired = _paired(weights.reshape(op.groups, m // op.groups, -1))
-    if paired is not None:
+    weights, paired = None, None
+    if proved.constant_weights(graph, op):
+        weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 0).reshape(m, -1)
+        paired = _paired(weights.reshape(op.groups, m // op.groups, -1))
+    if weights is not None and paired is not None:
         zero, w_sums, bias = _centred(target, op.x, op.x_zero, op.bias, weights.sum(axis=1))
         target.plan.emit(
             Code.PAIRED_CONVOLUTION, target.read(op.x), int(isinstance(zero, At)), zero, target.plan.constant(paired), w_sums,
@@ -78,8 +80,10 @@ def _matmul(target: Target, op: ops.MatMul) -> None:
     graph = target.graph
     *batch, rows, depth = graph.shape(op.a)
     columns = graph.shape(op.w)[-1]
-    weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 1).T if op.w in graph.constants else None
-    paired = _paired(weights[None]) if weights is not None else None
+    weights, paired = None, None
+    if proved.constant_weights(graph, op) and len(graph.shape(op.w)) == 2:
+        weights = proved.signed_weights(graph.constants[op.w], op.w_zero, 1).T
+        paired = _paired(weights[None])
     if weights is not None and paired is not None:
         zero, w_sums, bias = _centred(target, op.a, op.a_zero, op.bias, weights.sum(axis=1))
         target.plan.emit(
