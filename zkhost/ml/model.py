@@ -17,10 +17,10 @@ from zkhost.errors import ConfigError, ModelInputError
 from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
 from zkhost.ml import gguf, guest_input
+from zkhost.ml.compile.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.disclosure import Options, check_salts, matching, modes_of, require_digest
 from zkhost.ml.graph import Mode
 from zkhost.ml.inference import Inference, ModelProof, ModelRun, decode
-from zkhost.ml.lower.budget import MAX_FLOAT_CYCLES, check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.outputs import by_name, choose
 from zkhost.ml.read.estimator import as_file

@@ -1,6 +1,6 @@
 //! f32 in IEEE arithmetic: each operation rounded to nearest even, products summed in order by fused multiply-adds.
 
-use crate::fma::fma;
+use crate::fused::{Factor, Sum};
 use crate::memory::{as_f32, as_f32_mut, product, words, Memory};
 use crate::moves::AXES;
 use crate::plan::{arguments, first};
@@ -109,6 +109,62 @@ fn aligned_sum(x: &[f32], row: usize) -> f32 {
     before.iter().chain(rest).fold((four[0] + four[2]) + (four[1] + four[3]), |sum, x| sum + x)
 }
 
+/// A sum of products from 0, each added by a fused multiply-add.
+trait Chain: Copy {
+    const START: Self;
+    fn add(self, a: f32, w: f32) -> Self;
+}
+
+/// Of finite factors, in integers; a zero has no sign.
+impl Chain for Sum {
+    const START: Self = Self::NONE;
+
+    #[inline(always)]
+    fn add(self, a: f32, w: f32) -> Self {
+        self.add_product(Factor::new(a), Factor::new(w))
+    }
+}
+
+impl Chain for f32 {
+    const START: Self = 0.0;
+
+    fn add(self, a: f32, w: f32) -> Self {
+        libm::fmaf(a, w, self)
+    }
+}
+
+/// Whether every product has a zero for a factor, so that the sum is 0.
+#[derive(Clone, Copy)]
+struct Zeros(bool);
+
+impl Chain for Zeros {
+    const START: Self = Self(true);
+
+    fn add(self, a: f32, w: f32) -> Self {
+        Self(self.0 && (a == 0.0 || w == 0.0) && a.is_finite() && w.is_finite())
+    }
+}
+
+/// The sum as an f32, unless it is too large for one, or a zero whose sign is not known.
+fn settled(sum: Sum) -> Option<f32> {
+    sum.to_f32().filter(|sum| sum.to_bits() << 1 != 0)
+}
+
+fn all_finite(values: &[f32]) -> bool {
+    values.iter().all(|value| value.to_bits() >> 23 & 0xff != 0xff)
+}
+
+fn sum_of_products(finite: bool, terms: impl Iterator<Item = (f32, f32)> + Clone) -> f32 {
+    fn sum<C: Chain>(terms: impl Iterator<Item = (f32, f32)>) -> C {
+        terms.fold(C::START, |sum, (a, w)| sum.add(a, w))
+    }
+    match finite.then(|| settled(sum(terms.clone()))).flatten() {
+        Some(sum) => sum,
+        None if sum::<Zeros>(terms.clone()).0 => 0.0,
+        None => sum(terms),
+    }
+}
+
 /// `a, w, has a bias, bias, y, batches, rows, K, columns, w of each batch`: a matrix product.
 pub fn matrix(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let [a, w, has_bias, bias, y, batches, rows, depth, columns, own] = arguments(args)?;
@@ -126,11 +182,13 @@ pub fn matrix(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let (w, bias) = (as_f32(w), as_f32(bias));
     let (depth, columns) = (depth as usize, columns as usize);
     let rows_of = as_f32_mut(y).chunks_exact_mut(columns).zip(as_f32(a).chunks_exact(depth));
+    let finite_weights = all_finite(w);
     for (row, (y, a)) in rows_of.enumerate() {
+        let finite = finite_weights && all_finite(a);
         let w = if own == 1 { &w[row / rows as usize * depth * columns..] } else { w };
         for (column, y) in y.iter_mut().enumerate() {
             let w = w[column..].iter().step_by(columns);
-            let sum = a.iter().zip(w).fold(0f32, |sum, (a, w)| fma(*a, *w, sum));
+            let sum = sum_of_products(finite, a.iter().zip(w).map(|(a, w)| (*a, *w)));
             *y = if has_bias == 1 { sum + bias[column] } else { sum };
         }
     }
@@ -163,14 +221,39 @@ pub fn convolution(args: &[u32], memory: &mut Memory<'_>) -> Checked {
             let x = &x[(image * c as usize + group * depth) * plane..][..depth * plane];
             let w = &w[channel * depth * taps..][..depth * taps];
             let y = &mut y[(image * m + channel) * out..][..out];
+            let finite = all_finite(w) && all_finite(x);
             window.outputs(|index, at| {
-                let mut sum = 0f32;
-                for (x, w) in x.chunks_exact(plane).zip(w.chunks_exact(taps)) {
-                    window.positions(at, |position, tap| sum = fma(x[position], w[tap], sum));
-                }
+                let visit = Visit { window: &window, at, x, w, plane, taps };
+                let sum = match finite.then(|| settled(visit.sum())).flatten() {
+                    Some(sum) => sum,
+                    None if visit.sum::<Zeros>().0 => 0.0,
+                    None => visit.sum(),
+                };
                 y[index] = if has_bias == 1 { sum + bias[channel] } else { sum };
             });
         }
     }
     Ok(())
+}
+
+/// One output of a convolution: the channels' planes, and the kernel.
+struct Visit<'a> {
+    window: &'a Window,
+    at: [u32; 3],
+    x: &'a [f32],
+    w: &'a [f32],
+    plane: usize,
+    taps: usize,
+}
+
+impl Visit<'_> {
+    fn sum<C: Chain>(&self) -> C {
+        let mut sum = C::START;
+        for (x, w) in self.x.chunks_exact(self.plane).zip(self.w.chunks_exact(self.taps)) {
+            self.window.positions(self.at, |position, tap| {
+                sum = sum.add(x[position], w[tap]);
+            });
+        }
+        sum
+    }
 }

@@ -18,7 +18,6 @@ mod convolution;
 mod dense;
 mod elementary;
 mod floats;
-mod fma;
 mod functions;
 mod fused;
 mod ggml;

@@ -15,8 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zkhost.errors import InferenceError, ModelError, ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
+from zkhost.ml.compile.budget import check_budget
 from zkhost.ml.graph import NUMPY
-from zkhost.ml.lower.budget import check_budget
 from zkhost.ml.lower.lowering import Lowered, lower
 from zkhost.ml.read.onnx_file import read_onnx
 from zkhost.ml.reference import run

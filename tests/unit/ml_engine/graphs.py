@@ -168,3 +168,39 @@ def forms() -> tuple[Graph, dict[str, Array]]:
     make.requantize("e", make.conv("e0", "d", 6, (2, 2), x_zero=3, groups=6))
     make.requantize("f", make.matmul("f0", make.reshape("r", "e", (1, 54)), 10, a_zero=3), scale=0.008)
     return make.graph("f"), make.inputs
+
+
+def float_forms() -> tuple[Graph, dict[str, Array]]:
+    """A small graph with every operation of f32."""
+    make = Maker()
+    make.input("x", "f32", (4, 8))
+    make.input("b", "u8", (4, 8))
+    make.constant("w", make.values("f32", (8, 8)))
+    make.constant("bias", make.values("f32", (8,)))
+    make.constant("scale", np.array([0.05], np.float32))
+    make.constant("table", np.exp(np.arange(-255, 1) / 20).astype(np.float32))
+
+    def f(name: str) -> str:
+        return make.write(name, "f32", (4, 8))
+
+    def u(name: str) -> str:
+        return make.write(name, "u8", (4, 8))
+
+    make.steps += [
+        ops.MatMulF("matmul", f("m"), "x", "w", "bias"),
+        ops.Function("gelu", f("g"), "gelu", "m"),
+        ops.Function("elu", f("e"), "elu", "m", 1.5, 0.5),
+        ops.Softmax("softmax", f("s"), "g", 8, False),
+        ops.Softmax("log", f("l"), "e", 8, True),
+        ops.Power("power", f("p"), "s", "bias"),
+        ops.Compare("less", u("c"), "less", "p", "l"),
+        ops.SoftmaxQ("bytes", u("q"), "b", 8, "table", 256.0, 0),
+        ops.Compare("or", u("o"), "or", "c", "q"),
+        ops.Select("where", f("z"), "o", "g", "bias"),
+        ops.SumF("sum", make.write("t", "f32", (4, 1)), "z", 8, True, 8),
+        ops.Binary("sub", f("d"), "sub", "z", "t"),
+        ops.Unary("abs", f("a"), "abs", "d"),
+        ops.Clip("clip", f("k"), "a", 0.0, 6.0),
+        ops.Quantize("quantize", u("y"), "k", "scale", 0, (3,), 0, 255),
+    ]
+    return make.graph("y", "s", "l"), make.inputs

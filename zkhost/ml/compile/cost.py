@@ -7,6 +7,7 @@ from math import log2, prod
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
+from zkhost.ml.compile import float_cost
 from zkhost.ml.compile.plan_bytes import Argument, Code
 from zkhost.ml.graph import Graph
 
@@ -132,29 +133,13 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.REQUANTIZE: lambda a: prod(a[2:5]) * 25,
     Code.ADD: lambda a: prod(a[8:14]) * 24,
     Code.TABLE: lambda a: a[2] * 5,
-    Code.QUANTIZE: lambda a: prod(a[2:5]) * 40,
-    Code.DEQUANTIZE: lambda a: prod(a[3:6]) * 130,
-    Code.DYNAMIC: lambda a: a[1] * 90,
-    Code.MAX_POOL: lambda a: a[3] * _taps(a[4:]) * 18,
-    Code.AVERAGE_POOL: lambda a: a[2] * _taps(a[10:]) * 110,
+    Code.MAX_POOL: lambda a: a[3] * _taps(a[4:]) * (float_cost.LARGEST if a[0] == 2 else 18),
     Code.AVERAGE_POOL_BYTES: _average,
     Code.ARG_MAX: lambda a: a[2] * a[3] * 12,
     Code.TOP_K: lambda a: a[2] * a[3] * 12 * (1 + a[4]),
     Code.THRESHOLD: lambda a: a[2] * 12,
-    Code.BINARY: lambda a: prod(a[4:10]) * 130,
-    Code.UNARY: lambda a: a[3] * 60,
-    Code.CLIP: lambda a: a[2] * 50,
-    Code.SUM: lambda a: a[3] * (100 + 80 * a[1]),
-    Code.MATRIX_F32: lambda a: prod(a[5:9]) * 400,
-    Code.CONVOLUTION_F32: lambda a: a[5] * a[7] * _taps(a[9:]) * (20 + 400 * a[6] / a[8]),
     Code.TREES: _trees,
     Code.MERGE: _merge,
-    Code.FUNCTION: lambda a: a[3] * 250,
-    Code.POWER: lambda a: prod(a[3:9]) * 600,
-    Code.SOFTMAX: lambda a: a[2] * (400 + 250 * a[3]),
-    Code.SOFTMAX_BYTES: lambda a: a[2] * (100 + 400 * a[3]),
-    Code.COMPARE: lambda a: prod(a[5:11]) * 40,
-    Code.SELECT: lambda a: prod(a[5:11]) * 40,
     Code.PROVED_CONVOLUTION: _convolution,
     Code.PAIRED_CONVOLUTION: _paired_convolution,
     Code.PAIRED_MATRIX: lambda a: a[7] * (5 * a[8] + -(-a[9] // 8) * (20.2 * a[8] + 60) + 12 * a[9]),
@@ -164,4 +149,5 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.GGML_ROPE: lambda a: a[3] * a[4] * (a[5] + a[6] * 380),
     Code.GGML_ATTENTION: _ggml_attention,
     Code.GGML_SWIGLU: lambda a: a[3] * 640,
+    **float_cost.COSTS,
 }

@@ -1,7 +1,4 @@
-"""What f32 costs: the zkVM has no floating-point unit, so a layer that stays in f32 takes a hundred times the cycles of one in int8.
-
-The figures are soft-float instructions an element or multiply-add, rounded up.
-"""
+"""What f32 costs: the zkVM has no floating-point unit, so a layer that stays in f32 takes a hundred times the cycles of one in int8."""
 
 from __future__ import annotations
 
@@ -9,29 +6,12 @@ from math import prod
 
 from zkhost.errors import UnsupportedModelError
 from zkhost.ml import ops
+from zkhost.ml.compile import float_cost
 from zkhost.ml.graph import Graph
 
 MAX_FLOAT_CYCLES = 50_000_000
 """About an hour on two cores."""
 
-_PER_MAC = 290
-_PER_ELEMENT = {
-    ops.Quantize: 350,
-    ops.DynamicQuantize: 450,
-    ops.Dequantize: 120,
-    ops.AveragePool: 200,
-    ops.Binary: 80,
-    ops.Unary: 60,
-    ops.Clip: 30,
-    ops.GgmlNorm: 200,
-    ops.GgmlRope: 200,
-    ops.GgmlSwiglu: 640,
-    ops.Function: 250,
-    ops.Power: 600,
-    ops.Softmax: 250,
-    ops.Compare: 40,
-    ops.Select: 40,
-}
 # ggml's quantised products are integers within a block and f32 from block to block.
 _PER_GGML_MAC = 8
 _PER_GGML_FLOAT_MAC = 65
@@ -42,21 +22,16 @@ def float_cycles(graph: Graph, op: ops.Op) -> int:
     size = prod(graph.shape(op.y))
     match op:
         case ops.MatMulF():
-            return size * graph.shape(op.a)[-1] * _PER_MAC
+            return size * graph.shape(op.a)[-1] * float_cost.MAC
         case ops.ConvF():
-            return size * prod(graph.shape(op.w)[1:]) * _PER_MAC
+            return size * prod(graph.shape(op.w)[1:]) * float_cost.CONVOLUTION_MAC
         case ops.GgmlProduct():
             each = _PER_GGML_FLOAT_MAC if op.kind in ("F32", "F16") else _PER_GGML_MAC
             return size * graph.shape(op.x)[-1] * each
         case ops.GgmlAttention():
             (queries, width), positions = graph.shape(op.q), graph.shape(op.k)[0]
             return width * queries * (2 * positions - queries + 1) * _PER_GGML_FLOAT_MAC
-        case ops.SumF():
-            return size * op.count * _PER_ELEMENT[ops.Binary]
-        case ops.AveragePool():
-            return size * prod(op.window.kernel) * _PER_ELEMENT[ops.AveragePool]
-        case _:
-            return size * _PER_ELEMENT.get(type(op), 0)
+    return round(float_cost.cycles(op, size))
 
 
 def check_budget(graph: Graph, most: int) -> None:
