@@ -53,7 +53,7 @@ rm -rf "$dist"/zkhost_verify-*aarch64.whl "$cache/wheel"
 export ZKHOST_BUNDLED_GUESTS="$cache/wheel/zkhost/methods/data"
 (
     cd "$sources"
-    export PATH="/usr/bin:$PATH" CARGO_TARGET_DIR="$ZKHOST_CACHE/build/target-aarch64"
+    export PATH="$checkout/.venv/bin:/usr/bin:$PATH" CARGO_TARGET_DIR="$ZKHOST_CACHE/build/target-aarch64"
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot $root/usr"
     "$maturin" build --target "$target" --out "$dist"
