@@ -20,10 +20,13 @@ const ODD: Limits = [0.0, -0.0, f32::NAN, f32::NAN];
 const GATE: Limits = [0.0, -0.0, INF, -0.0];
 const HALF_PI: f32 = core::f32::consts::FRAC_PI_2;
 
-/// What a kind of function is: where it has no value, its limits (none: its formula holds there too), and its formula.
-fn kind(kind: u32) -> Checked<(fn(f32) -> bool, Option<Limits>, Apply)> {
+/// Where a function has no value, its limits (none: its formula holds there too), and its formula.
+type Kind = (fn(f32) -> bool, Option<Limits>, Apply);
+
+/// What a kind of function is.
+fn kind(kind: u32) -> Checked<Kind> {
     let everywhere: fn(f32) -> bool = |_| false;
-    let unit: fn(f32) -> bool = |x| x > 1.0 || x < -1.0;
+    let unit: fn(f32) -> bool = |x| x.abs() > 1.0;
     Ok(match kind {
         0 => (everywhere, Some([1.0, 1.0, INF, 0.0]), |x, _| el::exp(x)),
         1 => (|x| x < 0.0, Some([-INF, -INF, INF, f32::NAN]), |x, _| el::log(x)),

@@ -289,7 +289,7 @@ pub mod tests {
 
         /// A number whose exponent is at most so far from 0; some with few bits, so that there are ties.
         pub fn float(&mut self, spread: u32) -> f32 {
-            let exponent = 127 + self.below(2 * spread + 1) - spread;
+            let exponent = (127 + self.below(2 * spread + 1)).saturating_sub(spread);
             let mantissa = (self.bits() & 0x7f_ffff) & [u32::MAX, 0x7f_f000, 0x70_0000][self.below(3) as usize];
             f32::from_bits((self.bits() & (1 << 31)) | (exponent.min(254) << 23) | mantissa)
         }
