@@ -10,6 +10,9 @@ from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import HostIOError, ModelMismatchError, ProverError
 
+_HALVED_FROM_PO2 = 17
+"""Segments from this size on, which take 20 s and more to prove, are made smaller where half of one would be padding."""
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -30,10 +33,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Checked:
-    """A run that its proof will agree with: the journal, user cycles, and each segment's po2."""
+    """A run that its proof will agree with: the journal, user cycles, and each segment's po2.
+
+    `total_cycles` are the rows of all segments, `used_cycles` those that are not padding.
+    """
 
     journal: bytes
     user_cycles: int
+    used_cycles: int
     total_cycles: int
     segments: tuple[int, ...]
 
@@ -78,7 +85,8 @@ def preflight(
             raise exc.__cause__ from None
         raise
     segments = tuple(segment["po2"] for segment in reply["segments"])
-    return Checked(reply["journal"], reply["user_cycles"], reply["total_cycles"], segments)
+    used = sum(segment["cycles"] + (segment["paging_cycles"] or 0) for segment in reply["segments"])
+    return Checked(reply["journal"], reply["user_cycles"], used, reply["total_cycles"], segments)
 
 
 def checked_env(
@@ -95,5 +103,16 @@ def checked_env(
             f"the guest of {name} computed something else than the native library",
             hint="they are of different builds: reinstall zkhost",
         )
+    if segment_limit_po2 is None:
+        segment_limit_po2 = _fitting_limit(program, done.stdin, found, cancel)
     builder = ExecutorEnv.builder().write_slice(done.stdin)
     return (builder if segment_limit_po2 is None else builder.segment_limit_po2(segment_limit_po2)).build()
+
+
+def _fitting_limit(program: bytes, stdin: bytes, found: Checked, cancel: CancelToken | None) -> int | None:
+    """A limit of segments with fewer rows to prove, where the largest one is filled by little more than a half."""
+    largest = max(found.segments)
+    if found.used_cycles > 0.7 * found.total_cycles or largest < _HALVED_FROM_PO2:
+        return None
+    smaller = preflight(program, stdin, segment_limit_po2=largest - 1, cancel=cancel)
+    return largest - 1 if smaller.total_cycles < found.total_cycles else None

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 from zkhost import ml
 from zkhost.errors import ConfigError, DecodeError, FakeReceiptError, ModelInputError
-from zkhost.ml import guest_input, ops
+from zkhost.ml import _native, guest_input, ops
 from zkhost.ml.graph import Graph
 from zkhost.ml.page import render_page
 from zkhost.ml.reference import run
@@ -328,3 +328,19 @@ def test_dev_mode_proves_nothing_and_says_so(rows: Any, monkeypatch: pytest.Monk
         proof.verify()
     with pytest.raises(FakeReceiptError):
         ml.verify(proof.receipt, CNN, output="argmax")
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_segments_to_prove_are_not_half_padding(cnn: ml.Model, rows: Any, batch: int) -> None:
+    """Whatever one segment would take, no limit of half its size proves fewer rows than the one that is chosen."""
+    done = cnn._prepared(ml.Batch(rows[:batch]))
+    chosen = _native.checked_env(cnn.name, cnn.program, done, None, None).segment_limit_po2
+
+    def proved(limit: int | None) -> int:
+        return _native.preflight(cnn.program, done.stdin, segment_limit_po2=limit).total_cycles
+
+    whole = _native.preflight(cnn.program, done.stdin)
+    half = max(whole.segments) - 1
+    assert proved(chosen) == min(whole.total_cycles, proved(half))
+    given = _native.checked_env(cnn.name, cnn.program, done, 20, None)
+    assert given.segment_limit_po2 == 20
