@@ -127,7 +127,7 @@ def _graph(
 ) -> Lowered:
     """The graph of a file."""
     if is_gguf(model):
-        if not isinstance(hidden, bool):
+        if hidden and hidden is not True:
             raise ConfigError("hidden names weights of a GGUF model", hint="hide all of it: hidden=True")
         return gguf.lower(read_gguf(model), dims, outputs)
     source = read_model(model)

@@ -39,6 +39,22 @@ def test_show_lists_the_layers() -> None:
     assert sum(layer["macs"] for layer in layers["layers"]) == 80_896
 
 
+@pytest.mark.parametrize(
+    ("file", "options"),
+    [
+        ("gguf/tiny.q8_0.gguf", ["--dim", "tokens=2"]),
+        ("gguf/dot_q8_0.gguf", ["--outputs", "w"]),
+        ("trees/xgboost_cancer.json", []),
+        ("trees/lightgbm_cancer.txt", []),
+        ("trees/decision_tree_digits.onnx", []),
+    ],
+)
+def test_every_kind_of_file_has_layers_and_an_identity(file: str, options: list[str]) -> None:
+    layers = json.loads(zkhost("show", MODELS / file, *options, "--json").stdout)
+    assert sum(layer["cycles"] for layer in layers["layers"]) > 100
+    assert zkhost("image-id", MODELS / file, *options).stdout.strip() == layers["image_id"]
+
+
 def test_show_writes_a_page(tmp_path: Path) -> None:
     assert zkhost("show", CNN, "--html", tmp_path / "page.html").exit_code == 0
     assert "/2/Conv (Conv)" in (tmp_path / "page.html").read_text()
