@@ -61,7 +61,7 @@ def _salts(context: click.Context, parameter: click.Parameter, values: tuple[str
 
 
 _MODEL = [
-    click.argument("file", metavar="MODEL.onnx", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+    click.argument("file", metavar="MODEL", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
     click.option("--dim", "dims", multiple=True, callback=_dims, metavar="NAME=SIZE", help="Size of a dynamic axis. Repeatable."),
     click.option("--outputs", "tensors", multiple=True, metavar="NAME", help="Compute this tensor in place of the model's outputs. Repeatable."),
     click.option(

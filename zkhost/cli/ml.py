@@ -127,7 +127,7 @@ def check(samples: Path, as_json: bool, **given: Any) -> None:
         {0: "the model was written", 1: "an error"},
     )
 )
-@click.argument("file", metavar="MODEL.onnx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", metavar="MODEL", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--samples",
     type=click.Path(path_type=Path, exists=True),
