@@ -76,7 +76,7 @@ def test_one_bit_off(server: FakeBonsai, prover: BonsaiProver, receipt: Receipt,
 
 
 def test_of_another_kind_than_asked_for(prover: BonsaiProver) -> None:
-    with pytest.raises(RemoteAnswerError, match=r"a succinct receipt was asked for, but .* a composite one"):
+    with pytest.raises(RemoteAnswerError, match=r"a succinct receipt was requested, but .* a composite one"):
         prover.prove(ENV, FACTORS_ELF, ProverOpts(ReceiptKind.SUCCINCT))
 
 
