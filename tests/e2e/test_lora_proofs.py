@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.e2e.forgery import with_journal
 from zkhost import Receipt, ml
 from zkhost.errors import DigestMismatchError, ImageIDMismatchError, JournalMismatchError, ModelMismatchError
 from zkhost.ml import lora
@@ -37,16 +37,6 @@ def changed(adapter: lora.Adapter, **fields: Any) -> lora.Adapter:
     (module,) = adapter.modules
     made = {name: value(getattr(module, name)) if callable(value) else value for name, value in fields.items()}
     return dataclasses.replace(adapter, modules=(dataclasses.replace(module, **made),))
-
-
-def with_journal(receipt: Receipt, old: bytes, new: bytes) -> Receipt:
-    """The receipt with a part of its journal replaced, as a forger would."""
-    data = receipt.journal.bytes
-    assert old in data
-    assert old != new
-    form = json.loads(receipt.to_bytes("json"))
-    form["journal"]["bytes"] = list(data.replace(old, new))
-    return Receipt.from_bytes(json.dumps(form).encode(), "json")
 
 
 def test_a_merge(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from onnx import numpy_helper
 
+from tests.e2e.forgery import with_journal
 from zkhost import ImageID, Receipt, methods, ml
 from zkhost.cli.main import cli
 from zkhost.errors import (
@@ -45,16 +46,6 @@ def changed() -> bytes:
     tensor.CopyFrom(numpy_helper.from_array(array, WEIGHT))
     data: bytes = proto.SerializeToString()
     return data
-
-
-def with_journal(receipt: Receipt, old: bytes, new: bytes) -> Receipt:
-    """The receipt with a part of its journal replaced, as a forger would."""
-    data = receipt.journal.bytes
-    assert old in data
-    assert old != new
-    form = json.loads(receipt.to_bytes("json"))
-    form["journal"]["bytes"] = list(data.replace(old, new))
-    return Receipt.from_bytes(json.dumps(form).encode(), "json")
 
 
 def test_a_batch_with_a_hidden_weight(rows: Any) -> None:
