@@ -2,9 +2,10 @@
 
     CC=clang CXX=clang++ DOCS_RS=1 CARGO_TARGET_DIR=/tmp/stock cargo build --release --locked -p zkhost-bench-host --no-default-features
     python tests/bench/bench_host.py --rust-host /tmp/stock/release/rust-host [--runs 5] [--mode execute,prove]
-                                     [--burn BURN.bin --cycles 1000000,10000000]
+                                     [--burn BURN.bin --cycles 1000000,10000000 --prove-cycles 236000]
 
-With the test guest `burn`, also executes that many cycles: what Python costs is the same for every guest.
+With the test guest `burn`, also executes that many cycles, and proves those of --prove-cycles (236,000 fill a segment of
+2^18 rows): what Python costs is the same for every guest.
 
 Times are taken inside each process, once, when it has loaded its libraries: around the input, executing (and proving and
 verifying) alone. Memory is the process's peak, Python's own included.
@@ -30,14 +31,14 @@ from zkhost.codec import U64
 program = open(sys.argv[2], "rb").read()
 executor, prover = zkhost.default_executor(), zkhost.default_prover()
 started = time.perf_counter()
-if sys.argv[1] == "burn":
+if sys.argv[1].endswith("burn"):
     env = ExecutorEnv.builder().write_slice(int(sys.argv[3]).to_bytes(8, "little")).build()
 else:
     env = ExecutorEnv.builder().write(17, U64).write(23, U64).build()
-if sys.argv[1] != "prove":
-    executor.execute(env, program)
+if sys.argv[1].startswith("prove"):
+    prover.prove(env, program).receipt.verify(zkhost.compute_image_id(program))
 else:
-    prover.prove(env, program).receipt.verify(zkhost.methods.FACTORS_ID)
+    executor.execute(env, program)
 print(time.perf_counter() - started)
 """
 
@@ -59,12 +60,14 @@ def main() -> None:
     parser.add_argument("--mode", default="execute,prove")
     parser.add_argument("--burn")
     parser.add_argument("--cycles", default="1000000,10000000,100000000")
+    parser.add_argument("--prove-cycles", default="")
     args = parser.parse_args()
     print(
         "| mode | zkhost s | Rust host s | ratio | zkhost MiB | Rust host MiB | ratio |\n|---|---:|---:|---:|---:|---:|---:|"
     )
     modes = [[mode, str(FACTORS_PATH)] for mode in args.mode.split(",") if mode]
-    modes += [["burn", args.burn, cycles] for cycles in args.cycles.split(",") if args.burn]
+    for kind, counts in (("burn", args.cycles), ("prove-burn", args.prove_cycles)):
+        modes += [[kind, args.burn, cycles] for cycles in counts.split(",") if args.burn and cycles]
     for mode in modes:
         ours: list[tuple[float, float]] = []
         theirs: list[tuple[float, float]] = []

@@ -1,5 +1,5 @@
 //! A plain Rust host: `rust-host execute|prove PROGRAM.bin [RECEIPT]` with the factors 17 and 23, timed from inside.
-//! `rust-host burn PROGRAM.bin CYCLES` executes the guest `burn` for so many cycles.
+//! `rust-host burn|prove-burn PROGRAM.bin CYCLES` executes, or proves and verifies, the guest `burn` for so many cycles.
 //! `rust-host verify PROGRAM.bin RECEIPT` verifies a receipt that another host wrote.
 //! `rust-host stream PROGRAM.bin CYCLES` runs `burn` for so many cycles, its segments written to a temporary folder.
 
@@ -18,12 +18,18 @@ fn main() -> Result<()> {
     let (mode, program) = match args.as_slice() {
         [mode, program, ..] => (mode.as_str(), fs::read(program)?),
         _ => bail!(
-            "usage: rust-host execute|burn|prove|verify|stream PROGRAM.bin [RECEIPT or CYCLES]"
+            "usage: rust-host execute|burn|prove|prove-burn|verify|stream PROGRAM.bin [RECEIPT or CYCLES]"
         ),
     };
     let receipt_path = args.get(2);
     let host = LocalProver::new("local");
     let input = || ExecutorEnv::builder().write(&17u64)?.write(&23u64)?.build();
+    let burning = || -> Result<ExecutorEnv> {
+        let cycles: u64 = args.get(2).context("burn needs CYCLES")?.parse()?;
+        ExecutorEnv::builder()
+            .write_slice(&cycles.to_le_bytes())
+            .build()
+    };
 
     let started = Instant::now();
     match mode {
@@ -31,10 +37,11 @@ fn main() -> Result<()> {
             host.execute(input()?, &program)?;
         }
         "burn" => {
-            let cycles: u64 = args.get(2).context("burn needs CYCLES")?.parse()?;
-            let mut env = ExecutorEnv::builder();
-            env.write_slice(&cycles.to_le_bytes());
-            host.execute(env.build()?, &program)?;
+            host.execute(burning()?, &program)?;
+        }
+        "prove-burn" => {
+            let receipt = host.prove(burning()?, &program)?.receipt;
+            receipt.verify(compute_image_id(&program)?)?;
         }
         "prove" => {
             let receipt = host.prove(input()?, &program)?.receipt;
@@ -49,11 +56,7 @@ fn main() -> Result<()> {
             receipt.verify(compute_image_id(&program)?)?;
         }
         "stream" => {
-            let cycles: u64 = args.get(2).context("stream needs CYCLES")?.parse()?;
-            let env = ExecutorEnv::builder()
-                .write_slice(&cycles.to_le_bytes())
-                .build()?;
-            ExecutorImpl::from_elf(env, &program)?.run()?;
+            ExecutorImpl::from_elf(burning()?, &program)?.run()?;
         }
         other => bail!("unknown mode {other}"),
     }
