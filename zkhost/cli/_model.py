@@ -104,7 +104,7 @@ def load_model(
 ) -> Model:  # fmt: skip
     if hidden and hidden_model:
         raise click.UsageError("--hidden is for weights; with --hidden-model they are hidden already")
-    from zkhost.ml.model import load
+    from zkhost.ml.loader import load
 
     return load(
         file, dims=dims, outputs=tensors or None, input=shown, output=output, k=k, threshold=threshold,

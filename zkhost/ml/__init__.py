@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 from zkhost._lazy import exports
 
 if TYPE_CHECKING:
-    from zkhost.ml.accuracy import Accuracy as Accuracy
-    from zkhost.ml.accuracy import AccuracyProof as AccuracyProof
     from zkhost.ml.accuracy import dataset_digest as dataset_digest
     from zkhost.ml.accuracy import prove_accuracy as prove_accuracy
     from zkhost.ml.accuracy import verify_accuracy as verify_accuracy
@@ -30,14 +28,16 @@ if TYPE_CHECKING:
     from zkhost.ml.chain import verify_split as verify_split
     from zkhost.ml.check import CheckReport as CheckReport
     from zkhost.ml.check import Difference as Difference
+    from zkhost.ml.evaluation import Accuracy as Accuracy
+    from zkhost.ml.evaluation import AccuracyProof as AccuracyProof
     from zkhost.ml.inference import Inference as Inference
     from zkhost.ml.inference import ModelProof as ModelProof
     from zkhost.ml.inference import ModelRun as ModelRun
     from zkhost.ml.journal import ModelJournal as ModelJournal
     from zkhost.ml.journal import Shown as Shown
+    from zkhost.ml.loader import load as load
+    from zkhost.ml.loader import verify as verify
     from zkhost.ml.model import Model as Model
-    from zkhost.ml.model import load as load
-    from zkhost.ml.model import verify as verify
     from zkhost.ml.quantizer import QuantizeReport as QuantizeReport
     from zkhost.ml.quantizer import quantize as quantize
     from zkhost.ml.read.onnx_file import Port as Port
@@ -48,11 +48,13 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = exports(
     __name__,
     {
-        "zkhost.ml.accuracy": "Accuracy AccuracyProof dataset_digest prove_accuracy verify_accuracy",
+        "zkhost.ml.accuracy": "dataset_digest prove_accuracy verify_accuracy",
         "zkhost.ml.check": "CheckReport Difference",
+        "zkhost.ml.evaluation": "Accuracy AccuracyProof",
         "zkhost.ml.inference": "Inference ModelProof ModelRun",
         "zkhost.ml.journal": "ModelJournal Shown",
-        "zkhost.ml.model": "Model load verify",
+        "zkhost.ml.loader": "load verify",
+        "zkhost.ml.model": "Model",
         "zkhost.ml.quantizer": "QuantizeReport quantize",
         "zkhost.ml.read.onnx_file": "Port",
         "zkhost.ml.show": "Layer",

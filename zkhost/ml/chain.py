@@ -22,8 +22,9 @@ import numpy as np
 from zkhost.errors import ChainError, ConfigError
 from zkhost.ml.graph import NUMPY, Graph
 from zkhost.ml.inference import Inference, ModelProof
+from zkhost.ml.loader import load
 from zkhost.ml.lower.lowering import Lowered
-from zkhost.ml.model import Model, load
+from zkhost.ml.model import Model
 from zkhost.ml.read.onnx_file import Port
 from zkhost.ml.tensors import SALT_BYTES, Batch
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from zkhost.cli.main import cli
 from zkhost.errors import ConfigError, ModelInputError, UnsupportedModelError
-from zkhost.ml.model import load
+from zkhost.ml.loader import load
 
 MODELS = Path(__file__).parents[1] / "ml" / "models"
 CNN = MODELS / "cnn.legacy17.qdq_u8u8.onnx"

@@ -12,7 +12,7 @@ import pytest
 from zkhost import ml
 from zkhost.errors import AccuracyError, ConfigError, DecodeError, DigestMismatchError, ModelInputError, PlanError
 from zkhost.ml import guest_input
-from zkhost.ml.accuracy import NO_SALT, Dataset, Evaluation, needed
+from zkhost.ml.evaluation import NO_SALT, Dataset, Evaluation, needed
 
 from . import build
 from .test_digits import MODELS

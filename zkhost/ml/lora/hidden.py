@@ -13,10 +13,10 @@ from onnx import helper, numpy_helper
 
 from zkhost.errors import ConfigError, ModelFormatError, UnsupportedModelError
 from zkhost.ml.graph import Mode
+from zkhost.ml.loader import load as load_model
 from zkhost.ml.lora.adapter import Adapter, LoraModule
 from zkhost.ml.lora.merging import PLACES, Place
 from zkhost.ml.model import Model
-from zkhost.ml.model import load as load_model
 from zkhost.ml.read.onnx_file import parse_onnx
 
 _THROUGH = ("DequantizeLinear", "Transpose", "Identity")
