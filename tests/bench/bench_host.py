@@ -20,27 +20,11 @@ import os
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 from zkhost.methods import FACTORS_PATH
 
-ZKHOST = """
-import sys, time
-import zkhost.methods
-from zkhost import ExecutorEnv, env_builder
-from zkhost.codec import U64
-program = open(sys.argv[2], "rb").read()
-executor, prover = zkhost.default_executor(), zkhost.default_prover()
-started = time.perf_counter()
-if sys.argv[1].endswith("burn"):
-    env = ExecutorEnv.builder().write_slice(int(sys.argv[3]).to_bytes(8, "little")).build()
-else:
-    env = ExecutorEnv.builder().write(17, U64).write(23, U64).build()
-if sys.argv[1].startswith("prove"):
-    prover.prove(env, program).receipt.verify(zkhost.compute_image_id(program))
-else:
-    executor.execute(env, program)
-print(time.perf_counter() - started)
-"""
+ZKHOST_HOST = Path(__file__).with_name("zkhost_host.py")
 
 
 def measure(command: list[str]) -> tuple[float, float]:
@@ -72,7 +56,7 @@ def main() -> None:
         ours: list[tuple[float, float]] = []
         theirs: list[tuple[float, float]] = []
         for _ in range(args.runs):
-            ours.append(measure([sys.executable, "-c", ZKHOST, *mode]))
+            ours.append(measure([sys.executable, str(ZKHOST_HOST), *mode]))
             theirs.append(measure([args.rust_host, *mode]))
         time_ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, theirs, strict=True))
         memory_ratio = statistics.median(a[1] / b[1] for a, b in zip(ours, theirs, strict=True))
