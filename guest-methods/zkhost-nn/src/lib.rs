@@ -44,6 +44,8 @@ mod tables;
 mod trees;
 mod wide;
 mod workspace;
+#[cfg(target_os = "zkvm")]
+pub mod zkvm;
 
 pub use inference::{infer, Hasher, Host};
 pub use operations::{run, validate};
