@@ -12,4 +12,4 @@ fi
 export NVCC_PREPEND_FLAGS="${NVCC_PREPEND_FLAGS:--arch=$ZKHOST_CUDA_ARCH -std=c++17}"
 
 # Of its own: the CPU's build is not compiled again.
-export CARGO_TARGET_DIR="$ZKHOST_CACHE/build/target-cuda-$ZKHOST_CPU"
+export CARGO_TARGET_DIR="$ZKHOST_CACHE/build/target-cuda-$ZKHOST_BUILD"

@@ -33,9 +33,19 @@ export ZKHOST_CPU
 # itself, whose generated C++ takes most of an hour of processor time in some compilers and four minutes in the best.
 export RISC0_SKIP_BUILD_KERNELS=1
 
-# A folder for each set of the flags above: where they change, risc0's build scripts run again on what they left, and
+# Hashes and transforms of risc0's prover are compiled with vectors: rust-shim/zkp. Empty leaves risc0-zkp as it is.
+zkhost_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+export RUSTC_WRAPPER="${RUSTC_WRAPPER-$zkhost_root/rust-shim/zkp/rustc.sh}"
+
+# A folder for each set of the flags above, and for each version of what the wrapper compiles: cargo looks at neither
+# the wrapper nor the sources that it adds. And where flags change, risc0's build scripts run again on what they left, and
 # that of the recursion takes its own empty archive (see below) for a damaged one.
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ZKHOST_CACHE/build/target-$ZKHOST_CPU-without-kernels}"
+if [ -n "$RUSTC_WRAPPER" ]; then
+    ZKHOST_BUILD="$ZKHOST_CPU-$(cat "$zkhost_root"/rust-shim/zkp/* "$zkhost_root"/rust-shim/kernels/src/vectors/* | sha256sum | cut -c1-8)"
+else
+    ZKHOST_BUILD="$ZKHOST_CPU"
+fi
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ZKHOST_CACHE/build/target-$ZKHOST_BUILD}"
 
 # Succinct and groth16 receipts need risc0's recursion programs (60 MB), which tools/recursion.sh fetches once.
 # Without them everything else works; DOCS_RS=1 is how risc0's build script is told to go on.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use risc0_zkvm::{get_prover_server, ProveKeccakRequest, ProverOpts, ProverServer, Segment};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use zkhost_kernels::isa::{Isa, VARIABLE};
+use zkhost_kernels::vectors::isa::{Isa, VARIABLE};
 
 use crate::error::{Kind, Result, ShimError};
 use crate::host::Host;

@@ -5,10 +5,10 @@
 use std::time::Instant;
 
 use risc0_zkp::field::baby_bear::{BabyBearElem, BabyBearExtElem};
+use zkhost_kernels::block::{Block, ROWS};
 use zkhost_kernels::circuit::{Circuit, KECCAK, RECURSION, RV32IM};
 use zkhost_kernels::evaluate::{evaluate, Rows};
-use zkhost_kernels::field::{Block, ROWS};
-use zkhost_kernels::isa::Isa;
+use zkhost_kernels::vectors::isa::Isa;
 
 const STEPS: usize = 1 << 14;
 

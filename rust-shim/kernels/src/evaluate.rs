@@ -1,9 +1,10 @@
 //! Runs a [`Program`] on a block of rows, with the vectors that the CPU has.
 
-use crate::field::{Block, P, ROWS};
-use crate::isa::Isa;
+use crate::block::{Block, ROWS};
 use crate::program::{Op, Product, Program, Slot, Sum, Tap, Term};
-use crate::vector::{self, Factor, Vector, Wide, Word};
+use crate::vectors::arithmetic::{self as vector, Factor, Vector, Wide, Word};
+use crate::vectors::isa::Isa;
+use crate::vectors::P;
 
 /// The rows to evaluate: [`ROWS`] from `first` on, wrapped at `steps`.
 #[derive(Clone, Copy)]

@@ -1,13 +1,19 @@
 //! Every row against risc0's own evaluation of the definition, the one that its verifier uses.
 
+use risc0_zkp::core::digest::Digest;
+use risc0_zkp::core::hash::poseidon2::Poseidon2HashSuite;
+use risc0_zkp::core::ntt::{bit_rev_32, evaluate_ntt, expand, interpolate_ntt};
 use risc0_zkp::field::baby_bear::{BabyBear, BabyBearElem, BabyBearExtElem};
 use risc0_zkp::field::Elem;
+use risc0_zkp::hal::cpu::CpuHal;
+use risc0_zkp::hal::{Buffer, Hal};
 use risc0_zkp::INV_RATE;
 
+use crate::block::ROWS;
 use crate::circuit::{Circuit, KECCAK, RECURSION, RV32IM};
-use crate::field::{P, ROWS};
-use crate::isa::Isa;
 use crate::link;
+use crate::vectors::isa::Isa;
+use crate::vectors::P;
 use crate::window::{self, Window};
 
 const CIRCUITS: [&Circuit; 3] = [&RV32IM, &KECCAK, &RECURSION];
@@ -23,7 +29,7 @@ struct Columns {
 }
 
 /// xorshift64*, so that a failure can be repeated.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn word(&mut self) -> u32 {
@@ -34,7 +40,7 @@ impl Random {
     }
 
     /// An element in memory. The least and the greatest are more frequent than by chance.
-    fn elem(&mut self) -> u32 {
+    pub(crate) fn elem(&mut self) -> u32 {
         match self.word() % 16 {
             0 => 0,
             1 => P - 1,
@@ -194,4 +200,63 @@ fn threads_share_nothing_and_a_new_proof_starts_anew() {
             });
         }
     });
+}
+
+/// risc0's CpuHal is compiled with vectors (`rust-shim/zkp`): what it computes is what risc0's functions compute.
+#[test]
+fn the_cpu_hal_hashes_and_transforms_as_risc0_does() {
+    const BITS: usize = 9;
+    const COLUMNS: usize = 19;
+    let (size, suite) = (1 << BITS, Poseidon2HashSuite::new_suite());
+    let hal = CpuHal::<BabyBear>::new(suite.clone());
+    let mut random = Random(11);
+    let input: Vec<BabyBearElem> = (0..COLUMNS * size)
+        .map(|_| BabyBearElem::new_raw(random.elem()))
+        .collect();
+
+    let shifted = hal.copy_from_elem("shifted", &input);
+    hal.zk_shift(&shifted, COLUMNS);
+    let expected = input.iter().enumerate().map(|(at, elem)| {
+        let exponent = bit_rev_32((at % size) as u32) >> (32 - BITS);
+        *elem * BabyBearElem::from_u64(3).pow(exponent as usize)
+    });
+    assert!(shifted.to_vec() == expected.collect::<Vec<_>>());
+
+    let coefficients = hal.copy_from_elem("coefficients", &input);
+    hal.batch_interpolate_ntt(&coefficients, COLUMNS);
+    let mut expected = input.clone();
+    expected
+        .chunks_exact_mut(size)
+        .for_each(interpolate_ntt::<BabyBearElem, BabyBearElem>);
+    assert!(coefficients.to_vec() == expected);
+
+    let domain = size * INV_RATE;
+    let matrix = hal.alloc_elem("matrix", COLUMNS * domain);
+    hal.batch_expand_into_evaluate_ntt(&matrix, &coefficients, COLUMNS, 2);
+    let mut values = vec![BabyBearElem::ZERO; COLUMNS * domain];
+    for (to, from) in values
+        .chunks_exact_mut(domain)
+        .zip(expected.chunks_exact(size))
+    {
+        expand(to, from, 2);
+        evaluate_ntt::<BabyBearElem, BabyBearElem>(to, 2);
+    }
+    assert!(matrix.to_vec() == values);
+
+    let nodes = hal.alloc_digest("nodes", 2 * domain);
+    hal.hash_rows(&nodes.slice(domain, domain), &matrix);
+    let rows = (0..domain).map(|row| {
+        let row: Vec<_> = values.iter().skip(row).step_by(domain).copied().collect();
+        *suite.hashfn.hash_elem_slice(&row)
+    });
+    let mut layer: Vec<Digest> = rows.collect();
+    assert!(nodes.to_vec()[domain..] == layer);
+    while layer.len() > 1 {
+        hal.hash_fold(&nodes, layer.len(), layer.len() / 2);
+        let pairs = layer.chunks_exact(2);
+        layer = pairs
+            .map(|pair| *suite.hashfn.hash_pair(&pair[0], &pair[1]))
+            .collect();
+        assert!(nodes.to_vec()[layer.len()..2 * layer.len()] == layer);
+    }
 }

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use risc0_zkp::field::baby_bear::{BabyBearElem, BabyBearExtElem};
 
+use crate::block::{Block, ROWS};
 use crate::circuit::Circuit;
 use crate::evaluate::{evaluate, Rows};
-use crate::field::{Block, ROWS};
-use crate::isa::Isa;
+use crate::vectors::isa::Isa;
 
 /// What one evaluation of the domain has in common. The mix is drawn by Fiat-Shamir from a commitment to all the
 /// columns, so that no two evaluations of different columns share it.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "cuda")]
 use zkhost_cuda as _;
-use zkhost_kernels::isa::Isa;
+use zkhost_kernels::vectors::isa::Isa;
 
 fn main() -> ExitCode {
     if let Err(error) = Isa::chosen() {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use risc0_zkp::field::baby_bear::BabyBearElem;
 
-use crate::field::P;
 use crate::program::Weight;
+use crate::vectors::P;
 
 pub type Id = u32;
 

@@ -4,13 +4,13 @@
 //! an even and an odd row: x86's widening multiplication takes the even ones. The arithmetic is written once, over what
 //! each instruction set has.
 
-use crate::field::{P, P_INVERSE};
+use super::{P, P_INVERSE};
 
 /// The operations of an instruction set.
 ///
 /// # Safety
 ///
-/// All may be called only where the CPU has the instruction set. [`crate::evaluate`] sees to that.
+/// All may be called only where the CPU has the instruction set, which [`super::isa::Isa`] tells.
 pub trait Vector: Copy {
     /// Rows in a vector.
     const LANES: usize;

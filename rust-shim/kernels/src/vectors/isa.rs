@@ -67,6 +67,42 @@ impl Isa {
     }
 }
 
+/// Makes `$name(isa, ...)` of a function that is generic over vectors: it runs that function with an instruction set's.
+/// The code of `$generic`, and of what it calls `#[inline(always)]`, becomes part of a function that enables the
+/// instructions. So it has no closures, which would stay functions without them.
+macro_rules! by_isa {
+    ($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) = $generic:ident) => {
+        $(#[$attribute])*
+        fn $name(isa: Isa, $($argument: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            unsafe fn avx2($($argument: $type),*) {
+                $generic::<super::arithmetic::x86::Avx2>($($argument),*);
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            unsafe fn avx512($($argument: $type),*) {
+                $generic::<super::arithmetic::x86::Avx512>($($argument),*);
+            }
+            assert!(isa.is_available(), "this CPU has no {isa}");
+            // SAFETY: it has.
+            unsafe {
+                match isa {
+                    Isa::Scalar => $generic::<super::arithmetic::Word>($($argument),*),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx2 => avx2($($argument),*),
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512 => avx512($($argument),*),
+                    #[cfg(not(target_arch = "x86_64"))]
+                    _ => unreachable!("is_available"),
+                }
+            }
+        }
+    };
+}
+
+pub(super) use by_isa;
+
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

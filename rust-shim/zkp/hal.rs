@@ -1,0 +1,137 @@
+//! What risc0's CpuHal asks for, done with vectors: compiled within risc0-zkp by `rustc.sh`, which has it called.
+//!
+//! Each of these does what the code it is called from does, or returns false where it does not apply: to another field than
+//! Baby Bear, or another hash than Poseidon2. Verification has no part in it: what verifies hashes as risc0 wrote it.
+
+use std::any::TypeId;
+use std::slice;
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+use risc0_core::field::{baby_bear::BabyBearElem, Elem, RootsOfUnity};
+
+use self::vectors::isa::Isa;
+use self::vectors::poseidon2::{self, Constants, BATCH};
+use self::vectors::transform::{self, Roots};
+use crate::core::digest::{Digest, DIGEST_WORDS};
+use crate::core::hash::poseidon2::{M_INT_DIAG_HZN, ROUND_CONSTANTS};
+use crate::core::ntt::{self, bit_rev_32};
+
+#[path = "../kernels/src/vectors/mod.rs"]
+mod vectors;
+
+const POSEIDON2: &str = "poseidon2";
+
+/// The leaves of a Merkle tree: a digest for each row of a matrix of columns.
+pub fn hash_rows<E: Elem>(hash: &str, matrix: &[E], output: &mut [Digest]) -> bool {
+    let Some(matrix) = words(matrix).filter(|matrix| hash == POSEIDON2 && !matrix.is_empty())
+    else {
+        return false;
+    };
+    let rows = output.len();
+    digests_mut(output)
+        .par_chunks_mut(BATCH)
+        .enumerate()
+        .for_each(|(batch, output)| {
+            poseidon2::hash_rows(isa(), constants(), matrix, rows, batch * BATCH, output);
+        });
+    true
+}
+
+/// A level of a Merkle tree: of `nodes`, those from `size` on become the digests of the pairs from `2 * size` on.
+pub fn hash_fold(hash: &str, nodes: &mut [Digest], size: usize) -> bool {
+    if hash != POSEIDON2 {
+        return false;
+    }
+    let (output, input) = digests_mut(nodes).split_at_mut(2 * size);
+    output[size..]
+        .par_chunks_mut(BATCH)
+        .zip(input[..2 * size].par_chunks(2 * BATCH))
+        .for_each(|(output, input)| poseidon2::hash_pairs(isa(), constants(), input, output));
+    true
+}
+
+/// The values of a polynomial from its coefficients.
+pub fn evaluate_ntt<E: Elem + RootsOfUnity>(io: &mut [E], expand_bits: usize) {
+    static ROOTS: [OnceLock<Roots>; MAX_LEVELS] = [const { OnceLock::new() }; MAX_LEVELS];
+    match words_mut(io) {
+        Some(words) => {
+            let roots = roots(&ROOTS, BabyBearElem::ROU_FWD, words.len());
+            transform::evaluate(isa(), roots, words, expand_bits);
+        }
+        None => ntt::evaluate_ntt::<E, E>(io, expand_bits),
+    }
+}
+
+/// The coefficients of a polynomial from its values.
+pub fn interpolate_ntt<E: Elem + RootsOfUnity>(io: &mut [E]) {
+    static ROOTS: [OnceLock<Roots>; MAX_LEVELS] = [const { OnceLock::new() }; MAX_LEVELS];
+    match words_mut(io) {
+        Some(words) => {
+            let norm = BabyBearElem::from_u64(words.len() as u64).inv();
+            let roots = roots(&ROOTS, BabyBearElem::ROU_REV, words.len());
+            transform::interpolate(isa(), roots, words, norm.as_u32_montgomery());
+        }
+        None => ntt::interpolate_ntt::<E, E>(io),
+    }
+}
+
+/// The coefficients of polynomials in x from those in x / 3, in bit-reversed order, `2^bits` for each polynomial.
+pub fn zk_shift<E: Elem>(io: &mut [E], bits: usize) -> bool {
+    let Some(words) = words_mut(io).filter(|_| bits > 0) else {
+        return false;
+    };
+    let three = BabyBearElem::from_u64(3);
+    let mut power = BabyBearElem::ONE;
+    let mut factors = vec![0; 1 << bits];
+    for exponent in 0..factors.len() {
+        factors[(bit_rev_32(exponent as u32) >> (32 - bits)) as usize] = power.as_u32_montgomery();
+        power *= three;
+    }
+    words
+        .par_chunks_exact_mut(factors.len())
+        .for_each(|polynomial| transform::scale(isa(), polynomial, &factors));
+    true
+}
+
+const MAX_LEVELS: usize = BabyBearElem::MAX_ROU_PO2 + 1;
+
+fn roots<'a>(
+    all: &'a [OnceLock<Roots>; MAX_LEVELS],
+    primitive: &[BabyBearElem],
+    size: usize,
+) -> &'a Roots {
+    let levels = size.trailing_zeros() as usize;
+    all[levels].get_or_init(|| Roots::new(primitive[levels].as_u32_montgomery(), size))
+}
+
+/// Who proves asks before whether the choice can be met.
+fn isa() -> Isa {
+    Isa::chosen().unwrap_or(Isa::Scalar)
+}
+
+fn constants() -> Constants<'static> {
+    Constants::new(
+        words(ROUND_CONSTANTS).unwrap_or_default(),
+        words(M_INT_DIAG_HZN).unwrap_or_default(),
+    )
+}
+
+/// The elements as they are in memory, if they are Baby Bear's.
+fn words<E: Elem>(elements: &[E]) -> Option<&[u32]> {
+    // SAFETY: that type is a transparent struct of one u32.
+    (TypeId::of::<E>() == TypeId::of::<BabyBearElem>())
+        .then(|| unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) })
+}
+
+fn words_mut<E: Elem>(elements: &mut [E]) -> Option<&mut [u32]> {
+    // SAFETY: as above. Each u32 written is an element less than the modulus.
+    (TypeId::of::<E>() == TypeId::of::<BabyBearElem>())
+        .then(|| unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) })
+}
+
+fn digests_mut(digests: &mut [Digest]) -> &mut [poseidon2::Digest] {
+    const _: () = assert!(DIGEST_WORDS == poseidon2::DIGEST);
+    // SAFETY: a transparent struct of that array.
+    unsafe { slice::from_raw_parts_mut(digests.as_mut_ptr().cast(), digests.len()) }
+}
