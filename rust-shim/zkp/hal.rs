@@ -8,8 +8,10 @@ use std::slice;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
-use risc0_core::field::{baby_bear::BabyBearElem, Elem, RootsOfUnity};
+use risc0_core::field::baby_bear::{BabyBearElem, BabyBearExtElem};
+use risc0_core::field::{Elem, ExtElem, RootsOfUnity};
 
+use self::vectors::extension::{self, Extension, Powers, Term};
 use self::vectors::isa::Isa;
 use self::vectors::poseidon2::{self, Constants, BATCH};
 use self::vectors::transform::{self, Roots};
@@ -94,6 +96,89 @@ pub fn zk_shift<E: Elem>(io: &mut [E], bits: usize) -> bool {
     true
 }
 
+/// Adds to each of the combos, `rows` elements each, the columns that belong to it, each times its factor.
+pub fn mix_poly_coeffs<E: Elem, X: ExtElem>(
+    output: &mut [X],
+    combos: &[u32],
+    factors: &[X],
+    matrix: &[E],
+    rows: usize,
+) -> bool {
+    let (Some(output), Some(factors), Some(matrix)) =
+        (extensions_mut(output), extensions(factors), words(matrix))
+    else {
+        return false;
+    };
+    for (combo, output) in output.chunks_exact_mut(rows).enumerate() {
+        let columns = combos.iter().zip(factors).enumerate();
+        let terms: Vec<Term> = columns
+            .filter(|(_, (of, _))| **of as usize == combo)
+            .map(|(column, (_, factor))| Term {
+                column,
+                factor: *factor,
+            })
+            .collect();
+        if terms.is_empty() {
+            continue;
+        }
+        output
+            .par_chunks_mut(BLOCK)
+            .enumerate()
+            .for_each(|(block, output)| {
+                extension::combine(isa(), &terms, matrix, rows, block * BLOCK, output);
+            });
+    }
+    true
+}
+
+/// Rows of a combo that a thread takes at once.
+const BLOCK: usize = 1024;
+
+/// The values of polynomials of `size` coefficients: number `which[i]` at `xs[i]`.
+pub fn evaluate_any<E: Elem, X: ExtElem>(
+    coeffs: &[E],
+    size: usize,
+    which: &[u32],
+    xs: &[X],
+    out: &mut [X],
+) -> bool {
+    let (Some(coeffs), Some(out)) = (words(coeffs), extensions_mut(out)) else {
+        return false;
+    };
+    let mut points: Vec<X> = Vec::new();
+    for x in xs {
+        if !points.contains(x) {
+            points.push(*x);
+        }
+    }
+    // A table of powers costs as much as some evaluations.
+    if 4 * points.len() > xs.len() {
+        return false;
+    }
+    let powers = points.par_iter().map(|x| {
+        let mut power = X::ONE;
+        let powers = std::iter::from_fn(|| {
+            let this = power;
+            power *= *x;
+            extensions(&[this]).map(|this| this[0])
+        });
+        Powers::new(size, powers)
+    });
+    let powers: Vec<Powers> = powers.collect();
+    out.par_iter_mut()
+        .zip(which)
+        .zip(xs)
+        .for_each(|((out, which), x)| {
+            let point = points
+                .iter()
+                .position(|point| point == x)
+                .unwrap_or_default();
+            let coeffs = &coeffs[*which as usize * size..][..size];
+            *out = extension::evaluate(isa(), coeffs, &powers[point]);
+        });
+    true
+}
+
 const MAX_LEVELS: usize = BabyBearElem::MAX_ROU_PO2 + 1;
 
 fn roots<'a>(
@@ -127,6 +212,18 @@ fn words<E: Elem>(elements: &[E]) -> Option<&[u32]> {
 fn words_mut<E: Elem>(elements: &mut [E]) -> Option<&mut [u32]> {
     // SAFETY: as above. Each u32 written is an element less than the modulus.
     (TypeId::of::<E>() == TypeId::of::<BabyBearElem>())
+        .then(|| unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) })
+}
+
+fn extensions<X: ExtElem>(elements: &[X]) -> Option<&[Extension]> {
+    // SAFETY: that type is a transparent struct of four elements.
+    (TypeId::of::<X>() == TypeId::of::<BabyBearExtElem>())
+        .then(|| unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) })
+}
+
+fn extensions_mut<X: ExtElem>(elements: &mut [X]) -> Option<&mut [Extension]> {
+    // SAFETY: as above.
+    (TypeId::of::<X>() == TypeId::of::<BabyBearExtElem>())
         .then(|| unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) })
 }
 

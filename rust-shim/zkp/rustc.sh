@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # rustc.sh RUSTC ARGUMENT...: cargo's RUSTC_WRAPPER. Compiles everything as asked, but for risc0-zkp with its prover, which
-# it compiles from a copy beside the build's output: there the CpuHal calls hal.rs, this folder's, where it hashes for Merkle trees and
-# transforms polynomials. What verifies is as risc0 wrote it. A text that is no longer found fails the build.
+# it compiles from a copy beside the build's output: there the CpuHal calls hal.rs, this folder's, where it hashes for
+# Merkle trees, and transforms, mixes and evaluates polynomials. What verifies is as risc0 wrote it. A text that is no longer
+# found fails the build.
 set -euo pipefail
 
 case " $* " in
@@ -54,6 +55,14 @@ insert 'assert_eq!(input_size, 2 * output_size);' '
         }'
 insert 'assert_eq!(io.size(), poly_count * (1 << bits));' '
         if crate::vectors::zk_shift(&mut io.as_slice_mut(), bits) {
+            return;
+        }'
+insert 'let mut out = out.as_slice_mut();' '
+        if crate::vectors::evaluate_any(coeffs, 1 << po2, &which, &xs, &mut out) {
+            return;
+        }'
+insert 'let input: &[Self::Elem] = &input.as_slice();' '
+        if crate::vectors::mix_poly_coeffs(&mut output.as_slice_mut(), combos, mix_pows, input, count) {
             return;
         }'
 replace 'evaluate_ntt::<Self::Elem, Self::Elem>(row, expand_bits);' 'crate::vectors::evaluate_ntt(row, expand_bits);'

@@ -204,7 +204,7 @@ fn threads_share_nothing_and_a_new_proof_starts_anew() {
 
 /// risc0's CpuHal is compiled with vectors (`rust-shim/zkp`): what it computes is what risc0's functions compute.
 #[test]
-fn the_cpu_hal_hashes_and_transforms_as_risc0_does() {
+fn the_cpu_hal_computes_what_risc0s_does() {
     const BITS: usize = 9;
     const COLUMNS: usize = 19;
     let (size, suite) = (1 << BITS, Poseidon2HashSuite::new_suite());
@@ -229,6 +229,54 @@ fn the_cpu_hal_hashes_and_transforms_as_risc0_does() {
         .chunks_exact_mut(size)
         .for_each(interpolate_ntt::<BabyBearElem, BabyBearElem>);
     assert!(coefficients.to_vec() == expected);
+
+    let which: Vec<u32> = (0..3 * COLUMNS as u32)
+        .map(|i| i % COLUMNS as u32)
+        .collect();
+    let points = [random.extension(), random.extension()];
+    let xs: Vec<_> = which.iter().map(|i| points[*i as usize % 2]).collect();
+    let out = hal.alloc_extelem("out", which.len());
+    hal.batch_evaluate_any(
+        &coefficients,
+        COLUMNS,
+        &hal.copy_from_u32("which", &which),
+        &hal.copy_from_extelem("xs", &xs),
+        &out,
+    );
+    let value = |(column, x): (&u32, &BabyBearExtElem)| {
+        let coefficients = expected[*column as usize * size..][..size].iter();
+        let powers = std::iter::successors(Some(BabyBearExtElem::ONE), |power| Some(*power * *x));
+        powers
+            .zip(coefficients)
+            .fold(BabyBearExtElem::ZERO, |sum, (power, c)| sum + power * *c)
+    };
+    assert!(out.to_vec() == which.iter().zip(&xs).map(value).collect::<Vec<_>>());
+
+    let combos: Vec<u32> = (0..COLUMNS as u32)
+        .map(|column| column * column % 3)
+        .collect();
+    let (start, mix) = (random.extension(), random.extension());
+    let before: Vec<_> = (0..4 * size).map(|_| random.extension()).collect();
+    let mixed = hal.copy_from_extelem("mixed", &before);
+    let combos_buffer = hal.copy_from_u32("combos", &combos);
+    hal.mix_poly_coeffs(
+        &mixed,
+        &start,
+        &mix,
+        &coefficients,
+        &combos_buffer,
+        COLUMNS,
+        size,
+    );
+    let mut sums = before;
+    let mut factor = start;
+    for (column, combo) in combos.iter().enumerate() {
+        for row in 0..size {
+            sums[*combo as usize * size + row] += factor * expected[column * size + row];
+        }
+        factor *= mix;
+    }
+    assert!(mixed.to_vec() == sums);
 
     let domain = size * INV_RATE;
     let matrix = hal.alloc_elem("matrix", COLUMNS * domain);

@@ -125,13 +125,31 @@ impl<V: Vector> Wide<V> {
     /// The sum divided by 2^32 modulo P (Montgomery's reduction), if it is less than P * 2^32.
     #[inline(always)]
     pub unsafe fn reduce(self) -> V {
-        let (p, inverse) = (V::splat(u64::from(P)), V::splat(u64::from(P_INVERSE)));
+        let p = V::splat(opaque(u64::from(P)));
+        let inverse = V::splat(opaque(u64::from(P_INVERSE)));
         // What is subtracted agrees in the low word; the high word of the difference is more than -P and less than P.
         let even = self.even.sub64(self.even.mul_even(inverse).mul_even(p));
         let odd = self.odd.sub64(self.odd.mul_even(inverse).mul_even(p));
         let difference = V::interleave(even, odd);
         difference.min32(difference.add32(constant(P)))
     }
+}
+
+/// The value, unknown to the compiler: it makes shifts and additions of multiplications by constants of few bits, which
+/// take longer here.
+#[inline(always)]
+fn opaque(value: u64) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut value = value;
+        // SAFETY: no instruction.
+        unsafe {
+            std::arch::asm!("/* {0} */", inlateout(reg) value, options(pure, nomem, nostack, preserves_flags));
+        }
+        value
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    value
 }
 
 /// Two rows in a machine word, for CPUs whose vectors are not used.

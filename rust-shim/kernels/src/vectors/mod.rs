@@ -4,6 +4,7 @@
 //! within risc0-zkp (`rust-shim/zkp`), so it uses nothing outside it but the standard library.
 
 pub mod arithmetic;
+pub mod extension;
 pub mod isa;
 pub mod poseidon2;
 pub mod transform;
@@ -18,6 +19,16 @@ const _: () = assert!(P.wrapping_mul(P_INVERSE) == 1);
 
 /// One in Montgomery form: 2^32 modulo P.
 pub const ONE: u32 = ((1 << 32) % P as u64) as u32;
+
+/// The sum of two elements.
+pub const fn add(a: u32, b: u32) -> u32 {
+    let sum = a + b;
+    if sum < P {
+        sum
+    } else {
+        sum - P
+    }
+}
 
 /// The product of two elements.
 pub const fn product(a: u32, b: u32) -> u32 {
