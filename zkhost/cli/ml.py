@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkhost.cli._guest_io import cycles_line, dev_mode_banner
-from zkhost.cli._help import notes
+from zkhost.cli._help import Group, notes
 from zkhost.cli._model import BATCH, INPUT, JSON, arrays, hidden, inputs, lines, load_model, model_options, plain
 from zkhost.cli.ml_accuracy import prove_accuracy, verify_accuracy
 from zkhost.cli.ml_lora import lora
@@ -31,7 +31,7 @@ _EPILOG = notes(
 )
 
 
-@click.group(epilog=_EPILOG)
+@click.group(cls=Group, epilog=_EPILOG)
 def ml() -> None:
     """Prove what a model computes: ONNX files in int8, bit for bit as onnxruntime; GGUF files as llama.cpp.
 

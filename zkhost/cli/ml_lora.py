@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zkhost.cli._guest_io import cycles_line, dev_mode_banner
-from zkhost.cli._help import notes
+from zkhost.cli._help import Group, notes
 
 if TYPE_CHECKING:
     from zkhost.ml.lora.adapter import Adapter
@@ -61,6 +61,7 @@ def _with(options: list[Callable[[F], F]]) -> Callable[[F], F]:
 
 
 @click.group(
+    cls=Group,
     epilog=notes(
         """
     zkhost ml lora show adapter/
@@ -68,7 +69,7 @@ def _with(options: list[Callable[[F], F]]) -> Callable[[F], F]:
     zkhost ml lora verify merge.zkr base.safetensors adapter/ --merged-model merged.safetensors
     """,
         {0: "done; for verify: it holds", 1: "an error; or it does not hold"},
-    )
+    ),
 )
 def lora() -> None:
     """Prove that weights are a base's with a low-rank adapter merged in.
