@@ -27,7 +27,7 @@ _OPTIONS = [
     click.option(
         "--value",
         metavar="JSON|@FILE",
-        help="The guest's input as JSON, encoded and checked as its contract says; @FILE reads it from a file.",
+        help="The guest's input as JSON, encoded and checked by its contract; @FILE reads it from a file.",
     ),
     contract_option,
     click.option(

@@ -22,7 +22,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 _ADAPTER = [
     click.argument("adapter", metavar="ADAPTER", type=click.Path(path_type=Path, exists=True)),
-    click.option("--alpha", type=float, help="lora_alpha. A folder of PEFT says it itself."),
+    click.option("--alpha", type=float, help="lora_alpha. A folder of PEFT has it."),
     click.option("--rslora", is_flag=True, help="The scaling is alpha / sqrt(r)."),
     click.option(
         "--fan-in-fan-out", "transposed", multiple=True, metavar="MODULE",

@@ -1,4 +1,4 @@
-"""The guest of a proof of accuracy: a model that classifies a dataset, and what its journal says."""
+"""The guest of a proof of accuracy: a model that classifies a dataset, and what its journal states."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NO_SALT = bytes(SALT_BYTES)
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a journal says: of `count` samples, those of the dataset with this digest, at least `at_least` are classified rightly.
+    """An accuracy, as a journal states it: of the `count` samples of the dataset with this digest, at least `at_least` are classified rightly.
 
     The model is known by the image ID, by `model_digest` where it is hidden, and by the digests of hidden `weights`, by name
     (by number where the model is not at hand).
@@ -64,7 +64,7 @@ class AccuracyProof(Proof[Accuracy]):
 
 
 def needed(at_least: float, count: int) -> int:
-    """The fewest of so many samples that are this share: 19 of 20 are 0.95. Raises ConfigError."""
+    """Return the fewest of so many samples that are this share: 19 of 20 are 0.95. Raises ConfigError."""
     if not 0 < at_least <= 1:
         raise ConfigError(f"at_least={at_least}", hint="a share above 0 and at most 1, as 0.95")
     right = max(int(at_least * count) - 1, 1)
@@ -97,7 +97,7 @@ class Evaluation(Guest[Dataset, Accuracy]):
         private = [name for name in model.weights if model.modes[name] == "private"]
         if private:
             raise ConfigError(
-                f"the weight {private[0]!r} is private: an accuracy of weights that nothing commits to says nothing",
+                f"the weight {private[0]!r} is private: an accuracy of weights that nothing commits to proves nothing",
                 hint="leave it hashed",
             )
 
@@ -112,7 +112,7 @@ class Evaluation(Guest[Dataset, Accuracy]):
         return self.model.image_id
 
     def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
-        """The environment with a Dataset. Raises AccuracyError where fewer samples are right than it asks for."""
+        """Return the environment with a Dataset. Raises AccuracyError where fewer samples are right than it asks for."""
         from zkhost.environment.executor_env import ExecutorEnv
 
         if isinstance(input, ExecutorEnv):
@@ -120,7 +120,7 @@ class Evaluation(Guest[Dataset, Accuracy]):
         return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin).build()
 
     def decode_journal(self, data: bytes) -> Accuracy:
-        """What a journal says. Raises DecodeError for one that is not of an accuracy, DigestMismatchError for another model's."""
+        """Decode a journal. Raises DecodeError for one that is not of an accuracy, DigestMismatchError for another model's."""
         return decode(data, self.model)
 
     def _prepared(self, test: Dataset) -> Computed:
@@ -146,7 +146,7 @@ class Evaluation(Guest[Dataset, Accuracy]):
         return model.run(given(most))
 
     def _classes(self, outputs: tuple[bytes, ...]) -> list[int]:
-        """What the guest takes each sample for."""
+        """Return what the guest takes each sample for."""
         graph = self.model.graph
         dtype = {"u8": "<u1", "s8": "<i1", "s32": "<i4", "f32": "<f4", "f64": "<f8"}[graph.dtype(graph.outputs[0])]
         scores = [np.frombuffer(data, dtype) for data in outputs]
