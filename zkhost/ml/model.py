@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost import methods
 from zkhost.errors import ModelInputError
-from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
 from zkhost.ml import guest_input
+from zkhost.ml.computed import ComputedGuest
 from zkhost.ml.disclosure import Options, require_digest
 from zkhost.ml.graph import Mode
 from zkhost.ml.inference import Inference, ModelProof, ModelRun, decode
@@ -36,8 +36,6 @@ from zkhost.ml.tensors import (
 if TYPE_CHECKING:
     import onnx
 
-    from zkhost._cancel import CancelToken
-    from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
     from zkhost.ml._native import Computed, Image
     from zkhost.ml.check import CheckReport
     from zkhost.ml.compile import Compiled
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
     from zkhost.session import SessionInfo
 
 
-class Model(Guest[Any, Inference]):
+class Model(ComputedGuest[Any, Inference]):
     """A model bound to its shapes: a guest whose input is arrays and whose journal is arrays.
 
     Wherever zkhost takes a program it takes a Model, and `env(inputs)` is the environment it runs in. An input is one array,
@@ -177,17 +175,6 @@ class Model(Guest[Any, Inference]):
         """Compute the outputs, hashed ones too, by the guest's own kernels. Proves nothing; takes microseconds."""
         return output_arrays(self.graph, self.outputs, self._prepared(inputs).outputs)
 
-    def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
-        """Return the environment with those inputs and the accelerator's advice, computed here; see `Guest.env`.
-
-        Raises ModelInputError, naming the input, and InferenceError where the model has no result.
-        """
-        from zkhost.environment.executor_env import ExecutorEnv
-
-        if isinstance(input, ExecutorEnv):
-            return input
-        return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin).build()
-
     def decode_journal(self, data: bytes) -> Inference:
         """Decode a journal. Raises DecodeError for one that this model does not commit, and DigestMismatchError for one of
         another hidden model, or of other hidden weights than those whose salts are known.
@@ -277,25 +264,17 @@ class Model(Guest[Any, Inference]):
                 expected = tensor_digest(array, self.options.salts[name])
                 require_digest(f"the weight {name!r}", expected, digests[name], "the file has another, or the salt is")
 
-    def _prepared(self, inputs: Any) -> Computed:
+    def _prepared(self, input: Any) -> Computed:
         """Return the outputs, and all that the guest reads."""
         salts = self.fresh_salts()
         outputs = zip(self.graph.outputs, (port.name for port in self.outputs), strict=True)
         by_tensor = salts | {name: salts[port] for name, port in outputs if port in salts}
-        samples = self.samples(inputs)
+        samples = self.samples(input)
         given = guest_input.inference(self.graph, self._tensor_modes, self.graph_weights, samples, by_tensor)
         done = self.run(given)
         for name, digest in self.decode_journal(done.journal).digests.items():
             self._salts[digest] = salts[name]
         return done
-
-    def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
-        from zkhost.environment.executor_env import ExecutorEnv
-        from zkhost.ml._native import checked_env
-
-        if isinstance(input, ExecutorEnv):
-            return self._limited(input, segment_limit_po2)
-        return checked_env(self.name, self.program, self._prepared(input), segment_limit_po2, cancel)
 
     def _run(self, session: SessionInfo) -> ModelRun:
         return ModelRun(self, session)
