@@ -116,7 +116,9 @@ class Evaluation(ComputedGuest[Dataset, Accuracy]):
     def _prepared(self, input: Dataset) -> Computed:
         """Compute the run. Raises AccuracyError where fewer samples are right than the Dataset asks for."""
         if len(input.salt) != SALT_BYTES:
-            raise ConfigError(f"dataset_salt has {len(input.salt)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})")
+            raise ConfigError(
+                f"dataset_salt has {len(input.salt)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})"
+            )
         model = self.model
         samples, labels = labelled(model, input.samples, input.labels)
         most, salts = needed(input.at_least, len(labels)), model.fresh_salts()
