@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zkhost.errors import ConfigError
+if TYPE_CHECKING:
+    from zkhost.errors import ConfigError
 
 _TRUE, _FALSE = ("1", "true", "yes"), ("", "0", "false", "no")
 
@@ -26,7 +28,7 @@ def flag(name: str) -> bool:
         return True
     if value in _FALSE:
         return False
-    raise ConfigError(f"{name} is {value!r}, which is neither yes nor no", hint=f"set {name} to 1 or 0, or unset it")
+    raise _refusal(f"{name} is {value!r}, which is neither yes nor no", f"set {name} to 1 or 0, or unset it")
 
 
 def no_color() -> bool:
@@ -45,9 +47,7 @@ def milliseconds(name: str) -> float | None:
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) == 0:
-        raise ConfigError(
-            f"{name} is {text!r}, which is not a number of milliseconds", hint=f"set {name}=500, or unset it"
-        )
+        raise _refusal(f"{name} is {text!r}, which is not a number of milliseconds", f"set {name}=500, or unset it")
     return int(text) / 1000
 
 
@@ -58,7 +58,7 @@ def bonsai_api() -> tuple[str, str] | None:
         return None
     if url is None or key is None:
         present, absent = ("BONSAI_API_URL", "BONSAI_API_KEY") if key is None else ("BONSAI_API_KEY", "BONSAI_API_URL")
-        raise ConfigError(f"{present} is set but {absent} is not", hint=f"set {absent} too, or unset {present}")
+        raise _refusal(f"{present} is set but {absent} is not", f"set {absent} too, or unset {present}")
     return url, key
 
 
@@ -99,3 +99,10 @@ def calibration_file() -> Path:
 
     file = get("ZKHOST_CALIBRATION")
     return Path(file) if file else user_cache_path("zkhost") / "calibration.json"
+
+
+def _refusal(message: str, hint: str) -> ConfigError:
+    """Return the error. Its module is loaded here, because `zkhost --help` reads NO_COLOR and needs no errors."""
+    from zkhost.errors import ConfigError
+
+    return ConfigError(message, hint=hint)

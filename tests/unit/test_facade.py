@@ -130,3 +130,22 @@ def test_the_reference_describes_every_public_name_once_and_nothing_else() -> No
     assert sorted(set(there) - whole_modules - public) == [], "described, but not public"
     assert sorted(public - set(there)) == [], "public, but not described"
     assert [path for path, times in there.items() if times > 1] == []
+
+
+NOUNS = {"A", "An", "The", "What", "Whether", "How", "Where", "Which", "One", "All", "Each", "Every"}
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_docstrings_of_public_functions_open_in_the_imperative(package: str) -> None:
+    """As the house style has it: "Return the journal", not "The journal"."""
+    found = [getattr(importlib.import_module(package), name) for name in names_of(package)]
+    functions = [one for one in found if inspect.isfunction(one)]
+    functions += [
+        method
+        for cls in found
+        if inspect.isclass(cls)
+        for name, method in vars(cls).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    ]
+    nouns = [one.__qualname__ for one in functions if (one.__doc__ or "").split(" ", 1)[0] in NOUNS]
+    assert nouns == []

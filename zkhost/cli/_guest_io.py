@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from zkhost.cli._journal import contract_option, given_contract
+from zkhost.cli._proof_options import SEGMENT_LIMIT
 from zkhost.cli._typed_input import encode_option
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ _OPTIONS = [
     click.option(
         "--value",
         metavar="JSON|@FILE",
-        help="The guest's input as JSON, encoded and checked as its contract says; @FILE reads it from a file.",
+        help="The guest's input as JSON, encoded and checked by its contract; @FILE reads it from a file.",
     ),
     contract_option,
     click.option(
         "--arg", "args", multiple=True, metavar="TEXT", help="A command-line argument of the guest. Repeatable."
     ),
     click.option("--env", "env_vars", multiple=True, metavar="NAME=VALUE", help="A variable of the guest. Repeatable."),
-    click.option("--segment-limit-po2", type=int, metavar="N", help="Limit segments to 2^N cycles (13 to 22)."),
+    SEGMENT_LIMIT,
     click.option("--session-limit", type=int, metavar="CYCLES", help="Stop the guest after this many cycles."),
 ]
 

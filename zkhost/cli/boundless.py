@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkhost.cli._guest_io import guest_and_env, guest_options
-from zkhost.cli._help import notes
+from zkhost.cli._help import Group, notes
 
 if TYPE_CHECKING:
     from zkhost.boundless.execution import Preflight
@@ -49,6 +49,7 @@ def _collateral(text: str) -> int:
 
 
 @click.group(
+    cls=Group,
     epilog=notes(
         """
         zkhost boundless input . --value '{"a": 17, "b": 23}' -o input.bin
@@ -58,7 +59,7 @@ def _collateral(text: str) -> int:
         zkhost boundless verify request.json proof.txt --journal journal.bin
         """,
         {0: "done; for verify: the proof fulfils the request", 1: "an error, or it does not"},
-    )
+    ),
 )
 def boundless() -> None:
     """Have proofs made by the Boundless market: write its input files and requests, verify what comes back.

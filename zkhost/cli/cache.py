@@ -10,20 +10,21 @@ from pathlib import Path
 
 import click
 
-from zkhost.cli._help import notes
+from zkhost.cli._help import Group, notes
 
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group(
+    cls=Group,
     epilog=notes(
         """
         zkhost cache ls proofs/
         zkhost cache verify proofs/ --remove
         """,
         {0: "done", 1: "an error, or a receipt is wrong"},
-    )
+    ),
 )
 def cache() -> None:
     """List, verify and clean up a cache of receipts: the folder of `prove --cache`."""

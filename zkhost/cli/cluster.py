@@ -12,13 +12,14 @@ from typing import Any
 
 import click
 
-from zkhost.cli._help import notes
+from zkhost.cli._help import Group, notes
 
 _START_S = 40.0
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group(
+    cls=Group,
     epilog=notes(
         """
         zkhost cluster up --workers 2 --detach
@@ -26,7 +27,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
         zkhost cluster down
         """,
         {0: "done; for status: all its processes run", 1: "an error; for status: one is gone, or no cluster runs"},
-    )
+    ),
 )
 def cluster() -> None:
     """Run an r0vm cluster: a manager with the Bonsai REST API, and workers.

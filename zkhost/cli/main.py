@@ -102,18 +102,24 @@ def cli() -> None:
     """Build, execute, prove and verify RISC Zero guests from Python."""
 
 
+def _reported() -> tuple[type[Exception], ...]:
+    """Return the classes of errors that print as text. Evaluated when something was raised: help needs no errors."""
+    from zkhost.errors import ZkhostError
+
+    return ZkhostError, OSError
+
+
 def main() -> None:
     """Run the command; an error of zkhost or of the system prints as text, never as a traceback.
 
     Exit codes: 0 done, 1 an error or a negative result, 2 wrong usage, 130 after Ctrl-C.
     """
     from zkhost import _config
-    from zkhost.errors import ZkhostError
 
     color = False if _config.no_color() else None  # None: where the output is a terminal
     try:
         cli.main(standalone_mode=False, color=color)
-    except (ZkhostError, OSError) as error:
+    except _reported() as error:
         click.secho(f"{type(error).__name__}: {error}", fg="red", err=True, color=color)
         sys.exit(1)
     except click.ClickException as error:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkhost.cli._guest_io import cycles_line, dev_mode_banner
-from zkhost.cli._help import notes
+from zkhost.cli._help import Group, notes
 from zkhost.cli._model import BATCH, INPUT, JSON, arrays, hidden, inputs, lines, load_model, model_options, plain
+from zkhost.cli._proof_options import CACHE, CHECKPOINT, KIND, RECEIPT, SEGMENT_LIMIT
 from zkhost.cli.ml_accuracy import prove_accuracy, verify_accuracy
 from zkhost.cli.ml_lora import lora
 from zkhost.cli.ml_parts import prove_parts, verify_parts
@@ -31,7 +32,7 @@ _EPILOG = notes(
 )
 
 
-@click.group(epilog=_EPILOG)
+@click.group(cls=Group, epilog=_EPILOG)
 def ml() -> None:
     """Prove what a model computes: ONNX files in int8, bit for bit as onnxruntime; GGUF files as llama.cpp.
 
@@ -233,22 +234,11 @@ def execute(input_file: Path, batch: bool, as_json: bool, **given: Any) -> None:
 @model_options
 @INPUT
 @BATCH
-@click.option(
-    "--receipt", "receipt_file", type=click.Path(path_type=Path, dir_okay=False), default="receipt.zkr", show_default=True,
-    help="File for the receipt.",
-)  # fmt: skip
-@click.option(
-    "--kind",
-    type=click.Choice(["composite", "succinct", "groth16"]),
-    default="composite",
-    show_default=True,
-    help="The kind of receipt.",
-)
-@click.option("--segment-limit-po2", type=int, metavar="N", help="Limit segments to 2^N cycles (13 to 22).")
-@click.option(
-    "--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="Keep proved segments in this folder."
-)
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Use and keep receipts in this folder.")
+@RECEIPT
+@KIND
+@SEGMENT_LIMIT
+@CHECKPOINT
+@CACHE
 @JSON
 def prove(
     *, input_file: Path, batch: bool, receipt_file: Path, kind: str, segment_limit_po2: int | None, checkpoint: Path | None,

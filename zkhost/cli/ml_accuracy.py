@@ -11,6 +11,7 @@ import click
 from zkhost.cli._guest_io import cycles_line, dev_mode_banner
 from zkhost.cli._help import notes
 from zkhost.cli._model import JSON, arrays, hidden, load_model, model_options
+from zkhost.cli._proof_options import CHECKPOINT, RECEIPT
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _SAMPLES = "Samples on the first axis: .npy, or .npz with an array for each input."
@@ -46,13 +47,8 @@ _SALT = click.option(
 @click.option("--labels", type=_FILE, required=True, metavar="Y.npy", help="Their classes, integers.")
 @click.option("--at-least", type=float, required=True, metavar="SHARE", help="The share to prove, as 0.95.")
 @_SALT
-@click.option(
-    "--receipt", "receipt_file", type=click.Path(path_type=Path, dir_okay=False), default="receipt.zkr", show_default=True,
-    help="File for the receipt.",
-)  # fmt: skip
-@click.option(
-    "--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="Keep proved segments in this folder."
-)
+@RECEIPT
+@CHECKPOINT
 @JSON
 def prove_accuracy(
     *, samples: Path, labels: Path, at_least: float, dataset_salt: bytes | None, receipt_file: Path,

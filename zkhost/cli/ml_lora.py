@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from zkhost.cli._guest_io import cycles_line, dev_mode_banner
-from zkhost.cli._help import notes
+from zkhost.cli._help import Group, notes
 
 if TYPE_CHECKING:
     from zkhost.ml.lora.adapter import Adapter
@@ -22,7 +22,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 _ADAPTER = [
     click.argument("adapter", metavar="ADAPTER", type=click.Path(path_type=Path, exists=True)),
-    click.option("--alpha", type=float, help="lora_alpha. A folder of PEFT says it itself."),
+    click.option("--alpha", type=float, help="lora_alpha. A folder of PEFT has it."),
     click.option("--rslora", is_flag=True, help="The scaling is alpha / sqrt(r)."),
     click.option(
         "--fan-in-fan-out", "transposed", multiple=True, metavar="MODULE",
@@ -61,6 +61,7 @@ def _with(options: list[Callable[[F], F]]) -> Callable[[F], F]:
 
 
 @click.group(
+    cls=Group,
     epilog=notes(
         """
     zkhost ml lora show adapter/
@@ -68,7 +69,7 @@ def _with(options: list[Callable[[F], F]]) -> Callable[[F], F]:
     zkhost ml lora verify merge.zkr base.safetensors adapter/ --merged-model merged.safetensors
     """,
         {0: "done; for verify: it holds", 1: "an error; or it does not hold"},
-    )
+    ),
 )
 def lora() -> None:
     """Prove that weights are a base's with a low-rank adapter merged in.

@@ -12,6 +12,7 @@ import click
 from zkhost.cli._guest_io import cycles_line, dev_mode_banner, guest_and_env, guest_options
 from zkhost.cli._help import notes
 from zkhost.cli._journal import journal_json, journal_lines
+from zkhost.cli._proof_options import CACHE, CHECKPOINT, KIND, RECEIPT
 
 _EPILOG = notes(
     """
@@ -30,25 +31,10 @@ _EPILOG = notes(
 
 @click.command(epilog=_EPILOG)
 @guest_options
-@click.option(
-    "--kind",
-    type=click.Choice(["composite", "succinct", "groth16"]),
-    default="composite",
-    show_default=True,
-    help="composite: a proof for each segment. succinct: one proof. groth16: a few hundred bytes.",
-)
-@click.option(
-    "--receipt",
-    "receipt_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default="receipt.zkr",
-    show_default=True,
-    help="File for the receipt; its suffix selects the format: .zkr, .json, .borsh, otherwise bincode.",
-)
-@click.option(
-    "--checkpoint", type=click.Path(path_type=Path, file_okay=False), help="Keep proved segments in this folder."
-)
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False), help="Use and keep receipts in this folder.")
+@KIND
+@RECEIPT
+@CHECKPOINT
+@CACHE
 @click.option(
     "--inputs",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

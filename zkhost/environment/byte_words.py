@@ -28,7 +28,7 @@ def warn_of_bytes(node: s.Node, value: Any) -> None:
         warnings.warn(
             f"some {count:,} bytes go to the guest as a word each, for which env::read takes some {113 * count:,} cycles "
             f"(zkhost_guest::read: {4 * count:,}); with format='packed' and zkhost_guest::packed::read in the guest, as "
-            f"serde bytes, or with write_slice they take {count // 7:,}: see docs/cycles.md",
+            f"serde bytes, or with write_slice they take {count // 7:,}; the documentation's page on cycles has the table",
             WordPerByteWarning,
             stacklevel=3,
         )

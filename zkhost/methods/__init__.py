@@ -8,7 +8,7 @@
 | ml      | a model's inputs, advice | what a model computes (zkhost.ml makes these)  |
 
 Each NAME has NAME_ELF (the program binary), NAME_ID (the ImageID) and NAME_PATH (where it lies). They are
-read when first asked for. A build of zkhost made without a guest toolchain has none: then GuestNotFoundError says so.
+read when first asked for. A build of zkhost made without a guest toolchain has none, which GuestNotFoundError reports.
 """
 
 from __future__ import annotations

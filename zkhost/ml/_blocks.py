@@ -51,7 +51,7 @@ class Weights:
 
 
 def weights(kind: str, raw: Array) -> Weights:
-    """The integers and scales of rows of a quantised kind; `raw` is (rows, bytes)."""
+    """Return the integers and scales of rows of a quantised kind; `raw` is (rows, bytes)."""
     rows, block = len(raw), KINDS[kind]
     blocks = np.ascontiguousarray(raw).reshape(rows, -1, block.nbytes)
     d, q, dmin, m = _UNPACK[kind](blocks)
@@ -77,7 +77,7 @@ def dequantise(kind: str, raw: Array) -> Array:
 
 
 def finite(kind: str, raw: Array) -> bool:
-    """Whether every weight is a finite number."""
+    """Return whether every weight is a finite number."""
     if kind in ("F32", "F16"):
         return bool(np.isfinite(floats(kind, raw)).all())
     found = weights(kind, raw)
@@ -96,7 +96,7 @@ def _plain(d: Array, q: Any) -> Parts:
 
 
 def _nibbles(raw: Array) -> Any:
-    """The low halves of all bytes, then the high ones."""
+    """Return the low halves of all bytes, then the high ones."""
     return np.concatenate([raw & 15, raw >> 4], axis=-1).astype(np.int32)
 
 

@@ -60,7 +60,7 @@ def compute(plan: bytes, given: bytes, *, model_salt: bytes | None = None) -> Co
 
 
 def image(plan: bytes) -> Image:
-    """The bundled interpreter with a plan appended, which its image ID then stands for. Raises PlanError."""
+    """Return the bundled interpreter with a plan appended, which its image ID then stands for. Raises PlanError."""
     reply = _shim.call("nn_image", {"program": methods.ML_ELF, "plan": plan})
     return Image(reply["program"], reply["image_id"])
 
@@ -92,7 +92,7 @@ def preflight(
 def checked_env(
     name: str, program: bytes, done: Computed, segment_limit_po2: int | None, cancel: CancelToken | None
 ) -> ExecutorEnv:
-    """The environment to prove what was computed here.
+    """Return the environment to prove what was computed here.
 
     Executing does not check the accelerator's products, so each segment is checked as its proof will be: what cannot be
     proved costs no proving. Raises ModelMismatchError where the guest computed something else than was computed here.
@@ -110,7 +110,7 @@ def checked_env(
 
 
 def _fitting_limit(program: bytes, stdin: bytes, found: Checked, cancel: CancelToken | None) -> int | None:
-    """A limit of segments with fewer rows to prove, where the largest one is filled by little more than a half."""
+    """Return a limit of segments with fewer rows to prove, where the largest one is filled by little more than a half."""
     largest = max(found.segments)
     if found.used_cycles > 0.7 * found.total_cycles or largest < _HALVED_FROM_PO2:
         return None

@@ -10,7 +10,7 @@ from zkhost.ml.ops import Pads, Window
 
 
 def at(x: Any, window: Window, fill: Any) -> Any:
-    """The elements under the kernel at every place: (N, C, *places, *kernel); `fill` outside x."""
+    """Return the elements under the kernel at every place: (N, C, *places, *kernel); `fill` outside x."""
     rank = len(window.kernel)
     widths = [(0, 0), (0, 0), *zip(window.pads[:rank], window.pads[rank:], strict=True)]
     x = np.pad(x, widths, constant_values=fill)
@@ -21,7 +21,7 @@ def at(x: Any, window: Window, fill: Any) -> Any:
 
 
 def counts(sizes: tuple[int, ...], window: Window, counted: Pads | None) -> Any:
-    """How many positions of each window count: those inside x, or inside x and the pads in `counted`."""
+    """Return how many positions of each window count: those inside x, or inside x and the pads in `counted`."""
     rank = len(sizes)
     pads = counted or (0,) * (2 * rank)
     inside = np.pad(

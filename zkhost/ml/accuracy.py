@@ -55,7 +55,7 @@ def prove_accuracy(
 
 
 def dataset_digest(model: Model, samples: Any, labels: Any, *, salt: bytes | None = None) -> bytes:
-    """What the journal has of a dataset: SHA-256 of the salt (zeros without one), then of each sample its inputs and label."""
+    """Return a dataset's digest in the journal: SHA-256 of the salt (zeros without one), then each sample's inputs and label."""
     arrays, classes = labelled(model, samples, labels)
     hasher = hashlib.sha256(NO_SALT if salt is None else salt)
     names = [port.name for port in model.inputs]
@@ -77,7 +77,7 @@ def verify_accuracy(
     allow_fake: bool | None = None,
     **options: Any,
 ) -> Accuracy:
-    """What a receipt proves of a model's accuracy.
+    """Verify that a receipt proves a model's accuracy, and return what it proves.
 
     The model is given as itself (a Model, or a file with the `options` of `load` that the prover used), by its `image_id`, or,
     hidden, by its `model_digest`. The dataset is samples and labels (with `dataset_salt`, if there was one; the model is

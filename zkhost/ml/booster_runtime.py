@@ -31,7 +31,7 @@ class BoosterRuntime:
         self._predict = _PREDICTIONS[library](self._module, data)
 
     def run(self, arrays: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
-        """The named outputs of the rows."""
+        """Return the named outputs of the rows."""
         (rows,) = arrays.values()
         return {name: np.asarray(self._predict(rows, name)).reshape(len(rows), -1) for name in names}
 

@@ -66,7 +66,7 @@ class ChainProof:
         return {name: salt for proof in self.proofs for name, salt in proof.salts.items()}
 
     def verify(self, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None) -> Inference:
-        """What the proofs state together. Raises VerificationError."""
+        """Verify all proofs, and return what they state together. Raises VerificationError."""
         return self.chain.verify(self.receipts, policy=policy, allow_fake=allow_fake)
 
 
@@ -82,7 +82,7 @@ class Chain:
         return f"<Chain of {self.whole.name}: {', '.join(f'{p.compiled.cycles:,}' for p in self.parts)} cycles>"
 
     def stages(self, inputs: Any, *, salts: Mapping[str, bytes] | None = None) -> Iterator[Stage]:
-        """The parts with their inputs, which are computed here.
+        """Yield the parts with their inputs, which are computed here.
 
         `inputs` are the model's: one input, or a Batch. What is hashed, tensors between the parts too, has the salt in
         `salts`, or that of `load`, or a fresh one.
@@ -113,7 +113,7 @@ class Chain:
         policy: VerifyPolicy | None = None,
         allow_fake: bool | None = None,
     ) -> Inference:
-        """What the receipts of all parts, in order, prove of the whole model.
+        """Verify the receipts of all parts, in order, and return what they prove of the whole model.
 
         Raises VerificationError where one is not of its part, and ChainError where two parts are not of one run.
         """
@@ -131,7 +131,7 @@ class Chain:
         return self.join(found)
 
     def join(self, found: Sequence[Inference]) -> Inference:
-        """What the parts' inferences state together. Raises ChainError, naming the tensor, where they are not of one run."""
+        """Return what the parts' inferences state together. Raises ChainError, naming the tensor, where they are not of one run."""
         first = found[0]
         values: dict[str, bytes] = {}
         arrays: dict[str, Array] = {}
@@ -170,7 +170,7 @@ def split(
     after: Sequence[str] = (),
     **options: Any,
 ) -> Chain:
-    """A model in parts of about equal cost, or cut after the layers that compute the tensors named in `after`.
+    """Cut a model into parts of about equal cost, or after the layers that compute the tensors named in `after`.
 
     `model` is a Model, or what `load` takes with its `options`. Cuts lie where little passes from one part to the next, and
     not inside layers that one kernel does at once. Raises ConfigError where there are too few layers, or no such tensor.
@@ -197,7 +197,7 @@ def verify_split(
     allow_fake: bool | None = None,
     **options: Any,
 ) -> Inference:
-    """What the receipts of a model's parts, in order, prove together: as `verify` of one receipt of the whole model.
+    """Verify the receipts of a model's parts, in order, and return what they prove together, as `verify` does of the whole model's.
 
     The parts are recomputed, so `parts` or `after`, and the `options` of `load`, are those that the prover used. Raises
     VerificationError.
@@ -224,7 +224,7 @@ def _named_cuts(whole: Model, after: Sequence[str]) -> list[int]:
 
 
 def _even_cuts(whole: Model, parts: int) -> list[int]:
-    """The cheapest places: those where parts are most equal, and of them those where the fewest bytes pass."""
+    """Return the cheapest places: those where parts are most equal, and of them those where the fewest bytes pass."""
     costs = [layer.cycles for layer in whole.compiled.layers]
     # A fused operation has no cost of its own: a cut before it would take it out of its kernel.
     places = [at for at in range(1, len(costs)) if whole.compiled.layers[at].kind != "fused"]

@@ -87,7 +87,7 @@ def check(model: Lowered, source: Any, samples: Any) -> CheckReport:
     if is_gguf(source):
         raise ConfigError(
             "check compares with onnxruntime, which runs no GGUF files",
-            hint="compare the tokens with those of llama.cpp: docs/ml/gguf.md",
+            hint="compare the tokens with those of llama.cpp, as the documentation's page on GGUF does",
         )
     own = format_of(source)
     runtime = _Runtime(source) if own is None else BoosterRuntime(own.library, _bytes(source))
@@ -170,7 +170,7 @@ class _Runtime:
         self._named: dict[str, str] = {}
 
     def run(self, arrays: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array]:
-        """The named tensors."""
+        """Return the named tensors."""
         if self._session is None:
             self._before_transforms(names)
             known = {output.name for output in self._proto.graph.output}
@@ -214,7 +214,7 @@ def _visible(proto: onnx.ModelProto) -> set[str]:
 
 
 def _array(value: Any) -> Array:
-    """A tensor; of a ZipMap's dictionaries their values."""
+    """Return a tensor; of a ZipMap's dictionaries their values."""
     return np.asarray([list(row.values()) for row in value], np.float32) if isinstance(value, list) else value
 
 

@@ -26,7 +26,7 @@ class Options:
 
 
 def matching(names: Sequence[str], hidden: str | Sequence[str] | Callable[[str], bool]) -> tuple[str, ...]:
-    """The initialisers that are hidden, in the file's order."""
+    """Return the initialisers that are hidden, in the file's order."""
     if callable(hidden):
         found = tuple(name for name in names if hidden(name))
         if not found:
@@ -44,7 +44,7 @@ def matching(names: Sequence[str], hidden: str | Sequence[str] | Callable[[str],
 def modes_of(
     lowered: Lowered, input: Mode | Mapping[str, Mode], outputs: Mapping[str, OutputMode]
 ) -> Mapping[str, Mode]:
-    """What the journal shows of each input, weight that is one, and output, by the model's names."""
+    """Return what the journal shows of each input, weight that is one, and output, by the model's names."""
     own, weights = [port.name for port in lowered.inputs], list(lowered.weights)
     given = dict.fromkeys(own, input) if isinstance(input, str) else dict(input)
     for name, mode in given.items():

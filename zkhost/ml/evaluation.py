@@ -1,4 +1,4 @@
-"""The guest of a proof of accuracy: a model that classifies a dataset, and what its journal says."""
+"""The guest of a proof of accuracy: a model that classifies a dataset, and what its journal states."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zkhost.errors import AccuracyError, ConfigError, DecodeError, ModelInputError
-from zkhost.guest.guest import Guest
 from zkhost.guest.proof import Proof
 from zkhost.ml import guest_input
+from zkhost.ml.computed import ComputedGuest
 from zkhost.ml.journal import ModelJournal
 from zkhost.ml.model import Model
 from zkhost.ml.tensors import SALT_BYTES, Batch, label_indices
 
 if TYPE_CHECKING:
-    from zkhost._cancel import CancelToken
-    from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
     from zkhost.image_id import ImageID
     from zkhost.ml._native import Computed
     from zkhost.ml.graph import Array
@@ -31,7 +29,7 @@ NO_SALT = bytes(SALT_BYTES)
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a journal says: of `count` samples, those of the dataset with this digest, at least `at_least` are classified rightly.
+    """An accuracy, as a journal states it: of the `count` samples of the dataset with this digest, at least `at_least` are classified rightly.
 
     The model is known by the image ID, by `model_digest` where it is hidden, and by the digests of hidden `weights`, by name
     (by number where the model is not at hand).
@@ -64,7 +62,7 @@ class AccuracyProof(Proof[Accuracy]):
 
 
 def needed(at_least: float, count: int) -> int:
-    """The fewest of so many samples that are this share: 19 of 20 are 0.95. Raises ConfigError."""
+    """Return the fewest of so many samples that are this share: 19 of 20 are 0.95. Raises ConfigError."""
     if not 0 < at_least <= 1:
         raise ConfigError(f"at_least={at_least}", hint="a share above 0 and at most 1, as 0.95")
     right = max(int(at_least * count) - 1, 1)
@@ -73,7 +71,7 @@ def needed(at_least: float, count: int) -> int:
     return right
 
 
-class Evaluation(Guest[Dataset, Accuracy]):
+class Evaluation(ComputedGuest[Dataset, Accuracy]):
     """A model as the guest that classifies a dataset."""
 
     def __init__(self, model: Model) -> None:
@@ -97,7 +95,7 @@ class Evaluation(Guest[Dataset, Accuracy]):
         private = [name for name in model.weights if model.modes[name] == "private"]
         if private:
             raise ConfigError(
-                f"the weight {private[0]!r} is private: an accuracy of weights that nothing commits to says nothing",
+                f"the weight {private[0]!r} is private: an accuracy of weights that nothing commits to proves nothing",
                 hint="leave it hashed",
             )
 
@@ -111,29 +109,24 @@ class Evaluation(Guest[Dataset, Accuracy]):
         """The model's."""
         return self.model.image_id
 
-    def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
-        """The environment with a Dataset. Raises AccuracyError where fewer samples are right than it asks for."""
-        from zkhost.environment.executor_env import ExecutorEnv
-
-        if isinstance(input, ExecutorEnv):
-            return input
-        return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin).build()
-
     def decode_journal(self, data: bytes) -> Accuracy:
-        """What a journal says. Raises DecodeError for one that is not of an accuracy, DigestMismatchError for another model's."""
+        """Decode a journal. Raises DecodeError for one that is not of an accuracy, DigestMismatchError for another model's."""
         return decode(data, self.model)
 
-    def _prepared(self, test: Dataset) -> Computed:
-        if len(test.salt) != SALT_BYTES:
-            raise ConfigError(f"dataset_salt has {len(test.salt)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})")
+    def _prepared(self, input: Dataset) -> Computed:
+        """Compute the run. Raises AccuracyError where fewer samples are right than the Dataset asks for."""
+        if len(input.salt) != SALT_BYTES:
+            raise ConfigError(
+                f"dataset_salt has {len(input.salt)} bytes", hint=f"use secrets.token_bytes({SALT_BYTES})"
+            )
         model = self.model
-        samples, labels = labelled(model, test.samples, test.labels)
-        most, salts = needed(test.at_least, len(labels)), model.fresh_salts()
+        samples, labels = labelled(model, input.samples, input.labels)
+        most, salts = needed(input.at_least, len(labels)), model.fresh_salts()
 
         def given(at_least: int) -> bytes:
             modes = {name: model.modes[name] for name in model.weights}
             return guest_input.accuracy(
-                model.graph, modes, model.graph_weights, samples, salts, labels, at_least, test.salt
+                model.graph, modes, model.graph_weights, samples, salts, labels, at_least, input.salt
             )
 
         right = sum(a == b for a, b in zip(self._classes(model.run(given(0)).outputs), labels, strict=True))
@@ -146,19 +139,11 @@ class Evaluation(Guest[Dataset, Accuracy]):
         return model.run(given(most))
 
     def _classes(self, outputs: tuple[bytes, ...]) -> list[int]:
-        """What the guest takes each sample for."""
+        """Return what the guest takes each sample for."""
         graph = self.model.graph
         dtype = {"u8": "<u1", "s8": "<i1", "s32": "<i4", "f32": "<f4", "f64": "<f8"}[graph.dtype(graph.outputs[0])]
         scores = [np.frombuffer(data, dtype) for data in outputs]
         return [int(each[0]) if each.size == 1 else int(each.argmax()) for each in scores]
-
-    def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
-        from zkhost.environment.executor_env import ExecutorEnv
-        from zkhost.ml._native import checked_env
-
-        if isinstance(input, ExecutorEnv):
-            return self._limited(input, segment_limit_po2)
-        return checked_env(self.name, self.program, self._prepared(input), segment_limit_po2, cancel)
 
     def _proof(self, info: ProveInfo) -> AccuracyProof:
         return AccuracyProof(self, info)

@@ -91,7 +91,7 @@ class Graph:
         return found.dtype if found is not None else dtype_of(self.constants[name])
 
     def readers(self) -> dict[str, list[Op]]:
-        """For each tensor that is read: the operations that read it, in order."""
+        """Return the operations that read each tensor that is read, in order."""
         found: dict[str, list[Op]] = {}
         for op in self.ops:
             for name in dict.fromkeys(op.reads()):
@@ -100,5 +100,5 @@ class Graph:
 
 
 def dtype_of(array: Array) -> DType:
-    """The dtype of a constant. Raises KeyError for one that graphs do not have."""
+    """Return the dtype of a constant. Raises KeyError for one that graphs do not have."""
     return next(name for name, dtype in NUMPY.items() if dtype == array.dtype)

@@ -19,7 +19,7 @@ def inference(
     samples: Sequence[Mapping[str, Array]],
     salts: Mapping[str, bytes],
 ) -> bytes:
-    """The request to run the graph on samples. All arrays are in the graph's dtypes; `salts` has one for each hashed tensor."""
+    """Return the request to run the graph on samples, in the graph's dtypes; `salts` has one for each hashed tensor."""
     parts = [struct.pack("<2I", 0, len(samples))]
     parts += [salts[name] for name in (*graph.inputs, *graph.outputs) if modes.get(name) == "hashed"]
     return b"".join(
@@ -37,7 +37,7 @@ def accuracy(
     at_least: int,
     salt: bytes,
 ) -> bytes:
-    """The request to classify samples, `at_least` of them as their labels say. `salt` is the dataset's."""
+    """Return the request to classify samples, `at_least` of them as their labels say. `salt` is the dataset's."""
     parts = [struct.pack("<3I", 1, len(samples), at_least)]
     parts += [salts[name] for name in graph.shared if modes.get(name) == "hashed"] + [salt]
     parts += _tensors(graph.shared, weights)

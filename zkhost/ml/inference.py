@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inference:
-    """What a journal says, by the model's names for its inputs and outputs.
+    """An inference, as a journal shows it, by the model's names for its inputs and outputs.
 
     Of a batch, arrays have its samples on their first axis, in place of a batch axis of 1. `digests` are the SHA-256 of salt
     and tensor (`Model.digest`) of what is hashed: inputs, weights that are inputs, outputs. What is private is in neither.
@@ -38,7 +38,7 @@ class Inference:
 def decode(
     data: bytes, graph: Graph, inputs: tuple[Port, ...], outputs: tuple[Port, ...], modes: Mapping[str, Mode]
 ) -> Inference:
-    """The journal of a graph that was compiled with those modes (of tensors, public where there is none); `inputs` are the
+    """Decode the journal of a graph that was compiled with those modes (of tensors, public where there is none); `inputs` are the
     ports of all its inputs. Raises DecodeError for a journal that it does not commit.
     """
     journal = ModelJournal.parse(data)

@@ -99,7 +99,7 @@ def _graph(
     outputs: Sequence[str] | None,
     hidden: bool | str | Sequence[str] | Callable[[str], bool],
 ) -> Lowered:
-    """The graph of a file."""
+    """Return the graph of a file."""
     if is_gguf(model):
         if hidden and hidden is not True:
             raise ConfigError("hidden names weights of a GGUF model", hint="hide all of it: hidden=True")
@@ -117,10 +117,10 @@ def verify(
     allow_fake: bool | None = None,
     **options: Any,
 ) -> Inference:
-    """What a receipt proves that this model computes: outputs, and the input or its digest.
+    """Verify that a receipt proves an inference of this model, and return it: outputs, and the input or its digest.
 
-    The image ID is recomputed from the model, with the `options` of `load` that the prover used. Who has only the ID
-    uses `Receipt.verify`. Raises VerificationError where the receipt does not prove it.
+    The image ID is recomputed from the model, with the `options` of `load` that the prover used. A verifier with
+    the ID alone uses `Receipt.verify`. Raises VerificationError where the receipt does not prove it.
     """
     from zkhost.receipt.receipt import Receipt
 

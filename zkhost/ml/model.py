@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from zkhost import methods
 from zkhost.errors import ModelInputError
-from zkhost.guest.guest import Guest
 from zkhost.image_id import ImageID
 from zkhost.ml import guest_input
+from zkhost.ml.computed import ComputedGuest
 from zkhost.ml.disclosure import Options, require_digest
 from zkhost.ml.graph import Mode
 from zkhost.ml.inference import Inference, ModelProof, ModelRun, decode
@@ -36,8 +36,6 @@ from zkhost.ml.tensors import (
 if TYPE_CHECKING:
     import onnx
 
-    from zkhost._cancel import CancelToken
-    from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
     from zkhost.ml._native import Computed, Image
     from zkhost.ml.check import CheckReport
     from zkhost.ml.compile import Compiled
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
     from zkhost.session import SessionInfo
 
 
-class Model(Guest[Any, Inference]):
+class Model(ComputedGuest[Any, Inference]):
     """A model bound to its shapes: a guest whose input is arrays and whose journal is arrays.
 
     Wherever zkhost takes a program it takes a Model, and `env(inputs)` is the environment it runs in. An input is one array,
@@ -152,7 +150,7 @@ class Model(Guest[Any, Inference]):
         return (*self.inputs, *(Port(name, array.dtype, array.shape) for name, array in self.weights.items()))
 
     def show(self) -> list[Layer]:
-        """The layers in order: node, shape, multiply-adds, cycles and their share."""
+        """Return the layers in order: node, shape, multiply-adds, cycles and their share."""
         from zkhost.ml.show import layers
 
         return layers(self)
@@ -174,22 +172,11 @@ class Model(Guest[Any, Inference]):
     # -- running ------------------------------------------------------------------------------------------------------
 
     def compute(self, inputs: Any) -> dict[str, Array]:
-        """The outputs, hashed ones too, computed here by the guest's own kernels. Proves nothing; microseconds."""
+        """Compute the outputs, hashed ones too, by the guest's own kernels. Proves nothing; takes microseconds."""
         return output_arrays(self.graph, self.outputs, self._prepared(inputs).outputs)
 
-    def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
-        """The environment with those inputs and the accelerator's advice, computed here; see `Guest.env`.
-
-        Raises ModelInputError, naming the input, and InferenceError where the model has no result.
-        """
-        from zkhost.environment.executor_env import ExecutorEnv
-
-        if isinstance(input, ExecutorEnv):
-            return input
-        return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin).build()
-
     def decode_journal(self, data: bytes) -> Inference:
-        """What a journal says. Raises DecodeError for one that this model does not commit, and DigestMismatchError for one of
+        """Decode a journal. Raises DecodeError for one that this model does not commit, and DigestMismatchError for one of
         another hidden model, or of other hidden weights than those whose salts are known.
         """
         found = decode(data, self.graph, self._ports, self.outputs, self._tensor_modes)
@@ -199,20 +186,20 @@ class Model(Guest[Any, Inference]):
     if TYPE_CHECKING:
 
         def execute(self, *args: Any, **options: Any) -> ModelRun:
-            """As `Guest.execute`: exact cycles, and outputs that are unverified."""
+            """Execute as `Guest.execute` does: exact cycles, and outputs that are unverified."""
 
         def prove(self, *args: Any, **options: Any) -> ModelProof:
-            """As `Guest.prove`. First each segment is checked, which takes about 0.3 s each: see `_native.checked_env`."""
+            """Prove as `Guest.prove` does. First each segment is checked, which takes about 0.3 s each: see `_native.checked_env`."""
 
     def verify(
         self, receipt: Receipt, *, policy: VerifyPolicy | None = None, allow_fake: bool | None = None
     ) -> Inference:
-        """What the receipt proves of this model. Raises VerificationError where it does not."""
+        """Verify that the receipt proves an inference of this model, and return it. Raises VerificationError where it does not."""
         receipt.verify(self.image_id, policy=policy, allow_fake=allow_fake)
         return self.decode_journal(receipt.journal.bytes)
 
     def digest(self, name: str, value: Any, salt: bytes) -> bytes:
-        """What a journal has of a hashed input, weight or output with this value and this salt: SHA-256, 32 bytes.
+        """Return what a journal has of a hashed input, weight or output with this value and this salt: SHA-256, 32 bytes.
 
         The value is an array in the model's dtype, of one sample, or a Batch of many. Raises ModelInputError.
         """
@@ -234,18 +221,18 @@ class Model(Guest[Any, Inference]):
     # -- within -------------------------------------------------------------------------------------------------------
 
     def samples(self, inputs: Any) -> list[dict[str, Array]]:
-        """The samples of one input or a Batch, checked, in the graph's dtypes. Raises ModelInputError, naming the input."""
+        """Return the samples of one input or a Batch, checked, in the graph's dtypes. Raises ModelInputError, naming the input."""
         return [graph_inputs(self.graph, sample) for sample in self.named_samples(inputs)]
 
     def named_samples(self, inputs: Any) -> list[dict[str, Array]]:
-        """The same in the model's dtypes."""
+        """Return the same in the model's dtypes."""
         given = batch_of(self.inputs, inputs.samples) if isinstance(inputs, Batch) else [inputs]
         if not given:
             raise ModelInputError("a batch without samples", hint="give one or more")
         return [named(self.inputs, sample) for sample in given]
 
     def with_salts(self, salts: Mapping[str, bytes]) -> Model:
-        """The same model whose proofs have these salts, of those that it has use for."""
+        """Return the same model whose proofs have these salts, of those that it has use for."""
         made = copy.copy(self)
         made._salts = {}
         used = {name: salt for name, salt in salts.items() if self.modes.get(name) == "hashed"}
@@ -259,7 +246,7 @@ class Model(Guest[Any, Inference]):
         return compute(self.compiled.plan, given, model_salt=self.salt if self.options.hidden else None)
 
     def fresh_salts(self) -> dict[str, bytes]:
-        """A salt for everything that is hashed, by the model's names."""
+        """Return a salt for everything that is hashed, by the model's names."""
         hashed = [name for name, mode in self.modes.items() if mode == "hashed"]
         return {name: self.options.salts.get(name) or secrets.token_bytes(SALT_BYTES) for name in hashed}
 
@@ -277,25 +264,17 @@ class Model(Guest[Any, Inference]):
                 expected = tensor_digest(array, self.options.salts[name])
                 require_digest(f"the weight {name!r}", expected, digests[name], "the file has another, or the salt is")
 
-    def _prepared(self, inputs: Any) -> Computed:
-        """The outputs, and all that the guest reads."""
+    def _prepared(self, input: Any) -> Computed:
+        """Return the outputs, and all that the guest reads."""
         salts = self.fresh_salts()
         outputs = zip(self.graph.outputs, (port.name for port in self.outputs), strict=True)
         by_tensor = salts | {name: salts[port] for name, port in outputs if port in salts}
-        samples = self.samples(inputs)
+        samples = self.samples(input)
         given = guest_input.inference(self.graph, self._tensor_modes, self.graph_weights, samples, by_tensor)
         done = self.run(given)
         for name, digest in self.decode_journal(done.journal).digests.items():
             self._salts[digest] = salts[name]
         return done
-
-    def _to_prove(self, input: Any, segment_limit_po2: int | None, cancel: CancelToken | None) -> ExecutorEnv:
-        from zkhost.environment.executor_env import ExecutorEnv
-        from zkhost.ml._native import checked_env
-
-        if isinstance(input, ExecutorEnv):
-            return self._limited(input, segment_limit_po2)
-        return checked_env(self.name, self.program, self._prepared(input), segment_limit_po2, cancel)
 
     def _run(self, session: SessionInfo) -> ModelRun:
         return ModelRun(self, session)

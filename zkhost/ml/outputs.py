@@ -17,7 +17,7 @@ from zkhost.ml.tensors import OutputMode
 
 
 def choose(lowered: Lowered, modes: OutputMode | Mapping[str, OutputMode], k: int, threshold: float | None) -> Lowered:
-    """The model with its outputs replaced by what their modes show of them, along their last axis. A hashed output stays.
+    """Return the model with its outputs replaced by what their modes show of them, along their last axis. A hashed output stays.
 
     Raises ConfigError for a mode, k or threshold that does not fit.
     """
@@ -58,7 +58,7 @@ def choose(lowered: Lowered, modes: OutputMode | Mapping[str, OutputMode], k: in
 
 
 def by_name(outputs: Sequence[str], modes: OutputMode | Mapping[str, OutputMode]) -> dict[str, OutputMode]:
-    """The mode of each output; `all` where a mapping leaves one out. Raises ConfigError for another mode or name."""
+    """Return the mode of each output; `all` where a mapping leaves one out. Raises ConfigError for another mode or name."""
     given = dict.fromkeys(outputs, modes) if isinstance(modes, str) else dict(modes)
     known = ("all", "argmax", "topk", "threshold", "hashed")
     for name, mode in given.items():
@@ -98,7 +98,7 @@ def _chosen(
 
 
 def _order(graph: Graph, tensor: Tensor) -> str:
-    """A tensor with the same order as this one: the integers before a last Dequantize, which cost less."""
+    """Return a tensor with the same order as this one: the integers before a last Dequantize, which cost less."""
     for op in graph.ops:
         if isinstance(op, ops.Dequantize) and op.y == tensor.name and graph.dtype(op.x) in ("u8", "s8"):
             scale = graph.constants[op.scale]

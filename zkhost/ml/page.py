@@ -12,7 +12,7 @@ WIDTH, STEP, BOX, HEIGHT = 940, 46, 400, 30
 
 
 def render_page(model: Described) -> str:
-    """The page. It has no script, and its content policy allows none: names in a model cannot run as code."""
+    """Render the page. It has no script, and its content policy allows none: names in a model cannot run as code."""
     template = (files("zkhost.ml") / "page.html").read_text("utf-8")
     parts = {
         "title": html.escape(f"{model.name}: where the cycles go"),

@@ -103,7 +103,7 @@ def quantize(
 
 
 def _rows(samples: Array, shape: list[Any]) -> Iterator[Array]:
-    """Each sample as the model's input, its dynamic axes as they come."""
+    """Yield each sample as the model's input, its dynamic axes as they come."""
     fixed = [size if isinstance(size, int) else -1 if place else 1 for place, size in enumerate(shape)]
     for sample in samples:
         try:
@@ -149,5 +149,5 @@ def _session(onnxruntime: Any, path: Path) -> Any:
 
 
 def _outputs(session: Any, name: str, rows: list[Array]) -> Any:
-    """The first output of every sample, flat."""
+    """Return the first output of every sample, flat."""
     return np.stack([session.run(None, {name: row})[0].reshape(-1) for row in rows])

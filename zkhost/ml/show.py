@@ -59,7 +59,7 @@ class Layer:
 
 
 def layers(model: Described) -> list[Layer]:
-    """The nodes in order; operations that one node became, or that one kernel does at once, are one layer."""
+    """Return the nodes in order; operations that one node became, or that one kernel does at once, are one layer."""
     graph, costs = model.graph, model.compiled.layers
     total = sum(cost.cycles for cost in costs) or 1
     found: list[Layer] = []
@@ -83,7 +83,7 @@ def layers(model: Described) -> list[Layer]:
 
 
 def summary(model: Described) -> list[tuple[str, str]]:
-    """The model's figures."""
+    """Return the model's figures."""
     compiled = model.compiled
     macs = sum(cost.macs for cost in compiled.layers)
     weights = sum(array.nbytes for array in model.graph.constants.values())
@@ -109,7 +109,7 @@ def _shown(model: Described, output: str) -> str:
 
 
 def text(model: Described) -> str:
-    """What `print(model)` shows."""
+    """Render what `print(model)` shows."""
     rows = [("layer", "output", "multiply-adds", "cycles", "share", "")]
     for layer in layers(model):
         bar = "█" * round(BAR * layer.share)
@@ -141,7 +141,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def html_table(model: Described) -> str:
-    """The same for a notebook or a page."""
+    """Render the same for a notebook or a page."""
     head = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in summary(model)
     )

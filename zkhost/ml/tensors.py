@@ -33,7 +33,7 @@ class Batch:
 
 
 def named(ports: Sequence[Port], value: Any) -> dict[str, Array]:
-    """The arrays of a model's inputs, by name, checked; `value` is one array, or a mapping with an array for each name.
+    """Return the arrays of a model's inputs, by name, checked; `value` is one array, or a mapping with an array for each name.
 
     An array has the input's own dtype and shape; an axis of size 1 in front (the batch) may be left out.
     Raises ModelInputError, naming the input.
@@ -84,12 +84,12 @@ def _fitting(port: Port, array: Array) -> Array:
 
 
 def graph_inputs(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The same in the graph's dtypes."""
+    """Return the same in the graph's dtypes."""
     return {name: array.astype(NUMPY[graph.tensors[name].dtype]) for name, array in arrays.items()}
 
 
 def to_bytes(array: Array) -> bytes:
-    """A tensor as the guest reads and commits it: little-endian, row-major, filled up with zeros to whole words."""
+    """Return a tensor as the guest reads and commits it: little-endian, row-major, filled up with zeros to whole words."""
     return padded(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes())
 
 
@@ -99,7 +99,7 @@ def padded(data: bytes) -> bytes:
 
 
 def tensor_digest(arrays: Array | Iterable[Array], salt: bytes) -> bytes:
-    """What a journal has of a hashed tensor: SHA-256 of 32 bytes of salt and the tensor, of all samples of a batch in order.
+    """Return what a journal has of a hashed tensor: SHA-256 of 32 bytes of salt and the tensor, of all samples of a batch in order.
 
     The same for inputs and outputs, so that one proof's output is seen to be another's input. int64 counts as int32, bool as
     uint8, as models have them.
@@ -113,7 +113,7 @@ def tensor_digest(arrays: Array | Iterable[Array], salt: bytes) -> bytes:
 
 
 def array_of(data: bytes, tensor: Tensor, port: Port, count: int) -> Array:
-    """A tensor's bytes, of `count` samples one after the other, in the port's dtype, the samples on its first axis.
+    """Return a tensor's bytes, of `count` samples one after the other, in the port's dtype, the samples on its first axis.
 
     Raises DecodeError for padding that is not zero.
     """
@@ -129,7 +129,7 @@ def array_of(data: bytes, tensor: Tensor, port: Port, count: int) -> Array:
 
 
 def output_arrays(graph: Graph, ports: Sequence[Port], data: Sequence[bytes]) -> dict[str, Array]:
-    """The outputs of samples, one after the other, by the ports' names, the samples on their first axis."""
+    """Return the outputs of samples, one after the other, by the ports' names, the samples on their first axis."""
     found = {}
     for place, (name, port) in enumerate(zip(graph.outputs, ports, strict=True)):
         rows = [padded(each) for each in data[place :: len(ports)]]
@@ -138,7 +138,7 @@ def output_arrays(graph: Graph, ports: Sequence[Port], data: Sequence[bytes]) ->
 
 
 def batch_shape(port: Port, count: int) -> tuple[int, ...]:
-    """The shape of so many samples: a batch axis of 1 becomes their number; a port without one gets one, if there are many."""
+    """Return the shape of so many samples: a batch axis of 1 becomes their number; a port without one gets one, if there are many."""
     shape = tuple(int(axis) for axis in port.axes)
     if shape[:1] == (1,):
         return (count, *shape[1:])
@@ -146,7 +146,7 @@ def batch_shape(port: Port, count: int) -> tuple[int, ...]:
 
 
 def _labels(port: Port, index: Array) -> Array:
-    """The texts that indices stand for."""
+    """Return the texts that indices stand for."""
     if index.size and not 0 <= int(index.min()) <= int(index.max()) < len(port.labels):
         raise DecodeError(
             f"{port.name!r} has the label {int(index.max())} of {len(port.labels)}",
@@ -156,7 +156,7 @@ def _labels(port: Port, index: Array) -> Array:
 
 
 def label_indices(port: Port, texts: Any) -> Array:
-    """The indices of an output's texts, int32, which is what its graph tensor has. Raises ModelInputError for another text."""
+    """Return the indices of an output's texts, int32, as in its graph tensor. Raises ModelInputError for another text."""
     found = np.asarray(texts)
     unknown = sorted({str(text) for text in found.reshape(-1)} - set(port.labels))
     if unknown:
@@ -178,7 +178,7 @@ def batch_of(ports: Sequence[Port], samples: Any) -> list[Any]:
 
 
 def _sample(ports: Sequence[Port], name: str, array: Array) -> Array:
-    """A sample in the input's shape, whose batch axis it lacks."""
+    """Return a sample in the input's shape, whose batch axis it lacks."""
     port = next((port for port in ports if port.name == name), None)
     shape = () if port is None else tuple(int(axis) for axis in port.axes)
     return array.reshape(shape) if port is not None and array.size == prod(shape) else array

@@ -13,7 +13,6 @@ use risc0_zkvm::{
 use serde::de::DeserializeOwned;
 use serde_json::{json, to_value};
 
-use super::segments::Cycles;
 use super::*;
 use crate::session::options;
 use crate::verify;
@@ -216,6 +215,7 @@ mod runs {
 
     use super::*;
     use crate::error::Result;
+    use crate::risc0::segments::Cycles;
     use crate::{fail, guarded, logging};
 
     const START: u32 = 0x0020_0800;

@@ -80,6 +80,16 @@ def test_every_commands_help_has_examples_exit_codes_and_a_word_on_each_option(p
     assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
+@pytest.mark.parametrize("path", [path for path, each in EVERY_COMMAND.items() if isinstance(each, click.Group)])
+def test_a_groups_help_clips_no_commands_sentence(path: str) -> None:
+    command = EVERY_COMMAND[path]
+    listed = command.get_help(context_of(command, path)).partition("Commands:\n")[2].partition("Examples:\n")[0]
+    sentences = re.split(r"\n  (?=\S)", listed.strip())
+    assert sentences
+    for sentence in sentences:
+        assert re.fullmatch(r"\S+\s+\S.*[^.]\.", sentence, re.DOTALL), sentence
+
+
 PROSE = ("zkhost", "zkhost completion", "zkhost explain")
 
 

@@ -31,7 +31,7 @@ class Compiled:
     layers: tuple[Layer, ...]
 
     def image(self) -> _native.Image:
-        """The program that proves the model, and its image ID."""
+        """Return the program that proves the model, and its image ID."""
         return _native.image(self.plan)
 
     @property

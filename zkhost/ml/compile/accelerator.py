@@ -73,7 +73,7 @@ class Convolution:
         return self.inputs * self.lanes + self.pairs * (2 * self.lanes + 1) + 2 if self.pairs else 0
 
     def fits(self) -> bool:
-        """Whether the interpreter takes it."""
+        """Return whether the interpreter takes it."""
         reach = (self.inputs - 1) * self.pitch + self.plane
         constants = 13 if self.rescaled else 3 if self.pairs else 2
         read = (self.terms, reach, self.advice, constants, 2 * self.pairs * self.lanes, self.lanes)
@@ -106,7 +106,7 @@ def finish(program: Convolution, rows: int, columns: int, pool: int = 1, size: i
 
 
 def rescales(scale: float, low: int, high: int) -> bool:
-    """Whether a program can requantise by this scale to this range."""
+    """Return whether a program can requantise by this scale to this range."""
     return 2.0**-13 <= scale < 2.0**-7 * (1 - 2.0**-17) and (low, high) == (0, 255)
 
 

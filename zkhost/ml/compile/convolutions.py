@@ -62,7 +62,7 @@ def convolution(target: Target, op: ops.Conv) -> Finish | None:
 
 
 def _matrix(target: Target, layout: _Layout, finish: Finish) -> rows.Matrix | None:
-    """A pointwise convolution of a group as a matrix product, one pixel a row. None for others."""
+    """Return a pointwise convolution of a group as a matrix product, one pixel a row. None for others."""
     op, (m, depth, kh, kw), window = layout.op, layout.weights.shape, layout.window
     zeros = {int(zero) for zero in op.w_zero}
     plain = kh == kw == 1 and set(window.strides) == {1} and set(window.pads) == {0} and op.groups == 1
@@ -111,7 +111,7 @@ def _planes(target: Target, layout: _Layout) -> At:
 
 
 def _reader(target: Target, name: str) -> _Layout | None:
-    """The one convolution that reads a tensor, if it is on the accelerator: the tensor can be written as that reads it."""
+    """Return the one convolution that reads a tensor, if it is on the accelerator: the tensor can be written as that reads it."""
     found = target.readers.get(name, [])
     if len(found) != 1 or name in target.graph.outputs or not isinstance(found[0], ops.Conv):
         return None
@@ -158,7 +158,7 @@ class _Layout:
         return (channels - 1) * self.program.pitch * acc.CELL + strips + self.program.plane * acc.CELL
 
     def kernels(self) -> Array:
-        """The kernels' terms: turned around, rows spread by the pitch."""
+        """Return the kernels' terms: turned around, rows spread by the pitch."""
         m, depth, kh, kw = self.weights.shape
         dh, dw = self.window.dilations
         turned = self.weights[:, :, ::-1, ::-1]
@@ -175,7 +175,7 @@ class _Layout:
         return spread
 
     def ones(self) -> Array:
-        """The kernel of the inputs' sums."""
+        """Return the kernel of the inputs' sums."""
         _, _, kh, kw = self.weights.shape
         dh, dw = self.window.dilations
         spread = np.zeros(self.program.kernel * acc.CELL, np.uint8)
@@ -229,7 +229,7 @@ def _two(values: tuple[int, ...] | list[int], fill: int) -> tuple[int, int]:
 
 
 def _window(window: ops.Window) -> ops.Window:
-    """A window of one or two axes as one of two."""
+    """Return a window of one or two axes as one of two."""
     if len(window.kernel) == 2:
         return window
     return ops.Window(
@@ -241,7 +241,7 @@ def _window(window: ops.Window) -> ops.Window:
 
 
 def _choose(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
-    """The cheapest layout that the interpreter takes."""
+    """Return the cheapest layout that the interpreter takes."""
     if op.y not in target.chosen:
         target.chosen[op.y] = _cheapest(target, op)
     chosen: tuple[_Layout, Finish] | None = target.chosen[op.y]
@@ -263,7 +263,7 @@ def _cheapest(target: Target, op: ops.Conv) -> tuple[_Layout, Finish] | None:
 
 
 def _rescales(target: Target, op: ops.Conv, weights: Array, finish: Finish) -> bool:
-    """Whether lanes may be requantised on the accelerator: no value, of an unused lane either, leaves its 16 bits."""
+    """Return whether lanes may be requantised on the accelerator: no value, of an unused lane either, leaves its 16 bits."""
     if finish.size != 1 or finish.pool != 1 or set(op.window.strides) != {1} or isinstance(op.x_zero, str):
         return False
     if not all(acc.rescales(float(scale), finish.low, finish.high) for scale in finish.scale):

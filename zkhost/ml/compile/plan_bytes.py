@@ -115,7 +115,7 @@ class Plan:
         return At(made)
 
     def constant(self, array: Array, *, copies: int = 0) -> At:
-        """The array's bytes among the constants, each content once; `copies` zeros follow it."""
+        """Return the array's bytes among the constants, each content once; `copies` zeros follow it."""
         data = np.ascontiguousarray(array).tobytes() + bytes(copies)
         if data not in self._known:
             self._constants += bytes(-len(self._constants) % ALIGN)
@@ -154,7 +154,7 @@ class Plan:
         self.outputs.append((place.buffer, nbytes, kind))
 
     def to_bytes(self) -> bytes:
-        """The plan's bytes."""
+        """Return the plan's bytes."""
         arena, kept = _lay_out(self.buffers)
         words: list[int] = []
         for buffer, nbytes, kind in self.inputs + self.outputs:

@@ -28,7 +28,7 @@ class Finish:
 
 
 def finish_of(target: Target, op: ops.Conv | ops.MatMul) -> Finish:
-    """A requantisation that is the sums' only reader, and a pool that is its only one, are done with the sums."""
+    """Return the requantisation that is the sums' only reader and the pool that is its only one: they are done with the sums."""
     graph, readers = target.graph, target.readers
     as_sums = Finish((op,), op.y, np.ones(1, np.float32), 0, 0, 255, 1, 4)
     found = readers.get(op.y, [])
@@ -63,26 +63,26 @@ def signed_weights(graph_w: Array, w_zero: tuple[int, ...], axis: int) -> Array:
 
 
 def fits_lanes(weights: Array, axes: tuple[int, ...]) -> bool:
-    """Whether no input can lead a sum out of what lanes hold."""
+    """Return whether no input can lead a sum out of what lanes hold."""
     positive = np.where(weights > 0, weights, 0).sum(axis=axes).max(initial=0) * 255
     negative = -np.where(weights < 0, weights, 0).sum(axis=axes).min(initial=0) * 255
     return bool(positive < acc.OFFSET and negative <= acc.OFFSET)
 
 
 def constant_weights(graph: Graph, op: ops.Conv | ops.MatMul) -> bool:
-    """Whether weights and bias are constants: kernels that lay them out for themselves need that, and hidden ones are not."""
+    """Return whether weights and bias are constants: kernels that lay them out for themselves need that, and hidden ones are not."""
     return op.w in graph.constants and (op.bias is None or op.bias in graph.constants)
 
 
 def zero_of(target: Target, x: str, zero: ops.Zero) -> int | At:
-    """An input's zero point as it lies in memory, or where it does."""
+    """Return an input's zero point as it lies in memory, or where it does."""
     return target.read(zero) if isinstance(zero, str) else zero + added(target.graph.dtype(x))
 
 
 def correction(
     target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Array
 ) -> tuple[int | At, tuple[At | int, At]]:
-    """An input's zero point, as it lies in memory; then the sums of each output's weights where it is a tensor, and the
+    """Return an input's zero point, as it lies in memory; then the sums of each output's weights where it is a tensor, and the
     biases, which have it already where it is not."""
     graph, plan = target.graph, target.plan
     total = graph.constants[bias].astype(np.int64) if bias else np.zeros(sums.size, np.int64)

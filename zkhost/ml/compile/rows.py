@@ -86,7 +86,7 @@ class Matrix:
 
 
 def matrix(weights: Array, zero: int, rows: int) -> Matrix | None:
-    """The cheapest form for weights (inputs, columns). None where the accelerator does not take them."""
+    """Return the cheapest form for weights (inputs, columns). None where the accelerator does not take them."""
     if weights.shape[1] > acc.MAX_COLUMNS or not fits_lanes(weights, (0,)):
         return None
     return min((Matrix(weights, zero, row, rows) for row, _ in acc.DENSE), key=lambda matrix: matrix.cycles)

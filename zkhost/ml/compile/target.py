@@ -18,19 +18,19 @@ TYPE = {"u8": 0, "s8": 0, "s32": 1, "f32": 2, "f64": 3}
 
 
 def added(dtype: DType) -> int:
-    """What a byte in memory has more than the value."""
+    """Return what a byte in memory has more than the value."""
     return 128 if dtype == "s8" else 0
 
 
 def stored(array: Array) -> Array:
-    """A constant as it lies in memory."""
+    """Return a constant as it lies in memory."""
     if array.dtype == np.int8:
         return (array.astype(np.int16) + 128).astype(np.uint8)
     return array
 
 
 def bits(value: float) -> int:
-    """An f32's bits."""
+    """Return an f32's bits."""
     return int(np.float32(value).view(np.uint32))
 
 
@@ -53,7 +53,7 @@ class Target:
         return self.graph.readers()
 
     def read(self, name: str) -> At:
-        """Where a tensor lies, or a constant as it is stored."""
+        """Return where a tensor lies, or a constant as it is stored."""
         if name in self.places:
             return self.places[name]
         return self.plan.constant(stored(self.graph.constants[name]))

@@ -33,7 +33,7 @@ class Forest:
 
 
 def of(graph: Graph, op: Trees) -> Forest:
-    """The constants that an operation names."""
+    """Return the constants that an operation names."""
     names = (op.modes, op.features, op.thresholds, op.yes, op.no, op.missing, op.targets, op.weights, op.roots)
     return Forest(*(graph.constants[name] for name in names))
 
@@ -46,7 +46,7 @@ def keys_of(values: Array) -> Array:
 
 
 def cells(forest: Forest) -> tuple[Array, Array]:
-    """The stream's words (u32), and the word at which each tree starts (u32)."""
+    """Return the stream's words (u32), and the word at which each tree starts (u32)."""
     order = _order(forest)
     far = np.zeros(len(forest.modes), bool)
     while True:
@@ -83,7 +83,7 @@ def _order(forest: Forest) -> Array:
 
 
 def _places(forest: Forest, order: Array, far: Array) -> tuple[Array, Array]:
-    """The cell each node starts at, and how many each has: entries of a leaf, or the node and its jumps."""
+    """Return the cell each node starts at, and how many each has: entries of a leaf, or the node and its jumps."""
     leaf = forest.modes == LEAF
     entries = np.where(leaf, forest.no - forest.yes, 0)
     following = np.full(len(forest.modes), -1, np.int64)

@@ -23,7 +23,7 @@ class Assembly(Lowering):
         self.used: set[str] = set()
 
     def raw(self, name: str, *shape: int) -> tuple[str, GgufTensor]:
-        """The constant with a tensor's bytes, (rows, bytes), and the tensor.
+        """Return the constant with a tensor's bytes, (rows, bytes), and the tensor.
 
         Raises ModelFormatError for one that is missing, has another shape or a weight that is not finite, and
         UnsupportedModelError for a kind that is not taken.
@@ -51,7 +51,7 @@ class Assembly(Lowering):
         return self.named(f"{name}#{tensor.kind}", tensor.data), tensor
 
     def vector(self, name: str, size: int) -> str:
-        """The constant of an f32 tensor with one axis."""
+        """Return the constant of an f32 tensor with one axis."""
         _, tensor = self.raw(name, size)
         assert tensor.data is not None
         if tensor.kind != "F32":
@@ -64,23 +64,23 @@ class Assembly(Lowering):
         return self.named(f"{name}#f32", blocks.floats("F32", tensor.data).reshape(-1))
 
     def table(self, name: str, *shape: int) -> str:
-        """The constant of a tensor as f32."""
+        """Return the constant of a tensor as f32."""
         _, tensor = self.raw(name, *shape)
         assert tensor.data is not None
         return self.named(f"{name}#f32", blocks.dequantise(tensor.kind, tensor.data))
 
     def named(self, name: str, array: Array) -> str:
-        """A constant under a name."""
+        """Return a constant under a name."""
         self.constants[name] = array
         return name
 
     def write(self, name: str, dtype: DType, *shape: int) -> str:
-        """A new tensor that the next operation writes."""
+        """Return a new tensor that the next operation writes."""
         self.tensors[name] = Tensor(name, dtype, shape)
         return name
 
     def product(self, name: str, x: str, rows: int) -> str:
-        """A tensor's product with each vector of x."""
+        """Return a tensor's product with each vector of x."""
         count, width = self.tensors[x].shape
         w, tensor = self.raw(name, rows, width)
         y = self.write(f"{name}#product", "f32", count, rows)
@@ -89,7 +89,7 @@ class Assembly(Lowering):
 
 
 def bound(file: GgufFile, dims: Mapping[str, int], name: str, default: int | None, most: int) -> int:
-    """The size of the only axis that is not in the file. Raises ModelFormatError where it has none, or one out of range."""
+    """Return the size of the only axis that is not in the file. Raises ModelFormatError where it has none, or one out of range."""
     unknown = sorted(set(dims) - {name})
     if unknown:
         raise ModelFormatError(f"{file.name} has no axis {unknown[0]!r}", hint=f"its axis: {name}")

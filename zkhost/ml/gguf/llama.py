@@ -94,7 +94,7 @@ def _float(file: GgufFile, key: str, default: float | None = None, least: float 
 
 
 def lower(file: GgufFile, dims: Mapping[str, int], wanted: Sequence[str]) -> Lowered:
-    """The graph for a prompt of as many `tokens` as dims says; the input is their ids.
+    """Return the graph for a prompt of `dims["tokens"]` tokens; the input is their ids.
 
     Where `prompt_logits` are not wanted, the last layer computes keys and values alone for all tokens but the last.
     """
@@ -134,7 +134,7 @@ def _norm(low: Assembly, shape: Shape, name: str, x: str) -> str:
 
 
 def _tail(low: Assembly, name: str, x: str, count: int) -> str:
-    """The last rows."""
+    """Return the last rows."""
     rows, width = low.tensors[x].shape
     if rows == count:
         return x

@@ -64,19 +64,19 @@ def cosine_sine(x: float) -> tuple[float, float]:
 
 
 def _reduce(x: float) -> tuple[int, float]:
-    """The quadrant, and what is left of x."""
+    """Return the quadrant, and what is left of x."""
     quadrant = (int(x * _TWO_OVER_PI_24) + 0x800000) >> 24
     return quadrant, x - quadrant * _HALF_PI
 
 
 def _reduce_large(x: float) -> tuple[int, float]:
-    """The same by 96 bits of 2 / pi."""
+    """Return the same by 96 bits of 2 / pi."""
     (bits,) = unpack("<I", pack("<f", x))
     first = bits >> 26 & 15
     mantissa = ((bits & 0xFFFFFF) | 0x800000) << (bits >> 23 & 7) & 0xFFFFFFFF
 
     def word(at: int) -> int:
-        """The 32 bits of 2 / pi that end with byte `at`."""
+        """Return the 32 bits of 2 / pi that end with byte `at`."""
         return _TWO_OVER_PI >> (_BITS - 8 * (at + 1)) & 0xFFFFFFFF
 
     product = (mantissa * word(first + 8) >> 32 | mantissa * word(first) << 32) & 0xFFFFFFFFFFFFFFFF

@@ -26,8 +26,8 @@ class LoraModule:
     """The update of one module: W' = W + scaling * (B A), scaling = alpha / r, or alpha / sqrt(r) with `rslora`.
 
     `name` is the module's in the base model. `a` (rank * enabled groups, inputs) and `b` (outputs, rank) are f32, as they
-    are multiplied: of a convolution, kernels are part of `inputs`. `kind` is what the file says of the module: `linear`
-    where it says nothing (loralib names all modules alike). `fan_in_fan_out` says that W is stored as (inputs, outputs); `enable`
+    are multiplied: of a convolution, kernels are part of `inputs`. `kind` is the module's kind in the file: `linear`
+    where it has none (loralib names all modules alike). `fan_in_fan_out` means that W is stored as (inputs, outputs); `enable`
     has an entry for each group of outputs: one, or those of a MergedLinear.
     """
 
@@ -46,7 +46,7 @@ class LoraModule:
         return int(self.b.shape[1])
 
     def scaling(self, kernel: int = 1) -> float:
-        """The f32 that torch multiplies by; loralib and PEFT divide in f64. `kernel`: of loralib's Conv2d, its size."""
+        """Return the f32 that torch multiplies by; loralib and PEFT divide in f64. `kernel`: of loralib's Conv2d, its size."""
         rank = self.rank // kernel
         return float(np.float32(self.alpha / sqrt(rank) if self.rslora else self.alpha / rank))
 
@@ -60,7 +60,7 @@ class Adapter:
     alpha: float
 
     def module(self, name: str) -> LoraModule:
-        """The update of a module of the base. Raises ConfigError where there is none."""
+        """Return the update of a module of the base. Raises ConfigError where there is none."""
         for module in self.modules:
             if module.name == name:
                 return module
@@ -69,7 +69,7 @@ class Adapter:
         )
 
     def outline(self) -> Adapter:
-        """The same with zeros for all values: enough to verify a proof whose journal has digests of A and B."""
+        """Return the same with zeros for all values: enough to verify a proof whose journal has digests of A and B."""
         zeros = [replace(m, a=np.zeros_like(m.a), b=np.zeros_like(m.b)) for m in self.modules]
         return replace(self, modules=tuple(zeros))
 
@@ -88,7 +88,7 @@ def read(
 ) -> Adapter:
     """Read an adapter: a folder of PEFT, a file that loralib's lora_state_dict went into (.pt or safetensors), or its arrays.
 
-    A folder says everything itself. loralib's files hold no more than A and B, so what else made the model is given here:
+    A folder has everything. loralib's files hold no more than A and B, so what else made the model is given here:
 
     Args:
         source: The folder or file, a file's bytes, or arrays by name. Nothing in a .pt is run.
@@ -105,7 +105,7 @@ def read(
     if isinstance(source, str | os.PathLike) and Path(source).is_dir():
         if alpha is not None or rslora or fan_in_fan_out or enable_lora:
             raise ConfigError(
-                f"{source} has an adapter_config.json, which says alpha and all else",
+                f"{source} has an adapter_config.json, which has alpha and all else",
                 hint="give no options with a folder of PEFT",
             )
         return _peft(Path(source))
@@ -116,10 +116,10 @@ def read(
         state = dict(read_state(source))
     if any(key.startswith("base_model.model.") for key in state):
         raise ConfigError(
-            f"{name} is PEFT's, and alone does not say its alpha", hint="give the folder, with its adapter_config.json"
+            f"{name} is PEFT's, which alone lacks its alpha", hint="give the folder, with its adapter_config.json"
         )
     if alpha is None:
-        raise ConfigError(f"{name} does not say lora_alpha", hint="give alpha=, the lora_alpha of the model's layers")
+        raise ConfigError(f"{name} has no lora_alpha", hint="give alpha=, the lora_alpha of the model's layers")
     enabled = dict(enable_lora or {})
     pairs = _pairs(name, state, _LORALIB)
     transposed = {module for module, _ in pairs} if fan_in_fan_out is True else set(fan_in_fan_out or ())
@@ -167,7 +167,7 @@ def _peft_module(config: PeftConfig, name: str, kind: Kind, a: Array, b: Array) 
     module = _module(name, kind, a, b, config.alpha, config.rslora, kind == "linear" and config.fan_in_fan_out, (True,))
     if module.rank != config.rank:
         raise ModelFormatError(
-            f"{name!r} has the rank {module.rank}, and adapter_config.json says r = {config.rank}",
+            f"{name!r} has the rank {module.rank}, and adapter_config.json has r = {config.rank}",
             hint="the config is another adapter's, or a rank pattern was taken out of it",
         )
     return module
@@ -208,7 +208,7 @@ _Parser = Callable[[str], "tuple[str, Kind, str] | None"]
 
 
 def _LORALIB(key: str) -> tuple[str, Kind, str] | None:
-    """A module's name, what it is, and A or B."""
+    """Return a module's name, what it is, and A or B."""
     match = re.fullmatch(r"(.+)\.lora_([AB])|lora_([AB])", key)
     return None if match is None else (match[1] or "", "linear", match[2] or match[3])
 
@@ -228,7 +228,7 @@ _OTHERS = (
 
 
 def _pairs(name: str, state: State, parse: _Parser) -> dict[tuple[str, Kind], tuple[Array, Array]]:
-    """A and B of each module. Raises UnsupportedModelError for a tensor that is neither."""
+    """Return A and B of each module. Raises UnsupportedModelError for a tensor that is neither."""
     halves: dict[tuple[str, Kind], dict[str, Array]] = {}
     for key, tensor in state.items():
         parsed = parse(key)

@@ -35,7 +35,7 @@ def load(
     """Load an ONNX model with an adapter: each adapted layer becomes y = base(x) + scaling * (B (A x)).
 
     The base lies in the image, so the image ID is that of base, shapes and scalings, whatever values the adapter has; what
-    it has, the journal says by a digest. Layers are Linear ones in f32 or in QDQ form; what the adapter adds is f32, by the rules
+    it has, the journal commits to by a digest. Layers are Linear ones in f32 or in QDQ form; what the adapter adds is f32, by the rules
     of MatMulF and Binary. The result is the unmerged model's, whose last bits are not those of the merged one.
 
     Args:
@@ -150,7 +150,7 @@ def _layer(graph: onnx.GraphProto, module: LoraModule, weight: str | None) -> _L
 
 
 def _initialiser(graph: onnx.GraphProto, module: LoraModule, weight: str | None) -> onnx.TensorProto:
-    """The weight of a module: by its whole name, or as the one whose name ends so."""
+    """Return the weight of a module: by its whole name, or as the one whose name ends so."""
     wanted = weight or f"{module.name}.weight"
     matrices = [tensor for tensor in graph.initializer if len(tensor.dims) == 2]
     names = (wanted, f"{wanted}_quantized")

@@ -88,7 +88,7 @@ def merge(
 
 
 def base_state(base: str | os.PathLike[str] | bytes | Mapping[str, Array]) -> State:
-    """The base's tensors. Raises what `read_state` does."""
+    """Return the base's tensors. Raises what `read_state` does."""
     if not isinstance(base, Mapping):
         return read_state(base)
     kinds: dict[str, ops.Precision] = {"float32": "f32", "float16": "f16"}
@@ -132,7 +132,7 @@ def _lowered(updates: Sequence[Update], base_in: Place, adapter_in: Place) -> Lo
 
 
 def _modes(updates: Sequence[Update], base_in: Place, adapter_in: Place) -> dict[str, Mode]:
-    """Of the weights that are inputs."""
+    """Return the modes of the weights that are inputs."""
     modes: dict[str, Mode] = {}
     for update in updates:
         for name, place in zip(update.names, (base_in, adapter_in, adapter_in), strict=True):
@@ -158,12 +158,12 @@ class Merge:
         return self.model.image_id
 
     def compute(self) -> dict[str, Array]:
-        """The merged weights by the base's names, in f32 (which holds f16 and bf16), by the guest's own kernels."""
+        """Compute the merged weights, by the base's names, in f32 (which holds f16 and bf16), by the guest's own kernels."""
         found = self.model.compute({})
         return {name.removeprefix(MERGED): array for name, array in found.items()}
 
     def state(self) -> State:
-        """All tensors of the base, in its types, the merged ones in place of their own."""
+        """Return all tensors of the base, in its types, the merged ones in place of their own."""
         precisions = {update.weight: update.precision for update in self.updates}
         return {**self.base, **{name: stored(w, precisions[name]) for name, w in self.compute().items()}}
 
@@ -188,7 +188,7 @@ class Merge:
         policy: VerifyPolicy | None = None,
         allow_fake: bool | None = None,
     ) -> Inference:
-        """What a receipt proves of this merge: digests, and the values that are public, by name.
+        """Verify that a receipt proves this merge, and return what its journal shows: digests and public values, by name.
 
         What the image has, and what this merge has `salts` for, is checked against the values here. `digests` are those that are
         expected of others, and `merged` the merged model, whose weights must be those that were proved (where W' is hashed,
@@ -239,7 +239,7 @@ def verify_merge(
     allow_fake: bool | None = None,
     **options: Any,
 ) -> Inference:
-    """What a receipt proves of the merge of this adapter into this base, with the `options` of `merge` that the prover used.
+    """Verify that a receipt proves the merge of this adapter into this base, with the `options` of `merge` that the prover used.
 
     Values that the journal has digests of are needed only to check these: without an adapter, give its `outline`. See
     `Merge.verify` for the rest.

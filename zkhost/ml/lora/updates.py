@@ -36,7 +36,7 @@ class Update:
 
 
 def update_of(module: LoraModule, state: State) -> Update:
-    """The weight of a module in a base, and its update. Raises ModelFormatError where the base has none that fits."""
+    """Return the weight of a module in a base, and its update. Raises ModelFormatError where the base has none that fits."""
     prefix = f"{module.name}." if module.name else ""
     names = [name for name in (f"{prefix}weight", f"{prefix}conv.weight") if name in state]
     if len(names) != 1:
@@ -58,7 +58,7 @@ def update_of(module: LoraModule, state: State) -> Update:
 
 
 def _check_shapes(module: LoraModule, name: str, shape: tuple[int, ...], transposed: bool) -> int:
-    """The kernel's size of a convolution of loralib, 1 for others. Raises ModelFormatError where A and B do not fit."""
+    """Return the kernel's size of a convolution of loralib, 1 for others. Raises ModelFormatError where A and B do not fit."""
     outputs, inputs = len(module.b) // sum(module.enable) * len(module.enable), module.a.shape[1]
     expected = (inputs, outputs) if transposed else (outputs, inputs)
     hint = "the adapter is another model's"

@@ -32,7 +32,7 @@ TRANSFORMS: Mapping[str, str] = {
 
 @handles("xgboost.Booster", "lightgbm.Booster", attributes="nodes targets start objective")
 def _booster(low: Lowering, node: Node, args: Sequence[Value | None]) -> list[Value]:
-    """The scores; then, of XGBoost, the probabilities or values that they stand for, where they are asked for."""
+    """Return the scores; then, of XGBoost, the probabilities or values that they stand for, where they are asked for."""
     x, given = rows_of(low, node, args[0]), node.attributes
     scores = ensemble.emit(low, node, x, given["nodes"], given["targets"], start=given["start"])
     if len(node.outputs) == 1 or node.outputs[1] not in low.readers:

@@ -17,7 +17,7 @@ LIMIT = 2**31 - 1
 
 
 def reach(dtype: DType, zero: Zero) -> tuple[int, int]:
-    """The least and greatest of x - zero."""
+    """Return the least and greatest of x - zero."""
     lo, hi = LIMITS[dtype]
     return (lo - hi, hi - lo) if isinstance(zero, str) else (lo - zero, hi - zero)
 

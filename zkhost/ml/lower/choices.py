@@ -18,7 +18,7 @@ Args = Sequence[Value | None]
 
 
 def _rows(low: Lowering, node: Node, value: Value | None, axis: int) -> tuple[Tensor, Tensor, int, tuple[int, ...]]:
-    """The value with the axis last; the value as it was; the axis, and the order that puts it last.
+    """Return the value with the axis last; the value as it was; the axis, and the order that puts it last.
 
     Of a quantised tensor the integers: their order is that of the values.
     """
@@ -37,7 +37,7 @@ def _rows(low: Lowering, node: Node, value: Value | None, axis: int) -> tuple[Te
 
 
 def _back(low: Lowering, node: Node, x: Tensor, order: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
-    """From the order with the axis last to the model's own."""
+    """Move from the order with the axis last to the model's own."""
     inner = tuple(shape[axis] for axis in order)
     return transpose(low, node, reshape(low, node, x, inner), tuple(int(i) for i in np.argsort(order)))
 

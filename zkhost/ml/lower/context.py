@@ -46,7 +46,7 @@ class Lowering:
     # -- emitting -----------------------------------------------------------------------------------------------------
 
     def tensor(self, node: Node, dtype: DType, shape: Sequence[int], name: str = "") -> Tensor:
-        """A new tensor that an operation is about to write."""
+        """Return a new tensor that an operation is about to write."""
         shape = tuple(int(size) for size in shape)
         size = int(np.prod(shape, dtype=object)) if shape else 1
         if any(s <= 0 for s in shape) or size > MAX_ELEMENTS:
@@ -63,7 +63,7 @@ class Lowering:
         self.emitted.append(op)
 
     def constant(self, array: Array) -> str:
-        """The name of a constant with these values; equal ones share a name."""
+        """Return the name of a constant with these values; equal ones share a name."""
         array = np.ascontiguousarray(array).reshape(array.shape)
         for name, known in self.constants.items():
             if known.dtype == array.dtype and known.shape == array.shape and known.tobytes() == array.tobytes():
@@ -73,17 +73,17 @@ class Lowering:
         return name
 
     def name(self, value: Tensor | Const) -> str:
-        """A tensor's name, or that of a constant with the value."""
+        """Return a tensor's name, or that of a constant with the value."""
         return value.name if isinstance(value, Tensor) else self.constant(value.array)
 
     # -- values -------------------------------------------------------------------------------------------------------
 
     def meets_quantize(self, name: str) -> bool:
-        """Whether a QuantizeLinear is the only reader of a name: what onnxruntime asks before it fuses."""
+        """Return whether a QuantizeLinear is the only reader of a name: what onnxruntime asks before it fuses."""
         return self.readers.get(name) == ["QuantizeLinear"]
 
     def integers(self, node: Node, value: Value | None) -> Array:
-        """The ints of a constant. Raises UnsupportedModelError where it is computed from the input."""
+        """Return the ints of a constant. Raises UnsupportedModelError where it is computed from the input."""
         if isinstance(value, Const) and value.array.dtype.kind in "iu":
             return value.array
         raise node.unsupported(
@@ -93,7 +93,7 @@ class Lowering:
         )
 
     def copy(self, node: Node, value: Tensor | Const, shape: tuple[int, ...] | None = None) -> Tensor:
-        """A tensor with the value broadcast to `shape`; the value itself where it is such a tensor."""
+        """Return a tensor with the value broadcast to `shape`; the value itself where it is such a tensor."""
         target = value.shape if shape is None else shape
         if isinstance(value, Tensor) and value.shape == target:
             return value
@@ -108,7 +108,7 @@ class Lowering:
     def graph(
         self, name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], shared: tuple[str, ...] = ()
     ) -> Graph:
-        """The graph, without operations, constants and shared inputs that no output needs."""
+        """Return the graph, without operations, constants and shared inputs that no output needs."""
         needed, kept = set(outputs), []
         for op in reversed(self.emitted):
             if needed.intersection(op.writes()):
@@ -136,7 +136,7 @@ def broadcast_strides(shape: tuple[int, ...], target: tuple[int, ...]) -> tuple[
 
 
 def dequantised(value: Quant) -> Any:
-    """The f32 array of a constant Quant."""
+    """Return the f32 array of a constant Quant."""
     assert isinstance(value.q, Const)
     q = value.q.array
     zero, scale = along(value.zero, value.axis, q.ndim), along(value.scale, value.axis, q.ndim)
@@ -144,14 +144,14 @@ def dequantised(value: Quant) -> Any:
 
 
 def along(values: Array, axis: int, rank: int) -> Any:
-    """One value, or one for each index of an axis, shaped to broadcast over an array of that rank."""
+    """Return one value, or one for each index of an axis, shaped to broadcast over an array of that rank."""
     if values.size == 1:
         return values.reshape(())
     return values.reshape([-1 if i == axis % rank else 1 for i in range(rank)])
 
 
 def one(node: Node, value: Value | None, what: str) -> Array:
-    """A constant with one element. Raises UnsupportedModelError for another."""
+    """Return a constant with one element. Raises UnsupportedModelError for another."""
     if isinstance(value, Const) and value.array.size == 1:
         return value.array.reshape(())
     raise node.unsupported(f"a {what} that is not one constant", "one constant value", "quantise per tensor here")

@@ -32,7 +32,7 @@ def conv_sums(
     w_zero: Any,
     bias: Tensor | Const | None,
 ) -> Tensor:
-    """The s32 sums of a convolution."""
+    """Return the s32 sums of a convolution."""
     groups = node.get_int("group", 1)
     _check_conv(node, x.shape, w.shape, groups)
     window = window_of(node, x.shape[2:], w.shape[2:])

@@ -35,7 +35,7 @@ STEPS: dict[str, ops.UnaryKind] = {
 
 
 def _curve(low: Lowering, node: Node, args: Args) -> Curve | None:
-    """The node as a step of a function of one quantised tensor; None where it is not one."""
+    """Return the node as a step of a function of one quantised tensor; None where it is not one."""
     roots: dict[int, Quant] = {}
     nodes: dict[int, Node] = {}
     constants: dict[str, Any] = {}

@@ -21,7 +21,7 @@ def emit(
     low: Lowering, node: Node, x: Tensor, nodes: Nodes, targets: int, aggregate: Aggregate = "sum",
     start: Array | None = None, base: Array | None = None,
 ) -> Tensor:  # fmt: skip
-    """The scores of a forest for each row of x. Raises UnsupportedModelError for more features than kernels take."""
+    """Return the scores of a forest for each row of x. Raises UnsupportedModelError for more features than kernels take."""
     dtype = nodes.dtype
     features = x.shape[-1]
     if features > MAX_FEATURES[dtype]:

@@ -21,7 +21,7 @@ Lanes = Literal[1, 4, 8]
 
 
 def f32(low: Lowering, node: Node, value: Value | None) -> Tensor | Const:
-    """The value in f32, dequantised where it was waiting for a QuantizeLinear. `node` is what reads it."""
+    """Return the value in f32, dequantised where it was waiting for a QuantizeLinear. `node` is what reads it."""
     match value:
         case Tensor() if value.dtype == "f32":
             return value
@@ -55,7 +55,7 @@ def _dequantise(low: Lowering, node: Node, value: Quant) -> Tensor | Const:
 
 
 def _plain(low: Lowering, lazy: Lazy) -> Tensor | Const:
-    """The operator in f32 after all."""
+    """Return the operator in f32 after all."""
     node = lazy.node
     args = [f32(low, node, arg) for arg in lazy.args]
     if node.op in ("Add", "Mul"):
@@ -77,14 +77,14 @@ def clip(low: Lowering, node: Node, x: Tensor, lo: float, hi: float) -> Tensor:
 
 
 def binary(low: Lowering, node: Node, kind: ops.BinaryKind, a: Tensor | Const, b: Tensor | Const) -> Tensor:
-    """One f32 operator on two values that broadcast."""
+    """Emit one f32 operator on two values that broadcast."""
     y = low.tensor(node, "f32", broadcast(node, [a.shape, b.shape]))
     low.emit(ops.Binary(node.label, y.name, kind, low.name(a), low.name(b)))
     return y
 
 
 def broadcast(node: Node, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The shape that shapes broadcast to. Raises ModelFormatError where they do not."""
+    """Return the shape that shapes broadcast to. Raises ModelFormatError where they do not."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError as error:
@@ -119,7 +119,7 @@ def _average(low: Lowering, node: Node, x: Tensor, window: ops.Window, shape: tu
 
 
 def mean(low: Lowering, node: Node, x: Tensor, count: int, shape: tuple[int, ...], lanes: Lanes) -> Tensor:
-    """The mean of every `count` neighbours (the sum for a ReduceSum), summed in that many lanes."""
+    """Return the mean of every `count` neighbours (the sum for a ReduceSum), summed in that many lanes."""
     y = low.tensor(node, "f32", shape)
     low.emit(ops.SumF(node.label, y.name, x.name, count, node.op != "ReduceSum", lanes))
     return y

@@ -22,7 +22,7 @@ Arrays = Sequence[Any]
 
 
 def fold(node: Node, args: Arrays) -> list[Any] | None:
-    """The outputs, or None for an operator that is not folded. Raises ModelFormatError where the inputs do not fit."""
+    """Return the outputs, or None for an operator that is not folded. Raises ModelFormatError where the inputs do not fit."""
     function = FUNCTIONS.get(node.operator)
     if function is None:
         return None
@@ -52,7 +52,7 @@ def _bounded(node: Node, shape: Any) -> tuple[int, ...]:
 
 
 def _same(function: Callable[..., Any]) -> Function:
-    """A function of the arrays alone, in the dtype of the first."""
+    """Return a function of the arrays alone, in the dtype of the first."""
 
     def apply(node: Node, args: Arrays) -> Any:
         if len(args) > 1:
@@ -72,7 +72,7 @@ def _div(a: Any, b: Any) -> Any:
 
 
 def reshape_of(node: Node, shape: tuple[int, ...], target: Any) -> tuple[int, ...]:
-    """The shape that Reshape means: 0 copies an axis, -1 is inferred."""
+    """Return the shape that Reshape means: 0 copies an axis, -1 is inferred."""
     wanted = [int(size) for size in np.asarray(target).reshape(-1)]
     if not node.get_int("allowzero", 0):
         if any(size == 0 and i >= len(shape) for i, size in enumerate(wanted)):
@@ -101,7 +101,7 @@ def axes_of(node: Node, args: Arrays, place: int, rank: int) -> tuple[int, ...] 
 
 
 def slices(node: Node, args: Arrays, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """What Slice takes of every axis."""
+    """Return what Slice takes of every axis."""
     rank = len(shape)
     starts, ends = (np.asarray(a).reshape(-1) for a in args[1:3])
     axes = axes_of(node, args, 3, rank) or tuple(range(len(starts)))
@@ -168,7 +168,7 @@ def _clip(node: Node, args: Arrays) -> Any:
 
 
 def clip_limits(node: Node, args: Arrays) -> tuple[Any, Any]:
-    """The limits of a Clip, in the dtype of its input, or infinite."""
+    """Return the limits of a Clip, in the dtype of its input, or infinite."""
     found = []
     for place, name, none in ((1, "min", -np.inf), (2, "max", np.inf)):
         given = args[place] if len(args) > place else None
@@ -190,7 +190,7 @@ def _split(node: Node, args: Arrays) -> Any:
 
 
 def split_sizes(node: Node, args: Arrays, length: int) -> list[int]:
-    """The lengths of a Split's parts."""
+    """Return the lengths of a Split's parts."""
     given = node.attributes.get("split")
     if given is None and len(args) > 1 and args[1] is not None:
         given = np.asarray(args[1]).reshape(-1)
@@ -267,7 +267,7 @@ FUNCTIONS: dict[str, Function] = {
 
 
 def flat_of(node: Node, shape: tuple[int, ...]) -> tuple[int, int]:
-    """The shape that Flatten means."""
+    """Return the shape that Flatten means."""
     axis = node.get_int("axis", 1)
     if not -len(shape) <= axis <= len(shape):
         raise ValueError(f"axis {axis} of a tensor with {len(shape)} axes")

@@ -33,14 +33,14 @@ GAMMA = 1.05070102214813232421875
 def function(
     low: Lowering, node: Node, kind: ops.FunctionKind, x: Tensor, alpha: float = 1, gamma: float = 1
 ) -> Tensor:
-    """One function of each element."""
+    """Emit one function of each element."""
     y = low.tensor(node, "f32", x.shape)
     low.emit(ops.Function(node.label, y.name, kind, x.name, float(F32(alpha)), float(F32(gamma))))
     return y
 
 
 def of_node(low: Lowering, node: Node, x: Tensor) -> Tensor:
-    """A unary node in f32, its attributes understood."""
+    """Return a unary node in f32, its attributes understood."""
     alpha = node.get_float("alpha", ALPHA.get(node.op, 1))
     match node.op:
         case "Gelu":
@@ -157,7 +157,7 @@ def _qlinear_softmax(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def along_rows(low: Lowering, node: Node, x: Tensor, old: bool, of_rows: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """What is made of the rows that a softmax is over: of all axes from `axis` on where it is old, otherwise of one."""
+    """Return what is made of the rows that a softmax is over: of all axes from `axis` on where it is old, otherwise of one."""
     rank = len(x.shape)
     axis = node.get_int("axis", 1 if old else -1)
     if not -rank <= axis < max(rank, 1):

@@ -20,7 +20,7 @@ F32 = np.float32
 
 
 def requantise(low: Lowering, node: Node, value: Sums, target: Target) -> Tensor | None:
-    """The sums in the target's scale; None where their clip cuts into its range, so that it has to be made in f32."""
+    """Return the sums in the target's scale; None where their clip cuts into its range, so that it has to be made in f32."""
     lo, hi = target.lo, target.hi
     if value.lo == 0.0:  # relu: the same as clamping at the zero point
         lo = max(lo, target.zero)
@@ -43,7 +43,7 @@ def _requantize(
 
 
 def rescale(low: Lowering, node: Node, value: Quant, target: Target) -> Tensor | Const:
-    """The same values under another scale: themselves, or through f32."""
+    """Return the same values under another scale: themselves, or through f32."""
     if isinstance(value.q, Const):
         return Const(target.quantise(dequantised(value)))
     if value.dtype == target.dtype and value.per_tensor and value.scale == target.scale and value.zero == target.zero:
@@ -122,7 +122,7 @@ def global_average(low: Lowering, node: Node, x: Quant, target: Target) -> Tenso
 
 
 def mean(low: Lowering, node: Node, x: Quant, count: int, shape: tuple[int, ...], target: Target) -> Tensor:
-    """The mean of every `count` neighbours."""
+    """Return the mean of every `count` neighbours."""
     sums = low.tensor(node, "s32", shape)
     low.emit(ops.SumQ(node.label, sums.name, low.name(x.q), _zero(x), count))
     scale = _scale(x) / (target.scale * F32(count))

@@ -31,7 +31,7 @@ class Classes:
 
 
 def classes_of(node: Node, numbers: str, texts: str) -> Classes:
-    """The labels of a node's two attributes, of which it has one."""
+    """Return the labels of a node's two attributes, of which it has one."""
     found = Classes(node.get_ints(numbers, []), strings_of(node, texts))
     if bool(found.numbers) == bool(found.texts):
         raise node.invalid("labels that are both integers and strings, or neither", f"{numbers} or {texts}")
@@ -41,14 +41,14 @@ def classes_of(node: Node, numbers: str, texts: str) -> Classes:
 
 
 def strings_of(node: Node, name: str) -> tuple[str, ...]:
-    """An attribute of strings."""
+    """Return an attribute of strings."""
     return tuple(
         v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in node.attributes.get(name, [])
     )
 
 
 def label_of(low: Lowering, node: Node, index: Tensor, classes: Classes) -> Value:
-    """The label of a class, for its index."""
+    """Return the label of a class, for its index."""
     if classes.texts:
         return Labels(index, classes.texts)
     if classes.numbers == tuple(range(classes.count)):
@@ -60,7 +60,7 @@ def label_of(low: Lowering, node: Node, index: Tensor, classes: Classes) -> Valu
 
 
 def binary_scores(low: Lowering, node: Node, score: Tensor, probability: bool) -> tuple[Tensor, list[Value]]:
-    """The label's index (rows,) and the two classes' scores (rows, 2) of one score (rows, 1).
+    """Return the label's index (rows,) and the two classes' scores (rows, 2) of one score (rows, 1).
 
     Where it is a probability the second class is chosen above 0.5, and the scores are 1 - s and s, whatever the
     post_transform; otherwise it is chosen above 0, and they are -s and s, under LOGISTIC alone.
@@ -81,7 +81,7 @@ def binary_scores(low: Lowering, node: Node, score: Tensor, probability: bool) -
 
 
 def post_transform(low: Lowering, node: Node, scores: Tensor, kind: str | None = None) -> list[Value]:
-    """The scores under a node's post_transform, then (where there is one) as they were before it: what the node's outputs
+    """Return the scores under a node's post_transform, then (where there is one) as they were before it: what the node's outputs
     after the label are. Refuses a transform only where the model needs it."""
     kind = str(node.attributes.get("post_transform", "NONE")) if kind is None else kind
     if kind == "NONE":

@@ -63,7 +63,7 @@ def _classifier(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def row_constant(node: Node, name: str, features: int, default: float) -> Any:
-    """An attribute of f32 with one entry, or one a feature."""
+    """Return an attribute of f32 with one entry, or one a feature."""
     values = np.asarray(node.attributes.get(name, [default]), F32)
     if values.size not in (1, features):
         raise node.invalid(f"{values.size} entries of {name}", f"1 or {features}")

@@ -37,7 +37,7 @@ def select(
 
 
 def truth(low: Lowering, node: Node, x: Tensor, negated: bool = False) -> Tensor:
-    """Whether elements are other than 0, or whether they are 0."""
+    """Return whether elements are other than 0, or whether they are 0."""
     if x.dtype != "u8":
         x = compare(low, node, "equal", x, Const(np.zeros((), NUMPY[x.dtype])))
         negated = not negated
@@ -110,7 +110,7 @@ def _where(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 @handles("Trilu", attributes="upper")
 def _trilu(low: Lowering, node: Node, args: Args) -> list[Value]:
-    """By a constant mask."""
+    """Lower a Trilu to a product with a constant mask."""
     diagonal = 0 if len(args) < 2 or args[1] is None else int(low.integers(node, args[1]).reshape(()))
     (x,), dtype = operands(low, node, args[:1])
     ones = np.ones(x.shape[-2:], np.uint8)

@@ -1,4 +1,4 @@
-"""From what an ONNX file says to the integer graph."""
+"""From an ONNX file to the integer graph."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def lower(
 
 
 def _weight(name: str, array: Array) -> Tensor:
-    """An initialiser as an input."""
+    """Return an initialiser as an input."""
     if array.dtype.name not in INPUTS or array.size == 0:
         raise UnsupportedModelError(
             f"the initialiser {name!r} of {array.dtype}{list(array.shape)} cannot be an input",
@@ -130,7 +130,7 @@ def _weight(name: str, array: Array) -> Tensor:
 
 
 def takes_nan(graph: Graph, name: str) -> bool:
-    """Whether an input may hold NaN and infinities: where nothing but trees reads it, as it is or moved."""
+    """Return whether an input may hold NaN and infinities: where nothing but trees reads it, as it is or moved."""
     for op in graph.readers().get(name, []):
         if isinstance(op, ops.Reshape | ops.Move):
             if not takes_nan(graph, op.y):
@@ -141,7 +141,7 @@ def takes_nan(graph: Graph, name: str) -> bool:
 
 
 def _needed(source: Source, wanted: Sequence[str]) -> tuple[Node, ...]:
-    """The nodes that the wanted tensors need, in the file's order."""
+    """Return the nodes that the wanted tensors need, in the file's order."""
     known = {name for node in source.nodes for name in node.outputs if name}
     missing = [name for name in wanted if name not in known and name not in {port.name for port in source.inputs}]
     if missing or not wanted:
@@ -166,7 +166,7 @@ def _readers(nodes: Sequence[Node], wanted: Sequence[str]) -> dict[str, list[str
 
 
 def _bind(port: Port, dims: Mapping[str, int], used: set[str]) -> Port:
-    """The input with every axis a size; adds the names it found in `dims` to `used`."""
+    """Return the input with every axis a size; adds the names it found in `dims` to `used`."""
     if port.dtype.name not in INPUTS:
         raise UnsupportedModelError(
             f"input {port.name!r} has the dtype {port.dtype}; expected one of {', '.join(INPUTS)}",
@@ -223,7 +223,7 @@ def _lower_node(low: Lowering, node: Node, values: Mapping[str, Value | None]) -
 
 
 def _fold(node: Node, args: Sequence[Value | None]) -> list[Value] | None:
-    """What the node makes of constants, or of shapes alone."""
+    """Return what the node makes of constants, or of shapes alone."""
     if node.operator in ("Shape", "Size") and args[0] is not None:
         found = fold(node, [np.broadcast_to(np.int8(0), args[0].shape)])
     elif all(arg is None or isinstance(arg, Const) for arg in args):
@@ -241,7 +241,7 @@ MOVES = frozenset("Flatten Gather Identity Reshape Slice Squeeze Transpose Unsqu
 
 
 def _fold_quantised(node: Node, value: Quant, q: Const, rest: Sequence[Value | None]) -> list[Value] | None:
-    """A move of quantised constants, such as the Transpose of a weight after its DequantizeLinear."""
+    """Return a move of quantised constants, such as the Transpose of a weight after its DequantizeLinear."""
     arrays = [arg.array for arg in rest if isinstance(arg, Const)]
     if node.operator not in MOVES or len(arrays) != len(rest) or not (value.per_tensor or node.operator == "Transpose"):
         return None
@@ -259,9 +259,13 @@ def _unknown(node: Node) -> UnsupportedModelError:
     hint = (
         "control flow is not taken: export the branch or the unrolled loop"
         if subgraph
-        else "choose outputs before this node with outputs=[...], or express it with the operators of docs/ml/operators.md"
+        else "choose outputs before this node with outputs=[...], or express it with operators that are on the documentation's page of operators"
     )
-    return node.unsupported("the operator is not taken", f"an operator of docs/ml/operators.md (domain {domain})", hint)
+    return node.unsupported(
+        "the operator is not taken",
+        f"an operator that the documentation's page of operators lists (domain {domain})",
+        hint,
+    )
 
 
 def _output(low: Lowering, source: Source, name: str, values: Mapping[str, Value | None]) -> tuple[Tensor, Port]:

@@ -31,7 +31,7 @@ def _product(
     w_zero: Any,
     bias: Tensor | Const | None,
 ) -> Tensor:
-    """The s32 sums of a matrix product with ONNX's rules of shapes."""
+    """Return the s32 sums of a matrix product with ONNX's rules of shapes."""
     a, w, batch, squeeze = _matrices(low, node, a, w)
     bounds.check(node, bounds.reach(a.dtype, a_zero), w, w_zero, len(w.shape) - 1, bias)
     y = low.tensor(node, "s32", (*batch, a.shape[-2], w.shape[-1]))
@@ -86,7 +86,7 @@ def _left(low: Lowering, node: Node, a: Value | None) -> Value | None:
 
 
 def _turned(low: Lowering, node: Node, value: Value | None) -> Value | None:
-    """A matrix transposed."""
+    """Return a matrix transposed."""
     if isinstance(value, Quant):
         q = Const(value.q.array.T) if isinstance(value.q, Const) else transpose(low, node, value.q, (1, 0))
         return Quant(q, value.scale, value.zero, 1 - value.axis)
@@ -140,7 +140,7 @@ def _scaled(low: Lowering, node: Node, x: Tensor | Const, factor: float) -> Tens
 
 
 def _gemm_sides(low: Lowering, node: Node, args: Args) -> Args:
-    """The three inputs with alpha, beta and the transpositions taken care of."""
+    """Return the three inputs with alpha, beta and the transpositions taken care of."""
     a, w, bias = args
     quantised = isinstance(a, Quant) and isinstance(w, Quant)
     if quantised and (node.get_float("alpha", 1) != 1 or (bias is not None and node.get_float("beta", 1) != 1)):

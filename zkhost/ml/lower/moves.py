@@ -23,7 +23,7 @@ Moved = Callable[[Tensor], Tensor]
 
 
 def reshape(low: Lowering, node: Node, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The same elements under another shape."""
+    """Return the same elements under another shape."""
     if x.shape == shape:
         return x
     y = low.tensor(node, x.dtype, shape)
@@ -32,7 +32,7 @@ def reshape(low: Lowering, node: Node, x: Tensor, shape: tuple[int, ...]) -> Ten
 
 
 def view(low: Lowering, node: Node, x: Tensor, offset: int, strides: Sequence[int], shape: Sequence[int]) -> Tensor:
-    """A strided view, made dense."""
+    """Return a strided view, made dense."""
     y = low.tensor(node, x.dtype, shape)
     copy = ops.Copy(x.name, int(offset), tuple(int(s) for s in strides), (0,) * len(y.shape), y.shape)
     low.emit(ops.Move(node.label, y.name, 0, (copy,)))
@@ -72,7 +72,7 @@ def move(low: Lowering, node: Node, value: Value | None, moved: Moved) -> Value:
 
 
 def _sized(node: Node, function: Callable[[], Any]) -> Any:
-    """The result of shape arithmetic, or an error that names the node."""
+    """Return the result of shape arithmetic, or raise an error that names the node."""
     try:
         return function()
     except ZkhostError:
@@ -139,7 +139,7 @@ def _transpose(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def cut(low: Lowering, node: Node, x: Tensor, index: Sequence[slice]) -> Tensor:
-    """What slices take of a tensor. Raises ModelFormatError for nothing."""
+    """Return what slices take of a tensor. Raises ModelFormatError for nothing."""
     strides = row_major(x.shape)
     ranges = [range(size)[each] for size, each in zip(x.shape, index, strict=True)]
     shape = tuple(len(each) for each in ranges)

@@ -104,7 +104,7 @@ def _instance(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def _grouped(low: Lowering, node: Node, x: Tensor, groups: int, scale: Value | None, bias: Value | None) -> Tensor:
-    """Each group of channels normalised; scale and bias by channel."""
+    """Return each group of channels normalised; scale and bias by channel."""
     rows = _rows(low, node, x, x.size // (x.shape[0] * groups))
     centred, _ = _centred(low, node, rows)
     normal = floats.binary(low, node, "div", centred, _deviation(low, node, centred, _epsilon(node)))

@@ -29,7 +29,7 @@ def weights_of(node: Node, value: Value | None, axis: int) -> tuple[Tensor | Con
 
 
 def bias_of(node: Node, value: Value | None, outputs: int, scale: Any) -> Tensor | Const | None:
-    """A bias in units of the sums; a constant float one is rounded to them, as onnxruntime does."""
+    """Return a bias in units of the sums; a constant float one is rounded to them, as onnxruntime does."""
     if value is None:
         return None
     if isinstance(value, Quant) and isinstance(value.q, Const):
@@ -48,7 +48,7 @@ def bias_of(node: Node, value: Value | None, outputs: int, scale: Any) -> Tensor
 
 
 def _bias_tensor(node: Node, value: Value, outputs: int) -> Tensor:
-    """A bias that is an input: integers in units of the sums."""
+    """Return a bias that is an input: integers in units of the sums."""
     q = value.q if isinstance(value, Quant) and not value.zero.any() else value
     if not isinstance(q, Tensor) or q.dtype != "s32" or q.shape != (outputs,):
         raise node.unsupported(
@@ -60,7 +60,7 @@ def _bias_tensor(node: Node, value: Value, outputs: int) -> Tensor:
 
 
 def activation_of(node: Node, value: Value | None) -> tuple[Tensor, int, Any]:
-    """An 8-bit activation: q, zero, scale."""
+    """Return an 8-bit activation: q, zero, scale."""
     if (
         not isinstance(value, Quant)
         or not isinstance(value.q, Tensor)

@@ -28,5 +28,5 @@ class Target:
         return LIMITS[self.dtype][1]
 
     def quantise(self, x: Any) -> Any:
-        """What QuantizeLinear makes of f32 values."""
+        """Return what QuantizeLinear makes of f32 values."""
         return finish(np.asarray(x, np.float32) / self.scale, self.zero, self.lo, self.hi).astype(NUMPY[self.dtype])

@@ -53,7 +53,7 @@ def _average_pool(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def fuses(low: Lowering, node: Node, value: Value | None) -> bool:
-    """Whether onnxruntime runs the operator on these integers."""
+    """Return whether onnxruntime runs the operator on these integers."""
     return (
         isinstance(value, Quant)
         and value.per_tensor

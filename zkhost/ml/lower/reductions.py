@@ -59,14 +59,14 @@ def _total(low: Lowering, node: Node, x: Tensor, reduced: Reduced) -> Tensor:
 def total(
     low: Lowering, node: Node, x: Tensor, count: int, shape: Sequence[int], mean: bool, lanes: floats.Lanes = 8
 ) -> Tensor:
-    """The sum of every `count` neighbours, or their mean."""
+    """Return the sum of every `count` neighbours, or their mean."""
     y = low.tensor(node, "f32", shape)
     low.emit(ops.SumF(node.label, y.name, x.name, count, mean, lanes))
     return y
 
 
 def unary(low: Lowering, node: Node, kind: ops.UnaryKind, x: Tensor) -> Tensor:
-    """An exact function of each element."""
+    """Return an exact function of each element."""
     y = low.tensor(node, "f32", x.shape)
     low.emit(ops.Unary(node.label, y.name, kind, x.name))
     return y
@@ -74,7 +74,7 @@ def unary(low: Lowering, node: Node, kind: ops.UnaryKind, x: Tensor) -> Tensor:
 
 @handles("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", attributes=REDUCTION)
 def _sum_of(low: Lowering, node: Node, args: Args) -> list[Value]:
-    """As their definitions in ONNX: a function of each element, the sum, a function of it."""
+    """Lower by the definitions in ONNX: a function of each element, the sum, a function of it."""
     reduced = Reduced(low, node, args)
     x = low.copy(node, f32(low, node, args[0]))
     match node.op:
@@ -108,7 +108,7 @@ def _extreme(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def _largest(low: Lowering, node: Node, x: Tensor, reduced: Reduced) -> Tensor:
-    """A pool over all that is reduced."""
+    """Return a pool over all that is reduced."""
     rows = x.size // reduced.count
     turned = reshape(low, node, transpose(low, node, x, reduced.order), (rows, 1, reduced.count))
     y = low.tensor(node, x.dtype, (rows, 1, 1))

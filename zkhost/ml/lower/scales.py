@@ -24,7 +24,7 @@ Args = Sequence[Value | None]
 
 
 def scale_of(node: Node, value: Value | None) -> Any:
-    """A constant f32 scale, checked. Raises ModelFormatError for NaN, infinite, zero and negative ones."""
+    """Return a constant f32 scale, checked. Raises ModelFormatError for NaN, infinite, zero and negative ones."""
     if not isinstance(value, Const) or value.array.dtype != F32 or value.array.ndim > 1:
         raise node.unsupported(
             "a scale that is not a constant float32 scalar or vector", "a constant scale", "quantise statically, or with onnxruntime's quantize_dynamic"
@@ -35,7 +35,7 @@ def scale_of(node: Node, value: Value | None) -> Any:
 
 
 def zero_of(node: Node, value: Value | None, scale: Any, dtype: Any) -> Any:
-    """A constant zero point in that dtype, as many as scales; zeros where it is left out."""
+    """Return a constant zero point in that dtype, as many as scales; zeros where it is left out."""
     if value is None:
         return np.zeros(scale.shape, dtype)
     if not isinstance(value, Const) or value.array.dtype != dtype or value.array.size not in (1, scale.size):
@@ -44,7 +44,7 @@ def zero_of(node: Node, value: Value | None, scale: Any, dtype: Any) -> Any:
 
 
 def target_of(node: Node, scale: Value | None, zero: Value | None, *, unsigned: bool = True) -> Target:
-    """The scale, zero point and dtype of an output quantised per tensor."""
+    """Return the scale, zero point and dtype of an output quantised per tensor."""
     scales = scale_of(node, scale)
     if isinstance(zero, Const) and zero.array.dtype not in (np.uint8, np.int8):
         raise node.unsupported(f"{zero.array.dtype} outputs", "uint8 or int8", "quantise to 8 bits")
@@ -58,7 +58,7 @@ def target_of(node: Node, scale: Value | None, zero: Value | None, *, unsigned: 
 
 
 def quant(node: Node, q: Value | None, scale: Value | None, zero: Value | None, axis: int = 0) -> Quant:
-    """A quantised value. Raises for what is no 8-bit tensor (or 32-bit constant) with fitting parameters."""
+    """Return a quantised value. Raises for what is no 8-bit tensor (or 32-bit constant) with fitting parameters."""
     if isinstance(q, Tensor) and q.dtype in ("u8", "s8", "s32"):
         dtype: Any = NUMPY[q.dtype]
     elif isinstance(q, Const) and q.array.dtype in (np.uint8, np.int8, np.int32):
@@ -129,7 +129,7 @@ def _per_axis(low: Lowering, node: Node, x: Tensor | Const, scales: Any, zero: V
 
 
 def to_integers(low: Lowering, node: Node, value: Value | None, target: Target) -> Tensor | Const:
-    """The value quantised: one integer operator where it was waiting for this, f32 otherwise. `node` is the QuantizeLinear."""
+    """Quantise the value: by one integer operator where it was waiting for this, else in f32. `node` is the QuantizeLinear."""
     match value:
         case Sums():
             fused = integers.requantise(low, node, value, target)

@@ -44,7 +44,7 @@ def _weighted(low: Lowering, node: Node, x: Tensor, weights: Array, bias: Array)
 
 
 def _kernels(low: Lowering, node: Node, x: Tensor, vectors: Array) -> Tensor:
-    """The kernel of each row with each support vector: (rows, vectors).
+    """Return the kernel of each row with each support vector: (rows, vectors).
 
     LINEAR x.v; POLY (gamma * x.v + coef0) to the power of degree, multiplied up; SIGMOID tanh(gamma * x.v + coef0); RBF exp(-gamma *
     the sum of (x - v) * (x - v), in order).
@@ -145,7 +145,7 @@ def _classifier(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def _votes(low: Lowering, node: Node, scores: Tensor, pairs: list[tuple[int, int]], classes: int) -> Tensor:
-    """How many pairs each class has won: whole numbers in f32."""
+    """Return how many pairs each class has won: whole numbers in f32."""
     won, votes = low.tensor(node, "u8", scores.shape), low.tensor(node, "f32", scores.shape)
     low.emit(ops.Threshold(node.label, won.name, scores.name, float(np.nextafter(F32(0), F32(1)))))
     low.emit(ops.Dequantize(node.label, votes.name, won.name, low.constant(np.ones(1, F32)), 0, (0,)))

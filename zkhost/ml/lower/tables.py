@@ -25,12 +25,12 @@ EXACT = frozenset("Abs Add Ceil Clip Div Floor Identity Max Min Mul Neg Reciproc
 
 
 def as_f32(low: Lowering, node: Node, curve: Curve) -> Tensor:
-    """The curve's values, looked up in a table of f32."""
+    """Return the curve's values, looked up in a table of f32."""
     return _emit(low, node, curve, None)
 
 
 def quantised(low: Lowering, node: Node, curve: Curve, target: Target) -> Tensor:
-    """The curve's values quantised, looked up in a table of bytes."""
+    """Return the curve's values quantised, looked up in a table of bytes."""
     return _emit(low, node, curve, target)
 
 

@@ -21,7 +21,7 @@ MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRA
 
 
 def version_3(node: Node, prefix: str, features: int, targets: int) -> Nodes:
-    """The nodes of versions 1 to 3: named by tree and number, their weights apart."""
+    """Return the nodes of versions 1 to 3: named by tree and number, their weights apart."""
     columns = {name: node.attributes.get(f"nodes_{name}", []) for name in
                ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")}  # fmt: skip
     count = len(columns["treeids"])
@@ -91,7 +91,7 @@ def tensor(node: Node, name: str) -> Array:
 
 
 def version_5(node: Node, splits: Array, weights: Array, features: int, targets: int) -> Nodes:
-    """The nodes of version 5: inner nodes and leaves are numbered apart, and a tree may be a leaf alone."""
+    """Return the nodes of version 5: inner nodes and leaves are numbered apart, and a tree may be a leaf alone."""
     count = len(splits)
 
     def ints(name: str, default: Any = None) -> list[int]:
@@ -145,7 +145,7 @@ def version_5(node: Node, splits: Array, weights: Array, features: int, targets:
 
 
 def _members(node: Node, modes: list[int]) -> dict[int, list[float]]:
-    """The values of each member node, in its order: one list, parted by NaN."""
+    """Return the values of each member node, in its order: one list, parted by NaN."""
     asking = [i for i, mode in enumerate(modes) if MODES[mode] == "BRANCH_MEMBER"]
     if not asking:
         return {}

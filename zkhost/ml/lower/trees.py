@@ -34,7 +34,7 @@ AGGREGATES: dict[str, Aggregate] = {"SUM": "sum", "AVERAGE": "average", "MIN": "
 
 
 def rows_of(low: Lowering, node: Node, value: Value | None) -> Tensor:
-    """The input as rows of features."""
+    """Return the input as rows of features."""
     x = value if isinstance(value, Tensor) and value.dtype == "f64" else low.copy(node, f32(low, node, value))
     if len(x.shape) == 1:
         return reshape(low, node, x, (1, x.size))
@@ -94,7 +94,7 @@ def _classifier(low: Lowering, node: Node, args: Args) -> list[Value]:
 
 
 def _binary(low: Lowering, node: Node, x: Tensor, classes: Classes, base: Array | None) -> list[Value]:
-    """Two classes of one score: the second is chosen above 0.5 where all weights are positive, otherwise above 0."""
+    """Choose of two classes by one score: the second is chosen above 0.5 where all weights are positive, otherwise above 0."""
     nodes = version_3(node, "class", x.shape[-1], 1)
     positive = min(nodes.weights) >= 0
     score = ensemble.emit(low, node, x, nodes, 1, base=base)
@@ -103,7 +103,7 @@ def _binary(low: Lowering, node: Node, x: Tensor, classes: Classes, base: Array 
 
 
 def _every_class_counts(nodes: Nodes, classes: int) -> bool:
-    """Whether the largest score is always one of a class that has got a weight: onnxruntime leaves out others.
+    """Return whether the largest score is always one of a class that has got a weight: onnxruntime leaves out others.
 
     It is where each class gets one in every leaf of some tree; or where no weight is negative and each leaf of some tree has
     one that is positive.
@@ -120,7 +120,7 @@ def _always(nodes: Nodes) -> set[int]:
 
 
 def _leaves(nodes: Nodes) -> list[list[list[tuple[int, float]]]]:
-    """For each tree, the entries of its leaves."""
+    """Return the entries of each tree's leaves."""
     found: list[list[list[tuple[int, float]]]] = []
     for root in nodes.roots:
         found.append([])
@@ -136,7 +136,7 @@ def _leaves(nodes: Nodes) -> list[list[list[tuple[int, float]]]]:
 
 
 def f32_rows(low: Lowering, node: Node, args: Args) -> Tensor:
-    """The first input as rows of f32 features."""
+    """Return the first input as rows of f32 features."""
     x = rows_of(low, node, args[0])
     if x.dtype != "f32":
         raise node.unsupported("float64 features", "float32", "export with FloatTensorType")
@@ -149,7 +149,7 @@ def _base(node: Node) -> Array | None:
 
 
 def _base_of(aggregate: Aggregate, targets: int, base: Array | None = None) -> Array | None:
-    """What is added last: onnxruntime adds 0.0 to the least and the largest, which makes 0.0 of -0.0."""
+    """Return what is added last: onnxruntime adds 0.0 to the least and the largest, which makes 0.0 of -0.0."""
     return np.zeros(targets, F32) if base is None and aggregate in ("min", "max") else base
 
 

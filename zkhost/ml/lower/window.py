@@ -27,7 +27,7 @@ class Pool:
 
 
 def window_of(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Window:
-    """The window of a convolution over an input of these spatial sizes.
+    """Return the window of a convolution over an input of these spatial sizes.
 
     Raises ModelFormatError where the attributes do not fit the sizes.
     """
@@ -35,7 +35,7 @@ def window_of(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Wi
 
 
 def pool_of(node: Node, shape: tuple[int, ...]) -> Pool:
-    """The window of a pool over an input of this shape."""
+    """Return the window of a pool over an input of this shape."""
     kernel = node.get_ints("kernel_shape", [])
     window, counted = _window(node, shape[2:], kernel)
     out = (*shape[:2], *window.out(shape[2:]))

@@ -17,11 +17,11 @@ class Op:
     y: str
 
     def reads(self) -> tuple[str, ...]:
-        """The tensors and constants it reads, in order."""
+        """Return the tensors and constants it reads, in order."""
         raise NotImplementedError
 
     def writes(self) -> tuple[str, ...]:
-        """The tensors it writes."""
+        """Return the tensors it writes."""
         return (self.y,)
 
 

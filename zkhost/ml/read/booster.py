@@ -19,7 +19,7 @@ def source(
     name: str, library: str, outputs: tuple[str, ...], nodes: Nodes, features: int, targets: int, *,
     start: Array | None = None, objective: str = "",
 ) -> Source:  # fmt: skip
-    """A booster of `library`. The first of `outputs` (rows, targets) is what its trees add up to, from `start` on; a second is
+    """Return a booster of `library`. The first of `outputs` (rows, targets) is what its trees add up to, from `start` on; a second is
     the prediction that this stands for, and is computed where it is asked for.
 
     Its dtypes are the nodes'; `objective` is the library's name for what it was trained for.

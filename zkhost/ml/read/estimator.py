@@ -12,7 +12,7 @@ OPSETS = {"": 17, "ai.onnx.ml": 3}
 
 
 def as_file(model: Any) -> Any:
-    """What `read_model` takes: a fitted model is exported, anything else is returned as it is.
+    """Return what `read_model` takes: a fitted model is exported, anything else is returned as it is.
 
     A scikit-learn estimator or pipeline becomes an ONNX model (by skl2onnx, with one f32 input of all features), a booster
     the bytes of its library's own format. Raises ConfigError where skl2onnx is missing, ModelFormatError for a model that is
@@ -52,7 +52,7 @@ def _sklearn(model: Any) -> Any:
 
 
 def _last(model: Any) -> Any:
-    """The last step of a pipeline; any other model itself."""
+    """Return the last step of a pipeline; any other model itself."""
     return _last(model.steps[-1][1]) if hasattr(model, "steps") else model
 
 

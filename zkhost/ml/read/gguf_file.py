@@ -51,7 +51,7 @@ class GgufTensor:
 
 @dataclass(frozen=True)
 class GgufFile:
-    """What a GGUF file says."""
+    """The contents of a GGUF file."""
 
     name: str
     metadata: Mapping[str, Any]
@@ -65,7 +65,7 @@ class GgufFile:
 
 
 def is_gguf(source: object) -> TypeGuard[str | os.PathLike[str] | bytes]:
-    """Whether a file, or bytes, begin as GGUF does."""
+    """Return whether a file, or bytes, begin as GGUF does."""
     if isinstance(source, bytes):
         return source[:4] == MAGIC
     if not isinstance(source, str | os.PathLike):

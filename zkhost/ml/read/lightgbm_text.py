@@ -26,7 +26,7 @@ Section = dict[str, str]
 
 
 def recognise(head: bytes) -> bool:
-    """Whether a file starts as LightGBM's do."""
+    """Return whether a file starts as LightGBM's do."""
     return head.startswith((b"tree\n", b"tree\r\n"))
 
 
@@ -43,7 +43,7 @@ def read(data: bytes, name: str) -> Source:
 
 
 def _sections(text: str) -> Iterator[Section]:
-    """The header, then each tree: their `key=value` lines. Raises ModelFormatError where the end of the trees is missing."""
+    """Yield the header, then each tree: their `key=value` lines. Raises ModelFormatError where the end of the trees is missing."""
     body, end, _ = text.replace("\r\n", "\n").partition("\nend of trees")
     if not end:
         raise ModelFormatError("the model has no end of trees: it is cut short", hint="copy or save it again")

@@ -32,7 +32,7 @@ FORMATS = (
 
 
 def format_of(model: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Format | None:
-    """The format of a model; None for ONNX."""
+    """Return the format of a model; None for ONNX."""
     if isinstance(model, onnx.ModelProto):
         return None
     if isinstance(model, bytes):

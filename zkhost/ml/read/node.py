@@ -45,7 +45,7 @@ class Node:
         return float(self.attributes.get(name, default))
 
     def unsupported(self, found: str, expected: str, hint: str) -> UnsupportedModelError:
-        """An error that says what was found at this node, what is taken, and what to do."""
+        """Return an error with what was found at this node, what is taken, and what to do."""
         domain = self.domain or "ai.onnx"
         return UnsupportedModelError(
             f"node {self.name!r}, operator {self.operator} (opset {self.opset} of {domain}): {found}; expected {expected}",
@@ -57,7 +57,7 @@ class Node:
         )
 
     def invalid(self, found: str, expected: str) -> ModelFormatError:
-        """An error for a node that contradicts its own operator or its inputs."""
+        """Return an error for a node that contradicts its own operator or its inputs."""
         domain = self.domain or "ai.onnx"
         return ModelFormatError(
             f"node {self.name!r}, operator {self.operator} (opset {self.opset} of {domain}): {found}; expected {expected}",

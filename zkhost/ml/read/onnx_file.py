@@ -41,7 +41,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Source:
-    """What an ONNX file says, with every constant in memory."""
+    """The contents of an ONNX file, with every constant in memory."""
 
     name: str
     opsets: Mapping[str, int]
@@ -61,7 +61,7 @@ def read_onnx(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Sourc
 
 
 def parse_onnx(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, str, Path | None]:
-    """The model as it is, its name, and the folder that its external data may be in. Raises ModelFormatError."""
+    """Return the model as it is, its name, and the folder that its external data may be in. Raises ModelFormatError."""
     folder: Path | None = None
     if isinstance(source, onnx.ModelProto):
         model, name = source, source.graph.name or "model"
@@ -76,7 +76,7 @@ def parse_onnx(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> tupl
 
 
 def too_large(path: Path) -> ModelFormatError:
-    """The error for a file of more bytes than are read."""
+    """Return the error for a file of more bytes than are read."""
     return _format(f"{path} has {path.stat().st_size:,} bytes", f"a model file has at most {MAX_BYTES:,} here")
 
 
@@ -142,7 +142,7 @@ def _source(model: onnx.ModelProto, name: str, folder: Path | None) -> Source:
 
 
 def _texts(model: onnx.ModelProto) -> Iterator[object]:
-    """Every name in the file. protobuf hands over one that is not UTF-8 as bytes."""
+    """Yield every name in the file. protobuf hands over one that is not UTF-8 as bytes."""
     graph = model.graph
     yield graph.name
     yield from (entry.domain for entry in model.opset_import)
@@ -164,7 +164,7 @@ def _unique(name: str, names: list[str]) -> None:
 
 
 def _scores(value: onnx.ValueInfoProto) -> Port:
-    """What a ZipMap is given: it makes dictionaries by label of each row, and is taken off."""
+    """Return what a ZipMap is given: it makes dictionaries by label of each row, and is taken off."""
     return Port(value.name, np.dtype(np.float32), ())
 
 
@@ -209,7 +209,7 @@ def _constants(graph: onnx.GraphProto, folder: Path | None) -> dict[str, Array]:
 
 
 def constant(tensor: onnx.TensorProto, folder: Path | None = None) -> Array:
-    """The array of a TensorProto. Raises ModelFormatError where its data does not fit its shape."""
+    """Return the array of a TensorProto. Raises ModelFormatError where its data does not fit its shape."""
     name = tensor.name or "a constant"
     size = prod(tensor.dims)
     if any(dim < 0 for dim in tensor.dims) or size > MAX_ELEMENTS:
@@ -236,7 +236,7 @@ def constant(tensor: onnx.TensorProto, folder: Path | None = None) -> Array:
 
 
 def _texts_of(array: Array, name: str) -> Array:
-    """An array of strings, which labels are."""
+    """Return an array of strings, which labels are."""
     try:
         return np.asarray([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in array.reshape(-1)]).reshape(
             array.shape

@@ -15,7 +15,7 @@ from zkhost.ml.read.stored import SIZES, State, StoredTensor
 
 
 def read_safetensors(data: bytes, name: str) -> State:
-    """The tensors of a safetensors file. Raises ModelFormatError for one that is damaged."""
+    """Return the tensors of a safetensors file. Raises ModelFormatError for one that is damaged."""
     safetensors = _safetensors()
     try:
         entries = safetensors.deserialize(data)
@@ -27,7 +27,7 @@ def read_safetensors(data: bytes, name: str) -> State:
 
 
 def _checked(key: str, dtype: str, shape: list[int], data: bytes) -> StoredTensor:
-    """A tensor whose sizes agree. Raises ModelFormatError where they do not."""
+    """Return a tensor whose sizes agree. Raises ModelFormatError where they do not."""
     size = prod(shape)
     if size > MAX_ELEMENTS:
         raise ModelFormatError(

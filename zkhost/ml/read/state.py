@@ -13,7 +13,7 @@ from zkhost.ml.read.torch_zip import read_torch
 
 
 def read_state(source: str | os.PathLike[str] | bytes) -> State:
-    """The tensors of a file, or of its bytes: safetensors, or a state dict that torch.save wrote. No code of it is run.
+    """Return the tensors of a file, or of its bytes: safetensors, or a state dict that torch.save wrote. No code of it is run.
 
     Raises ModelFormatError for a file that is damaged or something else, UnsupportedModelError for one with other objects.
     """

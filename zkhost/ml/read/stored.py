@@ -34,7 +34,7 @@ class StoredTensor:
         return PRECISIONS.get(self.dtype)
 
     def floats(self, name: str) -> Array:
-        """The values in f32, which f16 and bf16 become exactly. Raises UnsupportedModelError for other types."""
+        """Return the values in f32, which f16 and bf16 become exactly. Raises UnsupportedModelError for other types."""
         match self.dtype:
             case "F32":
                 flat = np.frombuffer(self.data, "<f4").astype(np.float32)

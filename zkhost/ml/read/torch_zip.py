@@ -66,7 +66,7 @@ class _Mark:
 
 
 def read_torch(data: bytes, name: str) -> State:
-    """The tensors of a state dict. Raises ModelFormatError for a damaged archive, UnsupportedModelError for other objects."""
+    """Return the tensors of a state dict. Raises ModelFormatError for a damaged archive, UnsupportedModelError for other objects."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read(archive, name)
@@ -131,7 +131,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> State:
 
 
 def _tensor(view: _View, raw: bytes) -> StoredTensor:
-    """The tensor's elements in order. Its place within the storage was checked when it was named."""
+    """Return the tensor's elements in order. Its place within the storage was checked when it was named."""
     size = SIZES[view.storage.dtype]
     flat = np.frombuffer(raw, f"<u{size}")
     strides = [stride * size for stride in view.strides]
@@ -224,7 +224,7 @@ class _Machine:
             target[key] = value
 
     def _built(self, state: Any) -> None:
-        """What `state_dict` keeps beside its tensors (versions of modules), which is not needed."""
+        """Drop what `state_dict` keeps beside its tensors (versions of modules), which is not needed."""
         if not isinstance(self.stack[-1], dict) or not isinstance(state, dict):
             raise self._other("an object with a state of its own")
 

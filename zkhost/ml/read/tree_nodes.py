@@ -30,12 +30,12 @@ class Nodes:
     roots: list[int] = field(default_factory=list)
 
     def set(self, node: int, mode: int, feature: int, threshold: float, yes: int, no: int, missing: bool) -> None:
-        """What a node that is there already compares, and where it leads."""
+        """Set what a node that is there already compares, and where it leads."""
         self.modes[node], self.features[node], self.thresholds[node] = mode, feature, threshold
         self.yes[node], self.no[node], self.missing[node] = yes, no, int(missing)
 
     def new(self) -> int:
-        """A node more, its number."""
+        """Return a node more, its number."""
         for column, value in (
             (self.modes, LEAF), (self.features, 0), (self.thresholds, 0.0), (self.yes, 0), (self.no, 0), (self.missing, 0)
         ):  # fmt: skip

@@ -13,7 +13,7 @@ SINGLE: dict[bytes, Any] = {b"Z": None, b"T": True, b"F": False}
 
 
 def loads(data: bytes) -> Any:
-    """The value of a document, as `json.loads` has it; arrays of numbers of one type are lists too.
+    """Return the value of a document, as `json.loads` has it; arrays of numbers of one type are lists too.
 
     Raises ValueError for bytes that are none, are cut short, or nest deeper than `MAX_DEPTH`.
     """
@@ -70,7 +70,7 @@ class _Reader:
         return found
 
     def header(self) -> tuple[bytes | None, int | None]:
-        """The type that all entries of an array or object have, and their number, where they are said."""
+        """Return the type that all entries of an array or object have, and their number, where they are said."""
         kind = None
         if self.data[self.at : self.at + 1] == b"$":
             self.at += 1

@@ -51,7 +51,7 @@ MARGINS: Mapping[str, Callable[[Array], Array]] = {
 
 
 def recognise(head: bytes) -> bool:
-    """Whether a file starts as JSON or UBJSON do. No ONNX file does."""
+    """Return whether a file starts as JSON or UBJSON do. No ONNX file does."""
     return head.lstrip()[:1] == b"{"
 
 

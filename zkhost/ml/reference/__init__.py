@@ -32,7 +32,7 @@ __all__ = [
 
 
 def run(graph: Graph, inputs: Mapping[str, Array], *, every: bool = False) -> dict[str, Array]:
-    """The outputs of the graph on those inputs; with `every`, all tensors it computed.
+    """Compute the outputs of the graph on those inputs; with `every`, all tensors it computed.
 
     Raises InferenceError where an operation has no result: a sum outside s32, an index outside its table.
     """

@@ -28,7 +28,7 @@ def rule(kind: type[O]) -> Callable[[Callable[[Graph, O, Values], Any]], Callabl
 
 
 def along(values: Any, axis: int, rank: int) -> Any:
-    """One value, or one for each index of an axis, shaped to broadcast."""
+    """Return one value, or one for each index of an axis, shaped to broadcast."""
     array = np.asarray(values).reshape(-1)
     if array.size == 1:
         return array[0]

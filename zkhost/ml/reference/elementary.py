@@ -45,7 +45,7 @@ def _twice_artanh(s: Wide) -> Wide:
 
 
 def log(x: Wide) -> Wide:
-    """Of positive numbers."""
+    """Compute the logarithm of positive numbers."""
     above = x.mantissa > SQRT_HALF.mantissa
     power = x.exponent + above
     number = np.where(above, x.mantissa, x.mantissa << U64(1)).astype(I64)
@@ -92,13 +92,13 @@ def asinh(x: Wide) -> Wide:
 
 
 def acosh(x: Wide) -> Wide:
-    """For x of at least 1."""
+    """Compute acosh(x) for x of at least 1."""
     above = x + -ONE
     return log1p(above + (above * (above + TWO)).sqrt())
 
 
 def atanh(x: Wide) -> Wide:
-    """For x within -1 and 1."""
+    """Compute atanh(x) for x within -1 and 1."""
     a = x.abs()
     return log1p(a.scale(1) / (ONE + -a)).scale(-1).signed(x.negative)
 
@@ -114,12 +114,12 @@ def atan(x: Wide) -> Wide:
 
 
 def asin(x: Wide) -> Wide:
-    """For x from -1 to 1."""
+    """Compute asin(x) for x from -1 to 1."""
     return atan(x / ((ONE + x) * (ONE + -x)).abs().sqrt())
 
 
 def acos(x: Wide) -> Wide:
-    """For x from -1 to 1."""
+    """Compute acos(x) for x from -1 to 1."""
     return atan(((ONE + -x) / (ONE + x)).abs().sqrt()).scale(1)
 
 
@@ -138,7 +138,7 @@ def _large_erfc(a: Wide, square: Any) -> Wide:
 
 
 def _square_fixed(x: Wide, half: int) -> Any:
-    """The square of an f32 of 1/2 to 16, times 2^-half, in units of 2^-40."""
+    """Return the square of an f32 of 1/2 to 16, times 2^-half, in units of 2^-40."""
     return (x.mantissa * x.mantissa) >> np.clip(22 - 2 * x.exponent + half, 0, 63).astype(U64)
 
 
@@ -199,7 +199,7 @@ def _cos_of(y: Wide) -> Wide:
 
 
 def sin(x: Wide, quarters: int = 0) -> Wide:
-    """The sine; the cosine with 1 as `quarters`."""
+    """Return the sine; the cosine with 1 as `quarters`."""
     quarter, angle = _turns(x)
     quarter = quarter + quarters & 3
     found = choose(quarter & 1 == 0, _sin_of(angle), _cos_of(angle))

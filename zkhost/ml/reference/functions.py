@@ -80,7 +80,7 @@ def _power(graph: Graph, op: ops.Power, values: Values) -> Any:
 
 
 def _parity(y: Wide) -> tuple[Any, Any]:
-    """Whether numbers are whole, and odd."""
+    """Return whether numbers are whole, and odd."""
     exponent = np.clip(y.exponent, 0, 30)
     fraction = (y.mantissa.astype(I64) << (exponent + 1)) & 0xFFFFFFFF
     whole = (y.exponent > 30) | ((y.exponent >= 0) & (fraction == 0))

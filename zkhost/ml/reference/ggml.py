@@ -14,7 +14,7 @@ from zkhost.ml.reference.arithmetic import F32, Values, rule
 
 
 def in_order(terms: Any) -> Any:
-    """The sum of f32 along the last axis in f64, one after the other."""
+    """Return the sum of f32 along the last axis in f64, one after the other."""
     return np.cumsum(terms.astype(np.float64), axis=-1)[..., -1]
 
 

@@ -54,7 +54,7 @@ class Wide:
 
     @classmethod
     def unit(cls, value: Any, exponent: Any) -> Wide:
-        """A positive number of 2^-30 times 2^exponent."""
+        """Return a positive number of 2^-30 times 2^exponent."""
         return cls.fixed(value, 30).scale(exponent)
 
     def f32(self) -> Any:
@@ -68,7 +68,7 @@ class Wide:
         return bits.astype(np.uint32).view(np.float32)
 
     def to_fixed(self, bits: int) -> Any:
-        """In units of 2^-bits, truncated towards zero; numbers from 2^(63 - bits) on become something else."""
+        """Convert to units of 2^-bits, truncated towards zero; numbers from 2^(63 - bits) on become something else."""
         shift = self.exponent - 31 + bits
         left = self.mantissa << np.clip(shift, 0, 31).astype(U64)
         magnitude = np.where(shift >= 0, left, self.mantissa >> np.clip(-shift, 0, 32).astype(U64)).astype(I64)
@@ -78,7 +78,7 @@ class Wide:
         return Wide(self.negative, self.mantissa, self.exponent + powers)
 
     def signed(self, negative: Any) -> Wide:
-        """The same magnitude with that sign."""
+        """Return the same magnitude with that sign."""
         return Wide(negative, self.mantissa, self.exponent)
 
     def abs(self) -> Wide:
@@ -95,7 +95,7 @@ class Wide:
         return Wide(self.negative != other.negative, mantissa, exponent)
 
     def __truediv__(self, other: Wide) -> Wide:
-        """By zero it is HUGE."""
+        """Divide; by zero the result is HUGE."""
         below = self.mantissa < other.mantissa
         quotient = np.where(below, self.mantissa << _u(32), self.mantissa << _u(31)) // np.maximum(
             other.mantissa, _u(1)
@@ -119,7 +119,7 @@ class Wide:
         return choose(other.mantissa == 0, self, choose(self.mantissa == 0, other, found))
 
     def sqrt(self) -> Wide:
-        """Of numbers that are not negative."""
+        """Compute the square root of numbers that are not negative."""
         odd = (self.exponent & 1).astype(U64)
         square = self.mantissa << (_u(31) + odd)
         root = np.sqrt(square.astype(np.float64)).astype(U64)
@@ -150,7 +150,7 @@ HUGE = power_of_two(1000)
 
 
 def polynomial(coefficients: Sequence[int], w: Any) -> Any:
-    """At `w * 2^-32`, coefficients and result in units of 2^-30, each product rounded down."""
+    """Evaluate a polynomial at `w * 2^-32`, coefficients and result in units of 2^-30, each product rounded down."""
     value = np.full(np.shape(w), coefficients[-1], I64)
     for coefficient in coefficients[-2::-1]:
         value = (value * w >> 32) + coefficient

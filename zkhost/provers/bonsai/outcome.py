@@ -40,7 +40,7 @@ def failure(session_id: str, status: Status, error_msg: str | None) -> ZkhostErr
         return over_limit(session_id, said)
     hints = {
         Status.TIMED_OUT: "the server's own time limit ran out; ask for less, or raise it there",
-        Status.ABORTED: "somebody stopped it, or the server did",
+        Status.ABORTED: "a client or the server stopped it",
     }
     hint = hints.get(status)
     if _NO_RECURSION.search(said):

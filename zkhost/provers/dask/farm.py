@@ -137,7 +137,7 @@ class Farm:
                     if attempt >= self.tries:
                         raise WorkerLostError(
                             f"{task.name} failed {attempt} times; last: {_reason(error)}",
-                            hint="look at the workers' logs and memory (docs/scale.md says what a segment needs)",
+                            hint="look at the workers' logs and memory; zkhost.estimate predicts what a segment needs",
                             job=task.name,
                             attempts=attempt,
                         ) from error

@@ -44,7 +44,7 @@ def _paired(weights: Array) -> Array | None:
 
 
 def _centred(target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Array) -> tuple[int | At, At, At]:
-    """As `proved.correction`, for inputs that are taken less 128."""
+    """Return what `proved.correction` does, for inputs that are taken less 128."""
     total = target.graph.constants[bias].astype(np.int64) if bias else np.zeros(sums.size, np.int64)
     place = proved.zero_of(target, x, zero)
     if isinstance(place, At):

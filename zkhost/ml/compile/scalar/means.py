@@ -28,14 +28,14 @@ class Means:
         self.values: Array = (np.arange(256) - self._zero).astype(F32) * F32(op.x_scale)
 
     def _levels(self, sums: Any, divisor: int) -> Any:
-        """How far the outputs for f32 sums are above the lowest."""
+        """Return how far the outputs for f32 sums are above the lowest."""
         op = self._op
         with np.errstate(all="ignore"):
             v = sums / F32(divisor) / F32(op.y_scale) + F32(op.y_zero + op.shift)
         return np.clip(np.rint(v), op.lo + op.shift, op.hi + op.shift).astype(np.int64) - (op.lo + op.shift)
 
     def thresholds(self, divisor: int) -> Array:
-        """For each level but the highest, the smallest sum that leads above it, as an ordered integer."""
+        """Return the smallest sum that leads above each level but the highest, as an ordered integer."""
         levels = np.arange(self.high - self.low)
         below = np.full(levels.shape, _ordered(F32(-np.inf)), np.int64)  # a sum that does not lead above, or the first
         above = np.full(levels.shape, _ordered(F32(np.inf)), np.int64)
@@ -47,7 +47,7 @@ class Means:
         return np.where(reached, above, UNREACHED).astype(np.int32)
 
     def table(self, inside: int, divisor: int) -> Array | None:
-        """For each sum of `inside` bytes its output, or -1 - level where the roundings of additions decide. None where it
+        """Return the output of each sum of `inside` bytes, or -1 - level where the roundings of additions decide. None where it
         would be too large.
 
         A sum of n products, each rounded, by n - 1 rounded additions is within n units of 2^-24 of the exact one, relative to
@@ -70,12 +70,12 @@ class Means:
 
 
 def _ordered(value: np.float32) -> int:
-    """An f32's number in the order of all."""
+    """Return an f32's number in the order of all."""
     bits = int(value.view(np.int32))
     return bits ^ (bits >> 31 & 0x7FFFFFFF)
 
 
 def _float(numbers: Any) -> Any:
-    """The f32 of ordered numbers."""
+    """Return the f32 of ordered numbers."""
     bits = numbers.astype(np.int32)
     return (bits ^ (bits >> 31 & 0x7FFFFFFF)).view(F32)

@@ -12,7 +12,7 @@ _PRECISIONS = ("f32", "f16", "bf16")
 
 @writes(ops.Merge)
 def _merge(target: Target, op: ops.Merge) -> None:
-    """One operation of the plan for each group of outputs."""
+    """Write one operation of the plan for each group of outputs."""
     graph, plan = target.graph, target.plan
     rank, inputs = graph.shape(op.b)[1], graph.shape(op.a)[1]
     outputs = target.size(op.y) // inputs

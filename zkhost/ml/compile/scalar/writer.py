@@ -27,14 +27,14 @@ def writes(kind: type[O]) -> Callable[[Callable[[Target, O], None]], Callable[[T
 
 
 def zero_of(target: Target, zero: ops.Zero, dtype: Any) -> tuple[Argument, Argument]:
-    """A zero point's arguments: kind, and value or place."""
+    """Return a zero point's arguments: kind, and value or place."""
     if isinstance(zero, str):
         return 1, target.read(zero)
     return 0, zero + added(dtype)
 
 
 def pair(target: Target, op: Any) -> list[int]:
-    """The walk over y, and over a and b as they are broadcast to it."""
+    """Return the walk over y, and over a and b as they are broadcast to it."""
     graph = target.graph
     shape = graph.shape(op.y)
     strides = [shapes.broadcast(graph.shape(name), shape) for name in (op.a, op.b)]
