@@ -13,6 +13,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
@@ -35,17 +36,28 @@ CURVE = np.array([[1, 1], [1, 2], [2, 2], [2, 3], [3, 3], [4, 4], [6, 8]]), np.a
 
 BLOCKS = np.random.default_rng(0).integers(0, 300, (150, 2)), np.random.default_rng(1).normal(28, 3, 150)
 
-Made = tuple[Any, Any, dict[str, Any]]
+
+@dataclass(frozen=True)
+class Made:
+    """A fitted model, its data, options for `ml.load`, and how many rows of the data are predicted in one run."""
+
+    estimator: Any
+    data: Any
+    options: dict[str, Any]
+    rows: int = 1
+
+    @property
+    def classifies(self) -> bool:
+        return hasattr(self.estimator, "classes_")
 
 
 def fitted(estimator: Any, data: Any, **options: Any) -> Made:
-    """A fitted model, a row of its data, and options for `ml.load`."""
-    return estimator.fit(*data), data[0][:1], options
+    return Made(estimator.fit(*data), data, options)
 
 
 def batch(estimator: Any, data: Any) -> Made:
-    """The same with all rows in one run."""
-    return estimator.fit(*data), data[0], {"dims": {"X:0": len(data[0])}}
+    """With all rows in one run."""
+    return Made(estimator.fit(*data), data, {"dims": {"X:0": len(data[0])}}, len(data[0]))
 
 
 MODELS: dict[str, Callable[[], Made]] = {
@@ -92,9 +104,9 @@ def main() -> None:
     for name, make in MODELS.items():
         if args.names and not any(part in name for part in args.names):
             continue
-        estimator, row, options = make()
-        model = ml.load(estimator, **options)
-        row = row.astype(model.inputs[0].dtype)
+        made = make()
+        model = ml.load(made.estimator, **made.options)
+        row = made.data[0][: made.rows].astype(model.inputs[0].dtype)
         figures = ", ".join(f"{key} {value:,}" for key, value in counted(model, row).items())
         print(f"{name}: {figures}", flush=True)
         if args.prove:

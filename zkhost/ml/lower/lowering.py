@@ -145,9 +145,10 @@ def _needed(source: Source, wanted: Sequence[str]) -> tuple[Node, ...]:
     known = {name for node in source.nodes for name in node.outputs if name}
     missing = [name for name in wanted if name not in known and name not in {port.name for port in source.inputs}]
     if missing or not wanted:
+        named = [*(port.name for port in source.outputs), *sorted(name for name in known if name.endswith(".raw"))]
         raise ModelFormatError(
             f"{source.name} computes no tensor {', '.join(map(repr, missing)) or 'at all'}",
-            hint=f"its outputs: {', '.join(port.name for port in source.outputs)}",
+            hint=f"its outputs: {', '.join(dict.fromkeys(named))}",
         )
     needed, kept = set(wanted), []
     for node in reversed(source.nodes):

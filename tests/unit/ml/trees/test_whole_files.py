@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.unit.ml.build import ours
+from zkhost.errors import ModelFormatError
 from zkhost.ml.lower.lowering import lower
 from zkhost.ml.read.model_file import read_model
 
@@ -37,3 +38,13 @@ def test_a_prediction_of_xgboost_is_its_librarys(data: str) -> None:
     for row, expected in zip(stored["x"][:12], stored["prediction"], strict=False):
         (value,) = ours(lowered, {"x": row[np.newaxis]})
         np.testing.assert_allclose(value[0], np.atleast_1d(expected), rtol=3e-7, atol=1e-7)
+
+
+def test_scores_before_a_function_are_named_where_a_name_is_wrong() -> None:
+    with pytest.raises(ModelFormatError, match=r"no tensor 'probabilities\.raw'") as refused:
+        lower(read_model(MODELS / "gradient_boosting_cancer.onnx"), outputs=["probabilities.raw"])
+    assert "probabilities, proba_output.raw" in (refused.value.hint or "")
+    stored = np.load(MODELS / "gradient_boosting_cancer.npz")
+    lowered = lower(read_model(MODELS / "gradient_boosting_cancer.onnx"), outputs=["proba_output.raw"])
+    (scores,) = ours(lowered, {"X": stored["x"][:1]})
+    assert scores.tobytes() == stored["raw"][:1].tobytes()
