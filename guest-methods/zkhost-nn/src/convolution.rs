@@ -91,6 +91,7 @@ impl Layer {
 /// `x, kind and value of its zero point, w, bias, y, groups, channels of a group, inputs of a group, kernel, plane, pitch (cells), pairs of planes of sums (0:
 /// split signs), zero point, kernel of the sums, expand, strips, strip step, rows of the last strip, first lane, rows,
 /// columns, row step, column step, pool, output's channel, row and column step, scales, their number, zero, low, high, size, rescale`. The sums of the weights are for a zero point that is a tensor.
+#[inline(never)]
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
     let [x, kind, x_zero, w, w_sums, bias, y, groups, channels, inputs, kernel, plane, pitch, pairs, zero, ones, expand, strips, strip_step, last_rows, first, rows, columns, row_step, column_step, pool, y_channel, to_row, to_column, scale, scales, zero_out, low, high, size, rescale] =
         arguments(args)?;

@@ -16,6 +16,7 @@ pub const MAX_COLUMNS: u32 = 4096;
 /// `x, step, row step, kind and value of its zero point, rows, inputs, w, sums of its columns, its zero point, cells, blocks, columns, bias, y, output's row and column step, rows of a line, line step, scales,
 /// their number, zero, low, high, kind`: kind 1 is bytes, 4 sums in s32, 5 sums added to what is there.
 /// w: for each block of columns, for each input, `cells` cells of weights as u8.
+#[inline(never)]
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
     let [x, step, row_step, x_kind, x_zero, rows, inputs, w, w_sums, zero, cells, blocks, columns, bias, y, to_row, to_column, line, to_line, scale, scales, zero_out, low, high, kind] =
         arguments(args)?;

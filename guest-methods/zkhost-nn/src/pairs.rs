@@ -64,6 +64,7 @@ fn centred(byte: u8) -> i8 {
 
 /// `x, kind and value of its zero point, w, sums of the weights, bias, y, N, C, M, groups, window`: the sums of a convolution
 /// (s32). w: for each group, what `sums` takes for its channels; inputs are its input channels' taps.
+#[inline(never)]
 pub fn convolution(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace) -> Checked {
     let ([x, kind, zero, w, w_sums, bias, y, n, c, m, groups], window) = first(args)?;
     let window = Window::new(window)?;
@@ -104,6 +105,7 @@ pub fn convolution(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Worksp
 
 /// `a, kind and value of its zero point, w, sums of the weights, bias, y, rows, K, columns`: the sums of a matrix product
 /// (s32). w: what `sums` takes for the columns.
+#[inline(never)]
 pub fn matrix(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace) -> Checked {
     let [a, kind, zero, w, w_sums, bias, y, rows, depth, columns] = arguments(args)?;
     if depth == 0 || columns == 0 {
