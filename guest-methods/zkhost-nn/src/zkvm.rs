@@ -1,20 +1,22 @@
 //! The zkVM as a backend: advice is read from the guest's input, and the big integer accelerator proves.
 
+mod sha256;
+
 use core::arch::asm;
 
-use risc0_zkvm::guest::env;
-use risc0_zkvm::sha::rust_crypto::{Digest, Sha256};
 use risc0_zkvm_platform::syscall::ecall;
 
-use crate::inference::{Hasher, Host};
+use crate::inference::Host;
 use crate::program::{Operands, Program};
 use crate::workspace::Backend;
 use crate::Checked;
 
-/// The accelerator, and the function that fills a slice with what is next in the input.
-pub struct Accelerator<R>(pub R);
+pub use sha256::Sha;
 
-impl<R: FnMut(&mut [u32])> Backend for Accelerator<R> {
+/// The accelerator, the function that fills a slice with what is next in the input, and the one that appends to the journal.
+pub struct Accelerator<R, C>(pub R, pub C);
+
+impl<R: FnMut(&mut [u32]), C> Backend for Accelerator<R, C> {
     fn advise<'m>(
         &mut self,
         _: &Program<'_>,
@@ -54,7 +56,7 @@ impl<R: FnMut(&mut [u32])> Backend for Accelerator<R> {
     }
 }
 
-impl<R: FnMut(&mut [u32])> Host for Accelerator<R> {
+impl<R: FnMut(&mut [u32]), C: FnMut(&[u8])> Host for Accelerator<R, C> {
     type Hasher = Sha;
 
     fn read(&mut self, to: &mut [u32]) -> Checked {
@@ -63,23 +65,6 @@ impl<R: FnMut(&mut [u32])> Host for Accelerator<R> {
     }
 
     fn commit(&mut self, data: &[u8]) {
-        env::commit_slice(data);
-    }
-}
-
-/// SHA-256 on the zkVM's accelerator.
-pub struct Sha(Sha256);
-
-impl Hasher for Sha {
-    fn new() -> Self {
-        Self(Sha256::new())
-    }
-
-    fn update(&mut self, data: &[u8]) {
-        self.0.update(data);
-    }
-
-    fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
+        self.1(data);
     }
 }

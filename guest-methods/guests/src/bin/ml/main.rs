@@ -8,11 +8,15 @@
 
 extern crate alloc;
 
+mod journal;
+
 use alloc::vec;
 
-use risc0_zkvm::sha::rust_crypto::{Digest, Sha256};
 use risc0_zkvm_platform::{fileno, syscall::sys_read_words};
-use zkhost_nn::{bytes, infer, zkvm::Accelerator, Plan};
+use zkhost_nn::zkvm::{Accelerator, Sha};
+use zkhost_nn::{bytes, infer, Hasher, Plan};
+
+use journal::Journal;
 
 risc0_zkvm::guest::entry!(main);
 
@@ -29,7 +33,10 @@ fn main() {
         }
     };
     let plan = Plan::new(words).unwrap_or_else(|error| panic!("{error}"));
-    infer(&plan, digest, &mut Accelerator(read)).unwrap_or_else(|error| panic!("{error}"));
+    let mut journal = Journal::new();
+    infer(&plan, digest, &mut Accelerator(read, |data: &[u8]| journal.commit(data)))
+        .unwrap_or_else(|error| panic!("{error}"));
+    journal.halt();
 }
 
 /// A plan from the input, and its digest.
@@ -38,8 +45,9 @@ fn given() -> (&'static [u32], [u8; 32]) {
     read(&mut length);
     let mut salted = vec![0; SALT + length[0] as usize];
     read(&mut salted);
-    let digest = Sha256::digest(bytes(&salted)).into();
-    (&salted.leak()[SALT..], digest)
+    let mut sha = Sha::new();
+    sha.update(bytes(&salted));
+    (&salted.leak()[SALT..], sha.finish())
 }
 
 /// The appended plan's words; None where there is none.
