@@ -233,8 +233,15 @@ struct Quantize {
 impl Quantize {
     fn new(scale: f32, zero: i32, low: i32, high: i32, added: i32) -> Self {
         let bits = scale.to_bits();
-        let mantissa = u64::from(bits & 0x7f_ffff | 0x80_0000);
-        let reciprocal = ((1u64 << 55) / mantissa).min(u32::MAX.into()) as u32;
+        let mantissa = bits & 0x7f_ffff | 0x80_0000;
+        // A byte at a time: a remainder has 24 bits.
+        let (mut quotient, mut rest) = (u64::from((1 << 31) / mantissa), (1 << 31) % mantissa);
+        for _ in 0..3 {
+            rest <<= 8;
+            quotient = quotient << 8 | u64::from(rest / mantissa);
+            rest %= mantissa;
+        }
+        let reciprocal = quotient.min(u32::MAX.into()) as u32;
         Self { scale, reciprocal, exponent: (bits >> 23) as i32, zero, low, high, added }
     }
 
@@ -271,13 +278,45 @@ impl Quantize {
     #[cold]
     #[inline(never)]
     fn exact(&self, x: f32) -> u8 {
-        (round(x / self.scale, self.low - self.zero, self.high - self.zero) + self.zero + self.added) as u8
+        let value = nearest((x / self.scale).to_bits()).unwrap_or(self.low - self.zero);
+        ((value + self.zero).clamp(self.low, self.high) + self.added) as u8
     }
+}
+
+/// An f32 rounded half to even, in integers, so that no code of floats is needed for it: exact below 2^10, as large from there on.
+/// None of a NaN.
+fn nearest(bits: u32) -> Option<i32> {
+    const LARGE: i32 = 1 << 10;
+    let (exponent, fraction) = (bits >> 23 & 0xff, bits & 0x7f_ffff);
+    let value = match exponent {
+        255 if fraction > 0 => return None,
+        ..126 => 0,
+        126..137 => {
+            let (mantissa, shift) = (fraction | 0x80_0000, 150 - exponent);
+            let (whole, rest) = (mantissa >> shift, mantissa & ((1 << shift) - 1));
+            (whole + u32::from(rest + (whole & 1) > 1 << (shift - 1))) as i32
+        }
+        _ => LARGE,
+    };
+    Some(if (bits as i32) < 0 { -value } else { value })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounding_in_integers_is_half_to_even() {
+        for value in (-4200..4200).map(|step| step as f32 / 4.0) {
+            for bits in [value.to_bits() - u32::from(value != 0.0), value.to_bits(), value.to_bits() + 1] {
+                let wanted = f32::from_bits(bits).round_ties_even().clamp(-1024.0, 1024.0) as i32;
+                assert_eq!(nearest(bits), Some(wanted), "{value}");
+            }
+        }
+        assert_eq!(nearest(f32::NAN.to_bits()), None);
+        assert_eq!(nearest(f32::NEG_INFINITY.to_bits()), Some(-1024));
+        assert_eq!(nearest(1), Some(0));
+    }
 
     /// All kinds of numbers: random bits, ties and their neighbours, zeros, infinities, NaN; many scales.
     #[test]
