@@ -12,7 +12,7 @@ use crate::requantize::{valid, Output, Requantize};
 use crate::rescale::Rescale;
 use crate::sums::Zero;
 use crate::workspace::{
-    batch, bytes as as_bytes, set_scaling, Backend, Workspace, BATCH, MAX_LANES, MAX_PAIRS, SCALING,
+    batch, bytes as as_bytes, set_scaling, Backend, Workspace, BATCH, MAX_LANES, MAX_PAIRS, OFFSET, SCALING,
 };
 use crate::Checked;
 
@@ -125,20 +125,9 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let correction = Correction::new(kind, x_zero, w_sums, bias, all, memory)?;
 
     let lanes = layer.shape.lanes();
-    workspace.need_offset(lanes);
     workspace.set_number(0, layer.zero);
-    let Workspace {
-        words: program_words,
-        sums_words,
-        loads,
-        planes,
-        sums: summed,
-        cells,
-        constants,
-        scaling,
-        offset,
-        ..
-    } = workspace;
+    let Workspace { words: program_words, sums_words, loads, planes, sums: summed, cells, constants, scaling, .. } =
+        workspace;
     let used = layer.grid.span();
     let program = convolution(program_words, layer.shape, layer.signs, layer.rescale.then_some(used))?;
     let summing = match layer.signs {
@@ -159,7 +148,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let x_zero = correction.zero(x_zero);
     let mut requantize = Requantize::new(scale[0], output);
     let mut rescales = [Rescale::new(scale[0], output); BATCH];
-    let [loads, sums_loads] = loads;
+    let (loads, sums_loads) = loads.split_at_mut(LOADS);
     let loads = &loads_of(&program, loads);
     let (terms, kernel_bytes) = (layer.terms() as usize, layer.kernel_bytes());
     let call = program.advice().bytes();
@@ -175,7 +164,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     if layer.rescale {
         most = most.min(BATCH);
     }
-    let offset = as_bytes(offset);
+    let offset = as_bytes(&OFFSET);
     for strip in 0..strips {
         let rows = if strip + 1 == strips { last_rows } else { rows };
         let part = |group: usize| &x[group * inputs as usize * pitch as usize * CELL + (strip * strip_step) as usize..];
@@ -297,7 +286,7 @@ impl<'p> Correction<'p> {
 }
 
 /// The program that loads a program's operands.
-pub(crate) fn loads_of<'l>(program: &Program<'_>, to: &'l mut [u32; LOADS]) -> &'l [u32] {
+pub(crate) fn loads_of<'l>(program: &Program<'_>, to: &'l mut [u32]) -> &'l [u32] {
     let length = program.loads(to);
     &to[..length]
 }

@@ -7,7 +7,7 @@ use crate::plan::arguments;
 use crate::program::{parts, Operands, CELL, MAX_CELLS};
 use crate::requantize::{valid, Output, Requantize};
 use crate::tables::{self, SIZES};
-use crate::workspace::{bytes as as_bytes, Backend, Workspace};
+use crate::workspace::{bytes as as_bytes, Backend, Workspace, OFFSET};
 use crate::Checked;
 
 /// Columns of an operation, at most.
@@ -65,9 +65,8 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let Some(([y], [x, w, x_zero])) = memory.split([elements(size, y, extent)?], reads)? else { return Ok(()) };
     let x_zero = correction.zero(x_zero);
 
-    workspace.need_offset(cells);
-    workspace.set_row(zero as u8);
-    let Workspace { loads, planes, cells: terms, constants, offset, channels, scales: scales_of, .. } = workspace;
+    workspace.set_row(zero as u8, cells);
+    let Workspace { loads, planes, cells: terms, constants, channels, scales: scales_of, .. } = workspace;
     if size == 1 {
         scales_of.clear();
         scales_of.extend(scale.iter().map(|scale| Requantize::new(*scale, output)));
@@ -80,7 +79,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
             })),
         }
     }
-    let loads = loads_of(&program, &mut loads[0]);
+    let loads = loads_of(&program, loads);
     let most = SIZES.iter().find(|size| size.0 == cells).map_or(0, |size| size.1);
     let call = program.advice().bytes();
     let together = (planes.len() * 4 / call).min(blocks as usize);
@@ -100,7 +99,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
             let count = together.min(blocks as usize - block);
             let slices = |index: usize, planes| {
                 let weights = &w[(block + index) * inputs * width..];
-                [terms, weights, planes, constants, &[], as_bytes(offset)]
+                [terms, weights, planes, constants, &[], as_bytes(&OFFSET)]
             };
             let advice = &mut planes[..count * call / 4];
             backend.advise(&program, count, |index| Operands::before_advice(&program, slices(index, &[])), advice)?;

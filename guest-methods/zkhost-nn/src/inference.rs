@@ -17,7 +17,7 @@
 //! A digest is the SHA-256 of a salt and the tensor, of all samples one after the other; that of a dataset is over each
 //! sample's inputs and class.
 
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use crate::plan::{DType, Mode, Plan, Port};
 use crate::workspace::{bytes, bytes_mut, Backend, Workspace};
@@ -49,7 +49,6 @@ pub trait Host: Backend {
 
 /// Runs a plan as the input says. `model` is the plan's digest where the plan was read.
 pub fn infer(plan: &Plan<'_>, model: Option<[u8; 32]>, host: &mut impl Host) -> Result<(), Error> {
-    let refused = |reason| Error { operation: None, reason };
     let mut head = [0; 2];
     host.read(&mut head).map_err(refused)?;
     let [kind, count] = head;
@@ -61,12 +60,15 @@ pub fn infer(plan: &Plan<'_>, model: Option<[u8; 32]>, host: &mut impl Host) -> 
         host.commit(&digest);
     }
     commit(host, &[count]);
-    let mut run = Run { plan, host, arena: vec![0; plan.arena_bytes() as usize / 4], workspace: Workspace::new() };
     match kind {
-        0 => run.inference(count),
-        1 => run.accuracy(count),
+        0 => inference(plan, count, host),
+        1 => accuracy(plan, count, host),
         _ => Err(refused("no such kind of proof")),
     }
+}
+
+fn refused(reason: &'static str) -> Error {
+    Error { operation: None, reason }
 }
 
 fn commit(host: &mut impl Host, words: &[u32]) {
@@ -83,97 +85,112 @@ struct Run<'p, H> {
 /// An input or output, with what makes its digest where it is hashed.
 struct Shown<H> {
     port: Port,
-    hasher: Option<H>,
+    hasher: Option<Box<H>>,
 }
 
-impl<H: Host> Run<'_, H> {
-    fn inference(&mut self, count: u32) -> Result<(), Error> {
-        let refused = |reason| Error { operation: None, reason };
-        let (inputs, outputs) = (self.plan.inputs(), self.plan.outputs());
-        commit(self.host, &[inputs | outputs << 16]);
-        let mut all =
-            self.shown((0..inputs + outputs).map(|index| self.plan.port(index)).collect()).map_err(refused)?;
-        let (inputs, outputs) = all.split_at_mut(inputs as usize);
-        for input in inputs.iter_mut().filter(|input| input.port.shared) {
-            self.take(input).map_err(refused)?;
+fn inference<H: Host>(plan: &Plan<'_>, count: u32, host: &mut H) -> Result<(), Error> {
+    let (inputs, outputs) = (plan.inputs(), plan.outputs());
+    commit(host, &[inputs | outputs << 16]);
+    let mut all = shown((0..inputs + outputs).map(|index| plan.port(index)).collect(), host).map_err(refused)?;
+    let (inputs, outputs) = all.split_at_mut(inputs as usize);
+    let mut run = Run::new(plan, host);
+    for input in inputs.iter_mut().filter(|input| input.port.shared) {
+        run.take(input).map_err(refused)?;
+    }
+    for sample in 0..count {
+        run.begin(sample);
+        for input in inputs.iter_mut().filter(|input| !input.port.shared) {
+            run.take(input).map_err(refused)?;
         }
-        for sample in 0..count {
-            self.begin(sample);
-            for input in inputs.iter_mut().filter(|input| !input.port.shared) {
-                self.take(input).map_err(refused)?;
-            }
-            run(self.plan, &mut self.arena, &mut self.workspace, self.host)?;
-            for output in outputs.iter_mut() {
-                self.show(output);
-            }
+        run.operations()?;
+        for output in outputs.iter_mut() {
+            run.show(output);
         }
-        self.digests(all);
-        Ok(())
+    }
+    digests(all, host);
+    Ok(())
+}
+
+#[inline(never)]
+fn accuracy<H: Host>(plan: &Plan<'_>, count: u32, host: &mut H) -> Result<(), Error> {
+    let mut least = [0];
+    host.read(&mut least).map_err(refused)?;
+    let ports = |shared| {
+        let all = (0..plan.inputs()).map(|index| plan.port(index));
+        all.filter(|port| port.shared == shared).collect::<Vec<_>>()
+    };
+    let (shared, inputs) = (ports(true), ports(false));
+    if shared.iter().any(|port| port.mode == Mode::Private) {
+        return Err(refused("an accuracy of weights that nothing commits to"));
+    }
+    commit(host, &[least[0], shared.len() as u32]);
+    let mut shared = shown(shared, host).map_err(refused)?;
+    let mut dataset = salted(host).map_err(refused)?;
+    let mut run = Run::new(plan, host);
+    for input in &mut shared {
+        run.take(input).map_err(refused)?;
+    }
+    let mut right = 0;
+    for sample in 0..count {
+        run.begin(sample);
+        for port in &inputs {
+            let tensor = plan.input(port, &mut run.arena);
+            read_tensor(run.host, port, tensor).map_err(refused)?;
+            dataset.update(bytes(tensor));
+        }
+        let mut label = [0];
+        run.host.read(&mut label).map_err(refused)?;
+        dataset.update(bytes(&label));
+        run.operations()?;
+        let port = plan.port(plan.inputs());
+        let output = plan.output(&port, &run.arena);
+        right += u32::from(class(port.dtype, output).map_err(refused)? == label[0]);
+        run.host.output(output);
+    }
+    if right < least[0] {
+        return Err(refused("fewer samples are classified rightly"));
+    }
+    digests(shared, host);
+    host.commit(&dataset.finish());
+    Ok(())
+}
+
+/// Commits the table of ports, and reads the salts of hashed ones.
+fn shown<H: Host>(ports: Vec<Port>, host: &mut H) -> Checked<Vec<Shown<H::Hasher>>> {
+    for port in &ports {
+        commit(host, &[port.kind(), if port.mode == Mode::Public { port.bytes } else { 0 }]);
+    }
+    let mut all = Vec::with_capacity(ports.len());
+    for port in ports {
+        let hasher = if port.mode == Mode::Hashed { Some(Box::new(salted(host)?)) } else { None };
+        all.push(Shown { port, hasher });
+    }
+    Ok(all)
+}
+
+/// A hasher that has a salt from the input.
+fn salted<H: Host>(host: &mut H) -> Checked<H::Hasher> {
+    let mut salt = [0; SALT_WORDS];
+    host.read(&mut salt)?;
+    let mut hasher = H::Hasher::new();
+    hasher.update(bytes(&salt));
+    Ok(hasher)
+}
+
+fn digests<H: Host>(all: Vec<Shown<H::Hasher>>, host: &mut H) {
+    for hasher in all.into_iter().filter_map(|each| each.hasher) {
+        host.commit(&(*hasher).finish());
+    }
+}
+
+impl<'p, H: Host> Run<'p, H> {
+    /// What is long lies behind what is short, so that a small model touches few pages.
+    fn new(plan: &'p Plan<'p>, host: &'p mut H) -> Self {
+        Self { plan, host, arena: vec![0; plan.arena_bytes() as usize / 4], workspace: Workspace::new() }
     }
 
-    fn accuracy(&mut self, count: u32) -> Result<(), Error> {
-        let refused = |reason| Error { operation: None, reason };
-        let mut least = [0];
-        self.host.read(&mut least).map_err(refused)?;
-        let ports = |shared| {
-            let all = (0..self.plan.inputs()).map(|index| self.plan.port(index));
-            all.filter(|port| port.shared == shared).collect::<Vec<_>>()
-        };
-        let (shared, inputs) = (ports(true), ports(false));
-        if shared.iter().any(|port| port.mode == Mode::Private) {
-            return Err(refused("an accuracy of weights that nothing commits to"));
-        }
-        commit(self.host, &[least[0], shared.len() as u32]);
-        let mut shared = self.shown(shared).map_err(refused)?;
-        let mut dataset = self.hasher().map_err(refused)?;
-        for input in &mut shared {
-            self.take(input).map_err(refused)?;
-        }
-        let mut right = 0;
-        for sample in 0..count {
-            self.begin(sample);
-            for port in &inputs {
-                let tensor = self.plan.input(port, &mut self.arena);
-                read_tensor(self.host, port, tensor).map_err(refused)?;
-                dataset.update(bytes(tensor));
-            }
-            let mut label = [0];
-            self.host.read(&mut label).map_err(refused)?;
-            dataset.update(bytes(&label));
-            run(self.plan, &mut self.arena, &mut self.workspace, self.host)?;
-            let port = self.plan.port(self.plan.inputs());
-            let output = self.plan.output(&port, &self.arena);
-            right += u32::from(class(port.dtype, output).map_err(refused)? == label[0]);
-            self.host.output(output);
-        }
-        if right < least[0] {
-            return Err(refused("fewer samples are classified rightly"));
-        }
-        self.digests(shared);
-        self.host.commit(&dataset.finish());
-        Ok(())
-    }
-
-    /// Commits the table of ports, and reads the salts of hashed ones.
-    fn shown(&mut self, ports: Vec<Port>) -> Checked<Vec<Shown<H::Hasher>>> {
-        for port in &ports {
-            commit(self.host, &[port.kind(), if port.mode == Mode::Public { port.bytes } else { 0 }]);
-        }
-        let mut all = Vec::with_capacity(ports.len());
-        for port in ports {
-            let hasher = if port.mode == Mode::Hashed { Some(self.hasher()?) } else { None };
-            all.push(Shown { port, hasher });
-        }
-        Ok(all)
-    }
-
-    /// A hasher that has a salt from the input.
-    fn hasher(&mut self) -> Checked<H::Hasher> {
-        let mut salt = [0; SALT_WORDS];
-        self.host.read(&mut salt)?;
-        let mut hasher = H::Hasher::new();
-        hasher.update(bytes(&salt));
-        Ok(hasher)
+    fn operations(&mut self) -> Result<(), Error> {
+        run(self.plan, &mut self.arena, &mut self.workspace, self.host)
     }
 
     /// Memory as it is before the first sample, so that no sample depends on another.
@@ -209,12 +226,6 @@ impl<H: Host> Run<'_, H> {
             }
         }
         self.host.output(data);
-    }
-
-    fn digests(&mut self, all: Vec<Shown<H::Hasher>>) {
-        for hasher in all.into_iter().filter_map(|each| each.hasher) {
-            self.host.commit(&hasher.finish());
-        }
     }
 }
 

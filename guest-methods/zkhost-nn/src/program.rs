@@ -475,7 +475,7 @@ impl<'w> Program<'w> {
     }
 
     /// The program that the executor runs before: it computes nothing and loads every operand. A header, a type of each size, a load each.
-    pub fn loads(&self, to: &mut [u32; LOADS]) -> usize {
+    pub fn loads(&self, to: &mut [u32]) -> usize {
         let used = self.cells.iter().filter(|cells| **cells > 0).count();
         to[..6].copy_from_slice(&[u32::from_le_bytes(*b"bibc"), 1, 0, used as u32, 0, used as u32]);
         let (mut kind, mut load) = (6, 6 + 8 * used);

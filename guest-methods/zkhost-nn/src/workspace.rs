@@ -39,8 +39,8 @@ pub trait Backend {
 pub struct Workspace {
     pub words: Vec<u32>,
     pub sums_words: Vec<u32>,
-    /// What loads the operands of each of the two.
-    pub loads: [[u32; LOADS]; 2],
+    /// What loads the operands of each of the two, one behind the other.
+    pub loads: Vec<u32>,
     pub planes: Vec<u32>,
     pub sums: Vec<u32>,
     /// One number a cell: only first bytes are ever written.
@@ -48,44 +48,35 @@ pub struct Workspace {
     pub constants: Vec<u32>,
     /// Those of `BATCH` calls that requantise, each with numbers of its own.
     pub scaling: Vec<u32>,
-    pub offset: Vec<u32>,
     /// A dense layer's channels, and their scales.
     pub channels: Vec<Channel>,
     pub scales: Vec<Requantize>,
     /// An output's inputs, less 128.
     pub patch: Vec<i8>,
-    offset_words: usize,
 }
 
+/// Bytes of 128, as many as there can be lanes.
+pub static OFFSET: [u32; MAX_LANES as usize * CELL / 4] = [0x8080_8080; MAX_LANES as usize * CELL / 4];
+
 impl Workspace {
-    /// Allocates everything: nothing is allocated later. In a guest, memory that is not touched costs nothing.
+    /// Allocates everything: nothing is allocated later. In a guest, memory that is not touched costs nothing, and what small
+    /// models touch lies together.
     pub fn new() -> Self {
         let cell_words = CELL / 4;
         let mut constants = vec![0; constants::CELLS as usize * cell_words];
         constants[constants::HALF as usize * cell_words] = 128;
         Self {
+            constants,
+            loads: vec![0; 2 * LOADS],
+            cells: vec![0; MAX_CELLS as usize * cell_words],
+            scaling: vec![0; BATCH * SCALING],
+            planes: vec![0; MAX_CELLS as usize * CELL / 4],
             words: vec![0; MAX_WORDS],
             sums_words: vec![0; MAX_WORDS],
-            loads: [[0; LOADS]; 2],
-            planes: vec![0; MAX_CELLS as usize * CELL / 4],
             sums: vec![0; 2 * (MAX_PAIRS * MAX_LANES) as usize * cell_words],
-            cells: vec![0; MAX_CELLS as usize * cell_words],
-            constants,
-            scaling: vec![0; BATCH * SCALING],
-            offset: vec![0; MAX_LANES as usize * cell_words],
             channels: Vec::with_capacity(MAX_COLUMNS as usize),
             scales: Vec::with_capacity(MAX_COLUMNS as usize),
             patch: vec![0; MAX_INPUTS],
-            offset_words: 0,
-        }
-    }
-
-    /// Makes sure that so many cells of `offset` hold bytes of 128.
-    pub fn need_offset(&mut self, cells: u32) {
-        let words = cells as usize * (CELL / 4);
-        if words > self.offset_words {
-            self.offset[self.offset_words..words].fill(0x8080_8080);
-            self.offset_words = words;
         }
     }
 
@@ -94,10 +85,10 @@ impl Workspace {
         set_number(&mut self.constants, index, value);
     }
 
-    /// Writes the row of a zero point.
-    pub fn set_row(&mut self, value: u8) {
-        let row = constants::ROW as usize * (CELL / 4);
-        self.constants[row..].fill(u32::from(value) * 0x0101_0101);
+    /// Writes so many cells of the row of a zero point.
+    pub fn set_row(&mut self, value: u8, cells: u32) {
+        let row = &mut self.constants[constants::ROW as usize * (CELL / 4)..];
+        row[..cells as usize * (CELL / 4)].fill(u32::from(value) * 0x0101_0101);
     }
 }
 
