@@ -9,7 +9,7 @@ BIN := .venv/bin
 STAMPS := .venv/stamps
 # Compiled for guests and, for their tests, for the host.
 GUEST_CRATES := -p zkhost-guest -p zkhost-nn
-SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.sh' \) -print 2>/dev/null; find templates -type f | tr ' ' '?')
+SHIM_SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find rust-shim guest-methods -name target -prune -o -type f \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.sh' -o -name '*.ld' \) -print 2>/dev/null; find templates -type f | tr ' ' '?')
 
 # Runs a step: says what it does, and how long it took.
 step = tools/step.sh $(1)
