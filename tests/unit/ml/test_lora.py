@@ -178,6 +178,33 @@ def test_embeddings_and_convolutions_of_peft(tmp_path: Path) -> None:
     assert np.allclose(merged["embed.weight"], 2 * (found.module("embed").b @ found.module("embed").a).T, atol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (2, 5)])
+def test_a_convolution_is_merged_by_pefts_formula(kernel: tuple[int, int], tmp_path: Path) -> None:
+    """peft/tuners/lora/layer.py, `_ConvNd.get_delta_weight` (0.21.2): for a kernel of 1 x 1 (B.squeeze() @ A.squeeze()) * scaling,
+    for others conv2d(A.transpose(0, 1), B).transpose(0, 1) * scaling; then `merge` adds it to the weight. In f64 here, from which a sum
+    of r products in f32 is r + 2 roundings away."""
+    rank, outputs, inputs, random = 4, 6, 5, np.random.default_rng(2)
+    a = random.normal(size=(rank, inputs, *kernel)).astype(np.float32)
+    b = random.normal(size=(outputs, rank, 1, 1)).astype(np.float32)
+    base = random.normal(size=(outputs, inputs, *kernel)).astype(np.float32)
+    prefix = "base_model.model.conv"
+    found = lora.read(peft(tmp_path, {f"{prefix}.lora_A.weight": a, f"{prefix}.lora_B.weight": b}))
+    merged = lora.merge({"conv.weight": base}, found).compute()["conv.weight"]
+
+    def convolved(x: Any, weight: Any) -> Any:
+        """conv2d of a kernel of 1 x 1: (images, channels, rows, columns), (outputs, channels, 1, 1)."""
+        return np.stack([sum(x[:, k] * w[k, 0, 0] for k in range(x.shape[1])) for w in weight], axis=1)
+
+    exact_a, exact_b = a.astype(np.float64), b.astype(np.float64)
+    if kernel == (1, 1):
+        delta = (exact_b[:, :, 0, 0] @ exact_a[:, :, 0, 0])[..., np.newaxis, np.newaxis]
+    else:
+        delta = convolved(exact_a.transpose(1, 0, 2, 3), exact_b).transpose(1, 0, 2, 3)
+    size = np.abs(base) + 2 * np.einsum("or,rikl->oikl", np.abs(exact_b[:, :, 0, 0]), np.abs(exact_a))
+    assert merged.shape == base.shape
+    assert (np.abs(merged - (base + 2 * delta)) <= (rank + 2) * 2.0**-24 * size).all()
+
+
 def ab(a: tuple[int, ...], b: tuple[int, ...]) -> dict[str, Array]:
     return {"x.lora_A": np.ones(a, np.float32), "x.lora_B": np.ones(b, np.float32)}
 
