@@ -63,9 +63,9 @@ def _build(project: GuestProject, name: str, options: ModelOptions, where: str, 
     # A plan whose tensors may be in other files has no key, so it is compiled each time.
     key.unlink(missing_ok=True)
     if changed:
-        write_atomic(plan, data, durable=False)
+        _write(plan, data)
     if _EXTERNAL not in source:
-        write_atomic(key, _key(made_of, data).encode(), durable=False)
+        _write(key, _key(made_of, data).encode())
     return EmbeddedModel(name, plan, len(data), changed)
 
 
@@ -93,3 +93,8 @@ def _made_of(source: bytes, options: ModelOptions) -> Mapping[str, object]:
 
 def _key(made_of: Mapping[str, object], plan: bytes) -> str:
     return json.dumps({**made_of, "plan": hashlib.sha256(plan).hexdigest()}, indent=1, sort_keys=True) + "\n"
+
+
+def _write(path: Path, data: bytes) -> None:
+    write_atomic(path, data, durable=False)
+    path.chmod(0o644)
