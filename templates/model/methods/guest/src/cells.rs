@@ -8,7 +8,10 @@ pub fn cells(pixels: &[u8; 1024]) -> [f32; 64] {
     let darkest = *pixels.iter().min().expect("there are pixels");
     let brightest = *pixels.iter().max().expect("there are pixels");
     let contrast = brightest - darkest;
-    assert!(contrast >= CONTRAST, "the picture has a contrast of {contrast}: at least {CONTRAST} is needed");
+    assert!(
+        contrast >= CONTRAST,
+        "the picture has a contrast of {contrast}: at least {CONTRAST} is needed"
+    );
     let limit = darkest + contrast / 2;
     let mut dark = [0u8; 64];
     for (row, line) in pixels.chunks_exact(32).enumerate() {
