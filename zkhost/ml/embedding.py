@@ -70,10 +70,14 @@ def _build(project: GuestProject, name: str, options: ModelOptions, where: str, 
 
 
 def _compile(file: Path, options: ModelOptions, where: str) -> bytes:
-    from zkhost import ml
-
     try:
-        return ml.load(file, **options.options).compiled.plan
+        from zkhost.ml.loader import load
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("zkhost"):
+            raise
+        raise ConfigError(f"{where} needs the package {error.name}", hint="pip install 'zkhost[ml]'") from error
+    try:
+        return load(file, **options.options).compiled.plan
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -114,15 +116,17 @@ def test_what_cannot_be_built_is_refused_with_its_place(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(vars(ml), "load", raising=False)
-    monkeypatch.setattr("zkhost._lazy.importlib.import_module", _missing)
-    with pytest.raises(ConfigError, match=r"models.digits: zkhost.ml needs the package onnx") as caught:
+    importing = builtins.__import__
+
+    def without_onnx(name: str, *rest: Any) -> Any:
+        if name == "zkhost.ml.loader":
+            raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
+        return importing(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_onnx)
+    with pytest.raises(ConfigError, match=r"models.digits needs the package onnx") as caught:
         build_models(project(tmp_path))
     assert caught.value.hint == "pip install 'zkhost[ml]'"
-
-
-def _missing(name: str) -> None:
-    raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
 
 
 def test_advice_is_the_inputs_then_what_the_accelerator_is_told() -> None:
@@ -163,7 +167,7 @@ def test_the_guests_own_input_comes_first() -> None:
 
 
 def test_a_guest_with_another_model_is_refused() -> None:
-    guest = Guest(b"..." + ml.load(DIGITS).compiled.plan, check=False, name="reader")
+    guest: Guest[None, bytes] = Guest(b"..." + ml.load(DIGITS).compiled.plan, check=False, name="reader")
     with pytest.raises(ModelMismatchError, match="the guest reader was not built with the model") as caught:
         ml.load(DIGITS, output="argmax").guest_env(guest, None, IMAGES[0])
     assert caught.value.hint is not None
