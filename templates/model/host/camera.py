@@ -31,5 +31,5 @@ def cells(pixels: bytes) -> NDArray[np.float32]:
     levels = np.frombuffer(pixels, np.uint8).reshape(32, 32)
     darkest, brightest = int(levels.min()), int(levels.max())
     dark = levels <= darkest + (brightest - darkest) // 2
-    counts = dark.reshape(8, 4, 8, 4).sum(axis=(1, 3))
-    return counts.astype(np.float32).reshape(1, 1, 8, 8) / np.float32(16)
+    counts: NDArray[np.float32] = dark.reshape(1, 1, 8, 4, 8, 4).sum(axis=(3, 5)).astype(np.float32)
+    return counts / np.float32(16)
