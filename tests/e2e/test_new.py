@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -41,11 +42,23 @@ def test_a_new_project_builds_and_its_own_tests_pass(template: str, tmp_path: Pa
     # A fake proof, of dev mode, takes the host's program through its every line.
     run([sys.executable, "-m", "host"], project, RISC0_DEV_MODE="1")
     lock = (project / "methods/guest/Cargo.lock").read_text()
-    patch = f'patch.crates-io.zkhost-guest.path="{guest_crates_folder()}/zkhost-guest"'
-    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--config", patch]
+    crates = sorted(set(re.findall("zkhost-[a-z]+", (project / "methods/guest/Cargo.toml").read_text())))
+    patches = [f'patch.crates-io.{crate}.path="{guest_crates_folder()}/{crate}"' for crate in crates]
+    command = ["cargo", "metadata", "--locked", "--format-version", "1"]
+    command += [each for patch in patches for each in ("--config", patch)]
     assert "zkhost-guest" in run(command, project / "methods/guest")
     assert (project / "methods/guest/Cargo.lock").read_text() == lock
     assert "checked" in run([*ZKHOST, "build", "--locked", "--check", "--force"], project)
+
+
+@pytest.mark.slow
+def test_the_cells_of_a_projects_notebook_run(tmp_path: Path) -> None:
+    project = make("model", tmp_path)
+    run([*ZKHOST, "build"], project)
+    cells = json.loads((project / "notebook.ipynb").read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    script = "\n".join([*code, "print(reading.digit, verified.kind)"])
+    assert run([sys.executable, "-c", script], project, RISC0_DEV_MODE="1") == "3 fake\n"
 
 
 @pytest.mark.slow
@@ -97,6 +110,7 @@ SAID = {
     "composition": "a number of at least 300",
     "game": "I can solve 413728650 in ",
     "json": "has 1815 at /born/year",
+    "model": "has a picture of a 3",
 }
 
 

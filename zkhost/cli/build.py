@@ -64,8 +64,9 @@ def build(
     how it was built into zkhost.lock. Unchanged guests are not built.
 
     The contract of the project's contract.py, if there is one, is written into the guest first, as `zkhost codegen`
-    does; with --check it must be up to date.
+    does; with --check it must be up to date. Models of [tool.zkhost.models.NAME] are compiled into the guest's package.
     """
+    from zkhost.ml.embedding import build_models
     from zkhost.project.builder import BuildOptions, build_project, options_of_risc0
     from zkhost.project.contracts import update_contract
     from zkhost.project.discover import find_project
@@ -88,6 +89,11 @@ def build(
             click.echo(f"{_relative(module.path)}: written from the contract", err=True)
         if module.added:
             click.echo(f"{_relative(module.path.parents[1])}/Cargo.toml: added {', '.join(module.added)}", err=True)
+    for model in build_models(project, force=force):
+        if model.changed:
+            click.echo(
+                f"{_relative(model.plan)}: compiled from the model {model.name}, {model.bytes:,} bytes", err=True
+            )
     guests = build_project(project, options, output=_show)
     elapsed_s = time.perf_counter() - started
     if as_json:

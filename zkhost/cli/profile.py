@@ -71,13 +71,17 @@ def profile(
     (profile.json) and a pprof file for other tools (profile.pb), and prints a summary. Functions that were inlined
     are shown as calls, if the program was built with debug information.
     """
+    from zkhost.ml.embedding import build_models
     from zkhost.profile.html import render_html
     from zkhost.profile.store import load_profile, profile_to_plain
+    from zkhost.project.discover import find_project
 
     base = load_profile(base_path) if base_path else None
     out.mkdir(parents=True, exist_ok=True)
     declared = contract_file or (program if value is not None and program.is_dir() else None)
     env = build_env(given_contract(declared, guest_name), value=value, **given)
+    if program.is_dir():
+        build_models(find_project(program))
     found, error = _profile(program, guest_name, env, out / "profile.pb")
 
     page = out / "profile.html"

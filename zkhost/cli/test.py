@@ -102,6 +102,7 @@ def test(
 def _packages(path: Path) -> list[tuple[Path, GuestOptions]]:
     """Return a project's guest packages with their options; a folder with a Cargo package of any kind is one."""
     from zkhost.errors import GuestNotFoundError
+    from zkhost.ml.embedding import build_models
     from zkhost.project.discover import find_project
     from zkhost.project.plan import guest_options
     from zkhost.project.settings import GuestOptions
@@ -114,6 +115,7 @@ def _packages(path: Path) -> list[tuple[Path, GuestOptions]]:
         if is_package:
             return [(path, GuestOptions())]
         raise
+    build_models(project)
     found = [(package.folder, guest_options(project.settings, package)) for package in project.packages]
     if is_package and not (path / "guest").is_dir():
         return [each for each in found if each[0] == path.resolve()] or [(path, GuestOptions())]

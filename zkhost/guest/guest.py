@@ -76,16 +76,23 @@ class Guest(Generic[I, J]):
         """
         from zkhost.environment.executor_env import ExecutorEnv
 
-        if isinstance(input, ExecutorEnv):
-            return input
+        return input if isinstance(input, ExecutorEnv) else self.builder(input, builder).build()
+
+    def builder(self, input: I | None = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnvBuilder:
+        """Return the builder with that input written, for a guest that reads more after it; `env` builds it at once.
+
+        Raises EncodeError, naming the field.
+        """
+        from zkhost.environment.executor_env import ExecutorEnv
+
         builder = builder or ExecutorEnv.builder()
         if self.contract is None:
-            return builder.build() if input is None else builder.write(input).build()
+            return builder if input is None else builder.write(input)
         if self.contract.input is None:
             if input is not None:
                 raise SchemaError(f"the contract of {self.name} has no input", hint="call it without an argument")
-            return builder.build()
-        return builder.write(input, self.contract.input, self.contract.format).build()
+            return builder
+        return builder.write(input, self.contract.input, self.contract.format)
 
     def decode_journal(self, data: bytes) -> J:
         """Decode a journal as the contract declares it, bytes without a type. Raises DecodeError, naming the field."""

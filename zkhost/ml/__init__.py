@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from zkhost.ml.chain import verify_split as verify_split
     from zkhost.ml.check import CheckReport as CheckReport
     from zkhost.ml.check import Difference as Difference
+    from zkhost.ml.embedding import EmbeddedModel as EmbeddedModel
+    from zkhost.ml.embedding import build_models as build_models
     from zkhost.ml.evaluation import Accuracy as Accuracy
     from zkhost.ml.evaluation import AccuracyProof as AccuracyProof
     from zkhost.ml.inference import Inference as Inference
@@ -50,6 +52,7 @@ __all__, __getattr__, __dir__ = exports(
     {
         "zkhost.ml.accuracy": "dataset_digest prove_accuracy verify_accuracy",
         "zkhost.ml.check": "CheckReport Difference",
+        "zkhost.ml.embedding": "EmbeddedModel build_models",
         "zkhost.ml.evaluation": "Accuracy AccuracyProof",
         "zkhost.ml.inference": "Inference ModelProof ModelRun",
         "zkhost.ml.journal": "ModelJournal Shown",

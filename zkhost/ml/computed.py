@@ -18,16 +18,14 @@ J = TypeVar("J")
 class ComputedGuest(Guest[I, J]):
     """A guest that runs a plan; a subclass computes the run of an input in `_prepared`."""
 
-    def env(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnv:
-        """Return the environment with that input and the accelerator's advice, computed here; see `Guest.env`.
+    def builder(self, input: Any = None, builder: ExecutorEnvBuilder | None = None) -> ExecutorEnvBuilder:
+        """Return the builder with that input and the accelerator's advice, computed here; see `Guest.builder`.
 
         Raises ModelInputError, naming the input, and InferenceError where the model has no result.
         """
         from zkhost.environment.executor_env import ExecutorEnv
 
-        if isinstance(input, ExecutorEnv):
-            return input
-        return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin).build()
+        return (builder or ExecutorEnv.builder()).write_slice(self._prepared(input).stdin)
 
     def _prepared(self, input: Any) -> Computed:
         """Compute the run of an input: outputs, journal, and all that the guest reads."""

@@ -22,9 +22,7 @@ def inference(
     """Return the request to run the graph on samples, in the graph's dtypes; `salts` has one for each hashed tensor."""
     parts = [struct.pack("<2I", 0, len(samples))]
     parts += [salts[name] for name in (*graph.inputs, *graph.outputs) if modes.get(name) == "hashed"]
-    return b"".join(
-        [*parts, *_tensors(graph.shared, weights), *(part for each in samples for part in _sample(graph, each))]
-    )
+    return b"".join([*parts, *_tensors(graph.shared, weights), *(sample(graph, each) for each in samples)])
 
 
 def accuracy(
@@ -41,13 +39,14 @@ def accuracy(
     parts = [struct.pack("<3I", 1, len(samples), at_least)]
     parts += [salts[name] for name in graph.shared if modes.get(name) == "hashed"] + [salt]
     parts += _tensors(graph.shared, weights)
-    for sample, label in zip(samples, labels, strict=True):
-        parts += [*_sample(graph, sample), struct.pack("<i", label)]
+    for arrays, label in zip(samples, labels, strict=True):
+        parts += [sample(graph, arrays), struct.pack("<i", label)]
     return b"".join(parts)
 
 
-def _sample(graph: Graph, arrays: Mapping[str, Array]) -> list[bytes]:
-    return _tensors([name for name in graph.inputs if name not in graph.shared], arrays)
+def sample(graph: Graph, arrays: Mapping[str, Array]) -> bytes:
+    """The inputs of one sample, which its advice follows."""
+    return b"".join(_tensors([name for name in graph.inputs if name not in graph.shared], arrays))
 
 
 def _tensors(names: Sequence[str], arrays: Mapping[str, Array]) -> list[bytes]:

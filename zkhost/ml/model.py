@@ -9,12 +9,12 @@ import os
 import secrets
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkhost import methods
-from zkhost.errors import ModelInputError
+from zkhost.errors import ConfigError, ModelInputError, ModelMismatchError
 from zkhost.image_id import ImageID
-from zkhost.ml import guest_input
+from zkhost.ml import _native, guest_input
 from zkhost.ml.computed import ComputedGuest
 from zkhost.ml.disclosure import Options, require_digest
 from zkhost.ml.graph import Mode
@@ -36,6 +36,8 @@ from zkhost.ml.tensors import (
 if TYPE_CHECKING:
     import onnx
 
+    from zkhost.environment.executor_env import ExecutorEnv, ExecutorEnvBuilder
+    from zkhost.guest.guest import Guest
     from zkhost.ml._native import Computed, Image
     from zkhost.ml.check import CheckReport
     from zkhost.ml.compile import Compiled
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from zkhost.receipt.policy import VerifyPolicy
     from zkhost.receipt.receipt import Receipt
     from zkhost.session import SessionInfo
+
+I = TypeVar("I")  # noqa: E741
 
 
 class Model(ComputedGuest[Any, Inference]):
@@ -175,6 +179,39 @@ class Model(ComputedGuest[Any, Inference]):
         """Compute the outputs, hashed ones too, by the guest's own kernels. Proves nothing; takes microseconds."""
         return output_arrays(self.graph, self.outputs, self._prepared(inputs).outputs)
 
+    def advice(self, inputs: Any) -> bytes:
+        """Return what a guest of one's own that has this model reads when it runs it on these inputs (a Batch: one by one).
+
+        That is what `run` of the crate zkhost_nn reads: the inputs, which it compares with the guest's, and the accelerator's
+        advice. Raises ModelInputError, naming the input, InferenceError, and ConfigError for a model with hidden weights.
+        """
+        if self.weights:
+            raise ConfigError(
+                "hidden weights are inputs, and a guest of one's own has none", hint="load it without hidden"
+            )
+        salts = {name: bytes(SALT_BYTES) for name, mode in self._tensor_modes.items() if mode == "hashed"}
+        parts = []
+        for sample in self.samples(inputs):
+            given = guest_input.inference(self.graph, self._tensor_modes, {}, [sample], salts)
+            done = _native.compute(self.compiled.plan, given)
+            parts.append(done.stdin[len(given) - len(guest_input.sample(self.graph, sample)) :])
+        return b"".join(parts)
+
+    def guest_env(
+        self, guest: Guest[I, Any], input: I | None, inputs: Any, builder: ExecutorEnvBuilder | None = None
+    ) -> ExecutorEnv:
+        """Return the environment of a guest that has this model: its own input, then `advice` for the inputs that it runs the model on.
+
+        To prove it, use `ProverOpts(preflight=True)`: executing does not check the accelerator's products. Raises as `advice`
+        and `Guest.builder` do, and ModelMismatchError where the guest was built with another model.
+        """
+        if self.compiled.plan not in guest.program:
+            raise ModelMismatchError(
+                f"the guest {guest.name} was not built with the model {self.name} as it is loaded here",
+                hint="run `zkhost build`, and load the model with the options of its [tool.zkhost.models.NAME]",
+            )
+        return guest.builder(input, builder).write_slice(self.advice(inputs)).build()
+
     def decode_journal(self, data: bytes) -> Inference:
         """Decode a journal. Raises DecodeError for one that this model does not commit, and DigestMismatchError for one of
         another hidden model, or of other hidden weights than those whose salts are known.
@@ -241,9 +278,7 @@ class Model(ComputedGuest[Any, Inference]):
 
     def run(self, given: bytes) -> Computed:
         """Run the plan natively on what the guest is to read (`zkhost.ml.guest_input`)."""
-        from zkhost.ml._native import compute
-
-        return compute(self.compiled.plan, given, model_salt=self.salt if self.options.hidden else None)
+        return _native.compute(self.compiled.plan, given, model_salt=self.salt if self.options.hidden else None)
 
     def fresh_salts(self) -> dict[str, bytes]:
         """Return a salt for everything that is hashed, by the model's names."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zkhost.project.lock import check_lock as check_lock
     from zkhost.project.lock import read_lock as read_lock
     from zkhost.project.settings import GuestOptions as GuestOptions
+    from zkhost.project.settings import ModelOptions as ModelOptions
     from zkhost.project.test_runner import TestResult as TestResult
     from zkhost.project.test_runner import TestRunner as TestRunner
     from zkhost.project.test_runner import build_tests as build_tests
@@ -33,7 +34,7 @@ else:
             "zkhost.project.contracts": "Written codegen",
             "zkhost.project.discover": "GuestPackage GuestProject find_project",
             "zkhost.project.lock": "LockedGuest check_lock read_lock",
-            "zkhost.project.settings": "GuestOptions",
+            "zkhost.project.settings": "GuestOptions ModelOptions",
             "zkhost.project.test_runner": "TestResult TestRunner build_tests",
             "zkhost.project.toolchain": "ToolchainInfo build_toolchain toolchain_info",
         },

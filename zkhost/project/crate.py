@@ -1,6 +1,6 @@
-"""How a guest package depends on zkhost's crate for guests.
+"""How a guest package depends on zkhost's crates for guests.
 
-The dependency is an ordinary one, on a version of crates.io. A build makes cargo use the copy that came with this
+A dependency is an ordinary one, on a version of crates.io. A build makes cargo use the copy that came with this
 zkhost instead (`[patch.crates-io]` on its command line), so projects hold no copy, and build with plain cargo once that
 version is published.
 """
@@ -16,11 +16,12 @@ from zkhost.project.discover import GuestPackage
 from zkhost.project.shipped import guest_crates_folder
 
 GUEST_CRATE = "zkhost-guest"
+NN_CRATE = "zkhost-nn"
 
 
-def guest_crate_requirement() -> str:
-    """Return the version of zkhost-guest to depend on, as written in Cargo.toml: "0.1"."""
-    manifest = guest_crates_folder() / GUEST_CRATE / "Cargo.toml"
+def crate_requirement(crate: str) -> str:
+    """Return the version of one of zkhost's crates to depend on, as written in Cargo.toml: "0.1"."""
+    manifest = guest_crates_folder() / crate / "Cargo.toml"
     version = str(tomllib.loads(manifest.read_text("utf-8"))["package"]["version"])
     return ".".join(version.split(".")[:2])
 
@@ -36,7 +37,7 @@ def add_guest_crate(package: GuestPackage) -> tuple[str, ...]:
         document["dependencies"] = tomlkit.table()
     known = document["dependencies"]
     wanted: dict[str, Any] = {
-        GUEST_CRATE: guest_crate_requirement(),
+        GUEST_CRATE: crate_requirement(GUEST_CRATE),
         "serde": {"version": "1", "default-features": False, "features": ["alloc", "derive"]},
     }
     added = [name for name in wanted if name not in known]

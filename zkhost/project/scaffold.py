@@ -9,7 +9,7 @@ names of files and folders are rendered too. `template.toml` at its root is not 
     std                 whether the guest has Rust's std
     risc0_path          a local copy of risc0 to build against, or none
     risc0_version, zkhost_version
-    guest_crate         the version of zkhost-guest to depend on
+    guest_crate, nn_crate        the versions of zkhost-guest and zkhost-nn to depend on
 
 A guest package without a Cargo.lock of its own gets the one that zkhost's crates were tested with.
 """
@@ -29,7 +29,7 @@ from typing import Any
 
 from zkhost._version import __version__
 from zkhost.errors import ScaffoldError
-from zkhost.project.crate import guest_crate_requirement
+from zkhost.project.crate import GUEST_CRATE, NN_CRATE, crate_requirement
 from zkhost.project.shipped import guest_crates_folder, templates_folder
 
 RISC0_VERSION = "3.0.6"
@@ -191,7 +191,8 @@ def _variables(project: NewProject, settings: dict[str, Any]) -> dict[str, Any]:
         "std": project.std,
         "risc0_path": str(risc0) if risc0 is not None else None,
         "risc0_version": RISC0_VERSION,
-        "guest_crate": guest_crate_requirement(),
+        "guest_crate": crate_requirement(GUEST_CRATE),
+        "nn_crate": crate_requirement(NN_CRATE),
         "zkhost_version": __version__,
     }
 

@@ -11,18 +11,31 @@ env = { RUST_LOG = "info" }      # variables for cargo, the compiler and build s
 verifies = ["inner"]             # guests whose image IDs it knows, by src/image_ids.rs; they are built before it
 docker-env = { KEY = "value" }   # further variables in the container, with --docker
 root = "../.."                   # the folder that the container sees, with --docker; by default the project's
+
+[tool.zkhost.models.NAME]        # a model that is part of a guest, as models/NAME.plan in the guest package's folder
+file = "host/digits.onnx"        # the model file, as the options below in `zkhost.ml.load`'s terms
+guest = "reader"                 # the guest, or its package, where there are several packages
+dims = { batch = 1 }             # sizes of dynamic axes
+outputs = ["logits"]             # tensors to compute in place of the model's outputs
+output = "argmax"                # what is left of each output; or a table with that of single outputs
+k = 5                            # of `output = "topk"`
+threshold = 0.5                  # of `output = "threshold"`
+accelerate = true                # on the bigint accelerator
+max-float-cycles = 1_000_000     # refuse a model whose f32 layers take more
 ```
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from zkhost.errors import BuildError
+
+_KEYS = ("packages", "exclude", "guests", "models")
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,16 @@ class GuestOptions:
 
 
 @dataclass(frozen=True)
+class ModelOptions:
+    """A model that is part of a guest. `file` is a path as it was written, relative to the project's folder; `guest` None:
+    the project's only package; `options` are those of `zkhost.ml.load` that are set."""
+
+    file: str
+    guest: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ProjectSettings:
     """The part of `[tool.zkhost]` for building guests; `file` is its source, for messages."""
 
@@ -44,6 +67,7 @@ class ProjectSettings:
     packages: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     guests: Mapping[str, GuestOptions] = field(default_factory=dict)
+    models: Mapping[str, ModelOptions] = field(default_factory=dict)
 
 
 def read_settings(folder: Path) -> ProjectSettings:
@@ -64,16 +88,18 @@ def read_settings(folder: Path) -> ProjectSettings:
         raise _wrong(file, "tool.zkhost", "a table", table)
     for key, value in table.items():
         # Other tables are for other parts of zkhost.
-        if key not in ("packages", "exclude", "guests") and (not isinstance(value, dict) or key == "guest"):
-            raise _unknown(file, f"tool.zkhost.{key}", ("packages", "exclude", "guests"))
-    guests = table.get("guests", {})
-    if not isinstance(guests, dict):
-        raise _wrong(file, "tool.zkhost.guests", "a table", guests)
+        if key not in _KEYS and (not isinstance(value, dict) or key in ("guest", "model")):
+            raise _unknown(file, f"tool.zkhost.{key}", _KEYS)
+    guests, models = table.get("guests", {}), table.get("models", {})
+    for name, value in (("guests", guests), ("models", models)):
+        if not isinstance(value, dict):
+            raise _wrong(file, f"tool.zkhost.{name}", "a table", value)
     return ProjectSettings(
         file,
         packages=_texts(file, "tool.zkhost.packages", table.get("packages", [])),
         exclude=_texts(file, "tool.zkhost.exclude", table.get("exclude", [])),
         guests={name: _options(file, f"tool.zkhost.guests.{name}", value) for name, value in guests.items()},
+        models={name: _model(file, f"tool.zkhost.models.{name}", value) for name, value in models.items()},
     )
 
 
@@ -94,6 +120,44 @@ def _options(file: Path, where: str, table: Any) -> GuestOptions:
         docker_env=_variables(file, f"{where}.docker-env", table.get("docker-env", {})),
         root=root,
     )
+
+
+def _model(file: Path, where: str, table: Any) -> ModelOptions:
+    if not isinstance(table, dict):
+        raise _wrong(file, where, "a table", table)
+    known: dict[str, tuple[str, Callable[[Any], bool]]] = {
+        "file": ("a file", _is_text),
+        "guest": ("a guest", _is_text),
+        "dims": ("a table of integers", lambda value: _is_table(value, _is_integer)),
+        "outputs": ("a list of strings", lambda value: isinstance(value, list) and all(map(_is_text, value))),
+        "output": ("a string, or a table of strings", lambda value: _is_text(value) or _is_table(value, _is_text)),
+        "k": ("an integer", _is_integer),
+        "threshold": ("a number", lambda value: _is_integer(value) or isinstance(value, float)),
+        "accelerate": ("true or false", lambda value: isinstance(value, bool)),
+        "max-float-cycles": ("an integer", _is_integer),
+    }
+    for key, value in table.items():
+        if key not in known:
+            raise _unknown(file, f"{where}.{key}", tuple(known))
+        expected, fits = known[key]
+        if not fits(value):
+            raise _wrong(file, f"{where}.{key}", expected, value)
+    if "file" not in table:
+        raise BuildError(f"{file}: {where} has no file", hint='name the model, as in: file = "host/digits.onnx"')
+    options = {key.replace("-", "_"): value for key, value in table.items() if key not in ("file", "guest")}
+    return ModelOptions(table["file"], table.get("guest"), options)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_table(value: Any, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(map(fits, value.values()))
 
 
 def _texts(file: Path, where: str, value: Any) -> tuple[str, ...]:

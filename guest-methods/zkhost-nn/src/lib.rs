@@ -26,6 +26,8 @@ mod lanes;
 mod masks;
 mod memory;
 mod merge;
+#[cfg(any(target_os = "zkvm", test))]
+mod model;
 mod moves;
 #[cfg(not(target_os = "zkvm"))]
 pub mod native;
@@ -48,6 +50,8 @@ mod workspace;
 pub mod zkvm;
 
 pub use inference::{infer, Hasher, Host};
+#[cfg(any(target_os = "zkvm", test))]
+pub use model::{Element, Embedded, Model, Outputs, Tensor};
 pub use operations::{run, validate};
 pub use plan::{DType, Mode, Plan, Port, MAGIC};
 pub use workspace::{bytes, bytes_mut, Backend, Workspace};

@@ -30,12 +30,13 @@ impl<'a> WithoutUnusedPatch<'a> {
 
     fn pass_on(&mut self) -> Result<()> {
         let line = std::mem::take(&mut self.line);
-        if self.skipping > 0 {
-            self.skipping -= 1;
-            return Ok(());
-        }
+        // Of several patches there is a warning each, and what to do once.
         if is_warning(&String::from_utf8_lossy(&line)) {
             self.skipping = FOLLOWING;
+            return Ok(());
+        }
+        if self.skipping > 0 {
+            self.skipping -= 1;
             return Ok(());
         }
         match line.is_empty() {
@@ -87,6 +88,7 @@ mod tests {
     #[test]
     fn the_warning_goes_and_all_else_stays_however_the_output_is_cut() {
         let text = b"   Compiling a\n\x1b[33mwarning\x1b[0m: Patch `zkhost-guest v0.1.0 (/x)` was not used in the crate \
+                     graph.\nwarning: Patch `zkhost-nn v0.1.0 (/x)` was not used in the crate \
                      graph.\nhelp: Check that the patched\n  with\n  what is\n  version.\n    Finished\n  Building 1/2\r";
         let expected = "   Compiling a\n    Finished\n  Building 1/2\r";
         for size in 1..=text.len() {

@@ -54,6 +54,7 @@ NOT_RUN = {
     "docs/how-to/port-a-rust-host.md": 1,
     "docs/how-to/provers.md": 2,
     "docs/how-to/remote.md": 4,
+    "docs/ml/guest.md": 2,
     "docs/ml/tutorial.md": 1,
     "docs/reference/testing.md": 1,
 }

@@ -79,7 +79,7 @@ def test_every_template_renders_to_a_project(name: str, std: bool, tmp_path: Pat
         assert ("risc0_zkvm::guest::entry!(main);" in source) is not std
     assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["name"] == "my-project"
     assert (root / "methods/guest/Cargo.lock").is_file()
-    assert len([path for path in root.rglob("*") if path.is_file()]) <= 14
+    assert len([path for path in root.rglob("*") if path.is_file()]) <= 16
     for path in root.rglob("*"):
         if path.suffix == ".py":
             compile(path.read_text(), str(path), "exec")
@@ -228,7 +228,7 @@ def test_the_command_numbers_its_files_and_says_what_to_type_next(tmp_path: Path
 
 
 def test_the_list_has_every_template_with_what_it_is_for(tmp_path: Path) -> None:
-    assert NAMES == ["basic", "bytes", "composition", "game", "json"]
+    assert NAMES == ["basic", "bytes", "composition", "game", "json", "model"]
     assert {path.name for path in templates_folder().iterdir()} == {*NAMES, "_common"}
     listed = new("--list").output.splitlines()
     assert [line.split()[0] for line in listed] == NAMES

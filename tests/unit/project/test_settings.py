@@ -11,7 +11,7 @@ from zkhost.project.builder import BuildOptions, options_of_risc0
 from zkhost.project.discover import GuestPackage, GuestProject
 from zkhost.project.image_ids import write_image_ids
 from zkhost.project.plan import plan_build
-from zkhost.project.settings import GuestOptions, read_settings
+from zkhost.project.settings import GuestOptions, ModelOptions, read_settings
 
 ID = "0100000002000000030000000400000005000000060000000700000008000080"
 
@@ -31,6 +31,16 @@ def test_a_guests_options_are_read(tmp_path: Path) -> None:
     assert read_settings(tmp_path / "nowhere").guests == {}
 
 
+def test_a_models_options_are_those_of_load(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.zkhost.models.a]\nfile = "a.onnx"\nguest = "g"\ndims = { batch = 1 }\noutputs = ["y"]\n'
+        'output = { y = "threshold" }\nthreshold = 1\nk = 3\naccelerate = false\nmax-float-cycles = 9\n'
+    )
+    options = {"dims": {"batch": 1}, "outputs": ["y"], "output": {"y": "threshold"}, "threshold": 1, "k": 3}
+    expected = ModelOptions("a.onnx", "g", options | {"accelerate": False, "max_float_cycles": 9})
+    assert read_settings(tmp_path).models == {"a": expected}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -43,6 +53,13 @@ def test_a_guests_options_are_read(tmp_path: Path) -> None:
         ("[tool.zkhost.guests.a]\nenv = { K = 1 }\n", "tool.zkhost.guests.a.env must be a table of strings"),
         ("[tool.zkhost.guests.a]\nroot = 1\n", "tool.zkhost.guests.a.root must be a folder"),
         ("[tool.zkhost.guests]\na = 1\n", "tool.zkhost.guests.a must be a table"),
+        ("[tool.zkhost.model.a]\n", "there is no setting tool.zkhost.model"),
+        ("[tool.zkhost]\nmodels = 1\n", "tool.zkhost.models must be a table"),
+        ("[tool.zkhost.models.a]\n", "tool.zkhost.models.a has no file"),
+        ('[tool.zkhost.models.a]\nfile = "a"\nhidden = true\n', "there is no setting tool.zkhost.models.a.hidden"),
+        ('[tool.zkhost.models.a]\nfile = "a"\ndims = { batch = "1" }\n', "dims must be a table of integers"),
+        ('[tool.zkhost.models.a]\nfile = "a"\nk = true\n', "tool.zkhost.models.a.k must be an integer"),
+        ('[tool.zkhost.models.a]\nfile = "a"\noutput = { y = 1 }\n', "output must be a string, or a table of strings"),
     ],
 )
 def test_what_is_not_a_setting_is_refused(text: str, said: str, tmp_path: Path) -> None:
