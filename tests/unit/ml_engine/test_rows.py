@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import sys
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,9 @@ def checked(make: Maker, modes: Any = None) -> _native.Checked:
 def test_the_demos_digit_is_one_segment() -> None:
     """Half the time to prove it depends on it."""
     levels = ".123456789ABCDEFG"
-    sys.path.insert(0, str(EXAMPLES))
-    try:
-        from classify_digit import MODEL, PICTURE
-    finally:
-        sys.path.remove(str(EXAMPLES))
-    pixels = np.array([levels.index(pixel) for pixel in PICTURE.split()], np.float32) / 16
-    model = ml.load(MODEL, output="argmax")
+    example = runpy.run_path(str(EXAMPLES / "classify_digit.py"))
+    pixels = np.array([levels.index(pixel) for pixel in example["PICTURE"].split()], np.float32) / 16
+    model = ml.load(example["MODEL"], output="argmax")
     env = model.env(pixels.reshape(1, 1, 8, 8))
     found = _native.preflight(model.program, bytes(env.input))
     assert found.segments == (17,)
