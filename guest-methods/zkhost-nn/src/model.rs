@@ -117,7 +117,8 @@ impl<'p> Model<'p> {
     /// model has no result.
     #[cfg(target_os = "zkvm")]
     pub fn run(&mut self, inputs: &[Tensor<'_>], mut read: impl FnMut(&mut [u8])) -> Outputs<'_> {
-        let mut accelerator = crate::zkvm::Accelerator(|words: &mut [u32]| read(crate::workspace::bytes_mut(words)));
+        let read = |words: &mut [u32]| read(crate::workspace::bytes_mut(words));
+        let mut accelerator = crate::zkvm::Accelerator(read, |_: &[u8]| {});
         self.run_on(inputs, &mut accelerator).unwrap_or_else(|refusal| panic!("{refusal}"))
     }
 
