@@ -11,7 +11,7 @@ import argparse
 import time
 
 from tests.unit.ml_engine.graphs import raw
-from tests.unit.ml_engine.largest import LARGEST, call
+from tests.unit.ml_engine.largest import LARGEST, PRIVATE, call
 from zkhost import _shim
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
@@ -34,7 +34,7 @@ def main() -> None:
         if arguments.names and not any(part in name for part in arguments.names):
             continue
         graph, inputs = largest.graph()
-        compiled = compile_graph(graph)
+        compiled = compile_graph(graph, modes=PRIVATE)
         found, image = call(compiled.plan), compiled.image()
         computed = _native.compute(compiled.plan, raw(graph, inputs))
         env = ExecutorEnv.builder().write_slice(computed.stdin).build()

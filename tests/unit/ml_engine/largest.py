@@ -12,9 +12,12 @@ import numpy as np
 from zkhost.ml.compile import accelerator as acc
 from zkhost.ml.compile import compile_graph
 from zkhost.ml.compile.plan_bytes import CONSTANT, Code
-from zkhost.ml.graph import Array, Graph
+from zkhost.ml.graph import Array, Graph, Mode
 
 from .graphs import Maker, operations
+
+# Inputs are large: to hash them for the journal would take most of a run.
+PRIVATE: dict[str, Mode] = {"x": "private"}
 
 # A plan lies there in the guest's memory.
 PLAN = 0x8000_0000
@@ -124,5 +127,5 @@ def weights_at(plan: bytes) -> int:
 def with_weights_at(graph: Graph, low: int) -> bytes:
     """A plan whose first layer's weights lie at an address with this lower half: a salt before them is as long as that takes."""
     cell = acc.CELL
-    missing = (low - weights_at(compile_graph(graph, salt=bytes(cell)).plan)) % 0x10000
-    return compile_graph(graph, salt=bytes(range(cell)) + bytes(missing)).plan
+    missing = (low - weights_at(compile_graph(graph, modes=PRIVATE, salt=bytes(cell)).plan)) % 0x10000
+    return compile_graph(graph, modes=PRIVATE, salt=bytes(range(cell)) + bytes(missing)).plan
