@@ -151,7 +151,7 @@ def with_lanes(told: Told, *claims: tuple[int, int], carry: int = 0) -> Told:
     return Told(told.row, tuple(lanes), carry)
 
 
-FOUR_PLANES, CARRIED, FAR = threefold(3), threefold(100), threefold(60)
+FOUR_PLANES, CARRIED, FAR = threefold(3), threefold(200), threefold(60)
 # 121 times 65,535.
 OVER = Told((1,) * LANES, (121 * 65535,) * LANES)
 LAST_CELL = 4095
@@ -171,7 +171,7 @@ def test_programs_that_break_a_rule_prove_what_is_false(
     honest_run = (FOUR_PLANES, OVER, CARRIED, FAR)
     row = (*OVER.row[:5], 255, *OVER.row[6:])
     over = Told(row, with_lanes(OVER, (5, 121 * 65535 * 255 - PRIME - 121 * 65535)).lanes)
-    carried = with_lanes(CARRIED, (0, -256 * 3), (1, 3), carry=3)
+    carried = with_lanes(CARRIED, (0, -256 * 2), (1, 2), carry=2)
     lies = (with_lanes(FOUR_PLANES, (3, PRIME)), over, carried, FAR)
     for told in (honest_run, lies):
         made = prove(prover, tmp_path, program, stdin(*told))
