@@ -72,25 +72,35 @@ class Convolution:
         """Words of the program for the inputs' sums."""
         return self.inputs * self.lanes + self.pairs * (2 * self.lanes + 1) + 2 if self.pairs else 0
 
-    def fits(self) -> bool:
-        """Return whether the interpreter takes it."""
+    @property
+    def read(self) -> tuple[int, ...]:
+        """Cells read behind each base register."""
         reach = (self.inputs - 1) * self.pitch + self.plane
         constants = 13 if self.rescaled else 3 if self.pairs else 2
-        read = (self.terms, reach, self.advice, constants, 2 * self.pairs * self.lanes, self.lanes)
+        return (self.terms, reach, self.advice, constants, 2 * self.pairs * self.lanes, self.lanes)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of a call at most: each page that it reads counted as not loaded yet."""
+        return call_cycles(self.words, self.read)
+
+    def fits(self) -> bool:
+        """Return whether the interpreter takes it."""
         largest = self.inputs * 65025 * CELL * min(self.kernel, self.plane)
         subtracted = self.pairs * 255 * 65535 if self.pairs else largest
         return (
             self.lanes <= MAX_LANES
             and self.pairs <= MAX_PAIRS
-            and max(read) <= MAX_CELLS
+            and max(self.read) <= MAX_CELLS
             and max(self.words, self.sums_words) <= MAX_WORDS
             and largest + OFFSET < PRIME
             and subtracted + (1 << 24) < PRIME
-            and _cycles(self.words, read) <= MAX_CYCLES
+            and self.cycles <= MAX_CYCLES
         )
 
 
-def _cycles(words: int, read: tuple[int, ...]) -> int:
+def call_cycles(words: int, read: tuple[int, ...]) -> int:
+    """Cycles of a call of so many words that reads so many cells behind each base register, no page of them loaded yet."""
     pages = words * 4 // PAGE_BYTES + 4 + sum(count * CELL // PAGE_BYTES + 2 for count in read if count)
     return words + pages * PAGE_CYCLES
 
