@@ -7,6 +7,7 @@
 use crate::lanes::{Grid, Lanes};
 use crate::memory::{as_f32, as_i32, as_i32_mut, bytes, elements, product, words, Memory, Region};
 use crate::plan::arguments;
+use crate::polyphase::Polyphase;
 use crate::program::{convolution, sums, Operand, Operands, Program, Shape, Signs, CELL, LOADS, MAX_CELLS};
 use crate::requantize::{valid, Output, Requantize};
 use crate::rescale::Rescale;
@@ -16,7 +17,7 @@ use crate::workspace::{
 };
 use crate::Checked;
 
-const UNSCALED: &str = "a scale, range or bias that is not requantised on the accelerator";
+pub(crate) const UNSCALED: &str = "a scale, range or bias that is not requantised on the accelerator";
 
 /// What an operation says of itself.
 struct Layer {
@@ -67,6 +68,9 @@ impl Layer {
         if self.rescale && !self.grid.is_plain() {
             return Err("lanes that are not requantised on the accelerator");
         }
+        if !self.rescale && !self.grid.phases.is_one() {
+            return Err("polyphase components of what is not requantised on the accelerator");
+        }
         if matches!(self.signs, Signs::Sums(pairs) if pairs == 0 || pairs > MAX_PAIRS) {
             return Err("too many planes of sums");
         }
@@ -90,10 +94,10 @@ impl Layer {
 
 /// `x, kind and value of its zero point, w, bias, y, groups, channels of a group, inputs of a group, kernel, plane, pitch (cells), pairs of planes of sums (0:
 /// split signs), zero point, kernel of the sums, expand, strips, strip step, rows of the last strip, first lane, rows,
-/// columns, row step, column step, pool, output's channel, row and column step, scales, their number, zero, low, high, size, rescale`. The sums of the weights are for a zero point that is a tensor.
+/// columns, row step, column step, pool, output's channel, row and column step, its polyphase components' rows, columns, first row, first column and step, scales, their number, zero, low, high, size, rescale`. The sums of the weights are for a zero point that is a tensor.
 #[inline(never)]
 pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, backend: &mut impl Backend) -> Checked {
-    let [x, kind, x_zero, w, w_sums, bias, y, groups, channels, inputs, kernel, plane, pitch, pairs, zero, ones, expand, strips, strip_step, last_rows, first, rows, columns, row_step, column_step, pool, y_channel, to_row, to_column, scale, scales, zero_out, low, high, size, rescale] =
+    let [x, kind, x_zero, w, w_sums, bias, y, groups, channels, inputs, kernel, plane, pitch, pairs, zero, ones, expand, strips, strip_step, last_rows, first, rows, columns, row_step, column_step, pool, y_channel, to_row, to_column, phase_rows, phase_columns, phase_row, phase_column, phase_step, scale, scales, zero_out, low, high, size, rescale] =
         arguments(args)?;
     if zero > 255 || expand > 1 || rescale > 1 || (rescale == 1 && size != 1) {
         return Err("a convolution's shape is out of range");
@@ -108,7 +112,17 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
         strips,
         strip_step,
         last_rows,
-        grid: Grid { first, rows, columns, row_step, column_step, pool, to_row, to_column },
+        grid: Grid {
+            first,
+            rows,
+            columns,
+            row_step,
+            column_step,
+            pool,
+            to_row,
+            to_column,
+            phases: Polyphase::new(phase_rows, phase_columns, phase_row, phase_column, phase_step)?,
+        },
         y_channel,
         rescale: rescale == 1,
     };
@@ -216,9 +230,10 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     backend.prove(&program, loads, &Operands::new(&program, operands)?)?;
                     let channel = channel + index;
                     let bias = correction.bias(channel, x_zero);
-                    let at = channel * y_channel as usize + (strip * layer.grid.rows * to_row) as usize;
+                    let (first, at) = (strip * layer.grid.rows, channel * y_channel as usize);
+                    let strip_at = || at + (first * to_row) as usize;
                     if size == 4 {
-                        layer.grid.sums(&Lanes::new(as_bytes(planes)), bias, rows, &mut as_i32_mut(y)[at..]);
+                        layer.grid.sums(&Lanes::new(as_bytes(planes)), bias, rows, &mut as_i32_mut(y)[strip_at()..]);
                         continue;
                     }
                     if scale.len() > 1 {
@@ -228,9 +243,15 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     match rescales[index % BATCH] {
                         Some(rescale) if layer.rescale => {
                             let bytes = rescale.bytes(&requantize, &own, planes, lanes as usize, used);
-                            layer.grid.copy(used, bytes, rows, &mut y[at..]);
+                            layer.grid.copy(used, bytes, first, rows, &mut y[at..]);
                         }
-                        _ => layer.grid.bytes(&Lanes::new(as_bytes(planes)), &requantize, &own, rows, &mut y[at..]),
+                        _ => layer.grid.bytes(
+                            &Lanes::new(as_bytes(planes)),
+                            &requantize,
+                            &own,
+                            rows,
+                            &mut y[strip_at()..],
+                        ),
                     }
                 }
                 channel += count;

@@ -1,6 +1,8 @@
 //! From lanes, three planes of bytes, to what a layer writes: requantised bytes, pooled or not, or sums in s32.
 
 use crate::memory::product;
+use crate::moves::copy_rows;
+use crate::polyphase::Polyphase;
 use crate::program::{Span, CELL};
 use crate::requantize::{Channel, Requantize, Rows, OFFSET};
 use crate::Checked;
@@ -38,37 +40,6 @@ impl<'p> Lanes<'p> {
 /// Rows of so many bytes and fewer are copied one by one: a call of memcpy takes longer.
 const SHORT: usize = 32;
 
-/// Copies rows of `columns` elements.
-///
-/// # Safety
-/// All rows must be readable from `from`, `step` apart, and writable from `to`, `to_step` apart, and not overlap; all that in
-/// elements, which both pointers must be aligned for.
-#[inline(never)]
-unsafe fn copy_short<T>(mut from: *const T, step: usize, mut to: *mut T, to_step: usize, rows: usize, columns: usize) {
-    // SAFETY: by this function's contract. Reads are volatile because the compiler makes calls of memcpy of others.
-    unsafe {
-        for _ in 0..rows {
-            let (mut element, mut to_element) = (from, to);
-            macro_rules! copy {
-                ($($at:literal)*) => {{
-                    $(to_element.add($at).write(element.add($at).read_volatile());)*
-                }};
-            }
-            let end = from.add(columns);
-            let four = from.add(columns & !3);
-            while element != four {
-                copy!(0 1 2 3);
-                (element, to_element) = (element.add(4), to_element.add(4));
-            }
-            while element != end {
-                copy!(0);
-                (element, to_element) = (element.add(1), to_element.add(1));
-            }
-            (from, to) = (from.wrapping_add(step), to.wrapping_add(to_step));
-        }
-    }
-}
-
 /// Which lanes are a channel's outputs, and where they go: (row, column) is lane `first + row * row_step + column *
 /// column_step`, the largest of `pool` x `pool` of them where there is a pool.
 #[derive(Clone, Copy)]
@@ -82,6 +53,7 @@ pub struct Grid {
     /// From one row's output to the next one's, and from one column's, in elements.
     pub to_row: u32,
     pub to_column: u32,
+    pub phases: Polyphase,
 }
 
 impl Grid {
@@ -103,7 +75,7 @@ impl Grid {
 
     /// Elements from the first to the last that is written, both in.
     pub fn extent(&self, rows: u32) -> Checked<u64> {
-        Ok(product(&[rows - 1, self.to_row])? + product(&[self.columns - 1, self.to_column])? + 1)
+        self.phases.extent(rows, self.columns, self.to_row, self.to_column)
     }
 
     /// Requantised bytes. `to` holds `extent(rows)` elements, `rows` at most those of the grid.
@@ -137,31 +109,28 @@ impl Grid {
         }
     }
 
-    /// Bytes that lie where their lanes do, from the first lane of `span` on.
-    pub fn copy(&self, span: Span, from: &[u8], rows: u32, to: &mut [u8]) {
+    /// Bytes that lie where their lanes do, from the first lane of `span` on: the rows from `first` on.
+    pub fn copy(&self, span: Span, from: &[u8], first: u32, rows: u32, to: &mut [u8]) {
         assert!(rows <= self.rows && self.is_plain());
         let (columns, row_step, to_row) = (self.columns as usize, self.row_step as usize, self.to_row as usize);
         let from = &from[self.first as usize - span.first as usize * CELL..];
+        if !self.phases.is_one() {
+            for piece in self.phases.pieces(first, rows, self.columns, self.to_row) {
+                let from = &from[piece.row as usize * row_step + piece.column as usize..];
+                let (row_step, step) = (piece.row_step as usize * row_step, piece.step as usize);
+                let (rows, columns) = (piece.rows as usize, piece.columns as usize);
+                copy_rows(from, (row_step, step), &mut to[piece.at..], to_row, rows, columns);
+            }
+            return;
+        }
+        let to = &mut to[first as usize * to_row..];
         if columns == row_step && columns == to_row {
             let count = columns * rows as usize;
             return to[..count].copy_from_slice(&from[..count]);
         }
         let rows = rows as usize;
         if columns <= SHORT {
-            let Some(last) = rows.checked_sub(1) else { return };
-            assert!(last * row_step + columns <= from.len() && last * to_row + columns <= to.len());
-            let (from, to) = (from.as_ptr(), to.as_mut_ptr());
-            let all = from as usize | to as usize | row_step | to_row | columns;
-            // SAFETY: rows lie within the slices, by the assertion, and those do not overlap; pairs are aligned where all sizes
-            // and addresses are even.
-            unsafe {
-                if all & 1 == 0 {
-                    copy_short::<u16>(from.cast(), row_step / 2, to.cast(), to_row / 2, rows, columns / 2);
-                } else {
-                    copy_short(from, row_step, to, to_row, rows, columns);
-                }
-            }
-            return;
+            return copy_rows(from, (row_step, 1), to, to_row, rows, columns);
         }
         for row in 0..rows {
             to[row * to_row..][..columns].copy_from_slice(&from[row * row_step..][..columns]);

@@ -36,6 +36,7 @@ mod pairs;
 mod plan;
 #[cfg(not(target_os = "zkvm"))]
 pub mod polynomial;
+mod polyphase;
 mod pools;
 pub mod program;
 mod quantize;

@@ -110,7 +110,9 @@ pub fn copy(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let ((count, step), (_, stride)) = (source.run(), target.run());
     Strided::rows([&source, &target], |[from, to]| {
         let (from, to) = (first.wrapping_add_signed(from), start.wrapping_add_signed(to));
-        if size == 1 {
+        if size == 1 && step > 1 && stride == 1 {
+            copy_rows(&read[from..], (0, step as usize), &mut write[to..], 0, 1, count);
+        } else if size == 1 {
             run(read, from, step, write, to, stride, count);
         } else {
             run(as_u32(read), from, step, as_u32_mut(write), to, stride, count);
@@ -130,6 +132,98 @@ fn run<T: Copy>(read: &[T], from: usize, step: isize, write: &mut [T], to: usize
         write[to] = read[from];
         from = from.wrapping_add_signed(step);
         to = to.wrapping_add_signed(stride);
+    }
+}
+
+/// Copies rows of `columns` bytes that are `step` apart, in rows that are `row_step` apart, to rows of neighbouring bytes.
+pub fn copy_rows(
+    from: &[u8],
+    (row_step, step): (usize, usize),
+    to: &mut [u8],
+    to_row: usize,
+    rows: usize,
+    columns: usize,
+) {
+    let (Some(last), Some(end)) = (rows.checked_sub(1), columns.checked_sub(1)) else { return };
+    assert!(last * row_step + end * step < from.len() && last * to_row + end < to.len());
+    let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+    let all = from as usize | to as usize | row_step | to_row | columns;
+    // SAFETY: rows lie within the slices, by the assertion, and those do not overlap; pairs are aligned where all sizes and
+    // addresses are even.
+    unsafe {
+        match step {
+            1 if all & 1 == 0 => {
+                each_row::<u16, 1>(from.cast(), (row_step / 2, 1), to.cast(), to_row / 2, rows, columns / 2)
+            }
+            1 => each_row::<u8, 1>(from, (row_step, 1), to, to_row, rows, columns),
+            2 => each_row::<u8, 2>(from, (row_step, 2), to, to_row, rows, columns),
+            _ => each_row::<u8, 0>(from, (row_step, step), to, to_row, rows, columns),
+        }
+    }
+}
+
+/// Copies rows of `columns` elements. `STEP` is from one to the next; 0 is `step`.
+///
+/// # Safety
+/// All rows must be readable from `from`, `row_step` apart, and writable from `to`, `to_row` apart, and not overlap; all that
+/// in elements, which both pointers must be aligned for.
+#[inline(never)]
+unsafe fn each_row<T, const STEP: usize>(
+    mut from: *const T,
+    (row_step, step): (usize, usize),
+    mut to: *mut T,
+    to_row: usize,
+    rows: usize,
+    columns: usize,
+) {
+    let step = if STEP == 0 { step } else { STEP };
+    // SAFETY: by this function's contract; pointers are moved on beyond the last element, where nothing is read or written.
+    // Reads are volatile because the compiler makes calls of memcpy of others.
+    unsafe {
+        for _ in 0..rows {
+            let (mut element, mut to_element) = (from, to);
+            macro_rules! copy {
+                ($($at:literal)*) => {{
+                    $(to_element.add($at).write(element.wrapping_add($at * step).read_volatile());)*
+                }};
+            }
+            let end = to.add(columns);
+            let four = to.add(columns & !3);
+            while to_element != four {
+                copy!(0 1 2 3);
+                (element, to_element) = (element.wrapping_add(4 * step), to_element.add(4));
+            }
+            while to_element != end {
+                copy!(0);
+                (element, to_element) = (element.wrapping_add(step), to_element.add(1));
+            }
+            (from, to) = (from.wrapping_add(row_step), to.wrapping_add(to_row));
+        }
+    }
+}
+
+/// Copies bytes to elements that are `step` apart.
+pub fn scatter(from: &[u8], to: &mut [u8], step: usize) {
+    let Some(last) = from.len().checked_sub(1) else { return };
+    assert!(last * step < to.len());
+    if step == 1 {
+        return to[..from.len()].copy_from_slice(from);
+    }
+    let mut to = to.as_mut_ptr();
+    let (four, rest) = from.as_chunks::<4>();
+    // SAFETY: all that is written lies within the slice, by the assertion; the pointer is moved on beyond the last element, where
+    // nothing is written.
+    unsafe {
+        for bytes in four {
+            for byte in bytes {
+                *to = *byte;
+                to = to.wrapping_add(step);
+            }
+        }
+        for byte in rest {
+            *to = *byte;
+            to = to.wrapping_add(step);
+        }
     }
 }
 

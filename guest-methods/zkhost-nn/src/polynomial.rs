@@ -105,9 +105,9 @@ pub fn advise(program: &Program<'_>, operands: &Operands<'_>, planes: &mut [u8])
 
 /// Writes what `Builder::rescale` asks for, from planes of lanes and the numbers among the constants.
 fn rescale<'p>(numbers: &[u8], lanes: impl Iterator<Item = &'p [u8]>, products: &mut [u8]) -> Result<(), &'static str> {
-    let byte = |index: usize| i64::from(numbers[(1 + index) * CELL]);
+    let byte = |index: usize| i64::from(numbers[(constants::RESCALE as usize + index) * CELL]);
     let pair = |index: usize| byte(index) + 256 * byte(index + 1);
-    let (multiplier, low) = (pair(0) + 65536 * byte(2), 256 * pair(4));
+    let (multiplier, low, unit) = (pair(0) + 65536 * byte(2), 256 * pair(4), byte(10).max(1));
     let constant = low + (pair(6) - 2 * pair(8)) * (1 << 24);
     let plane = products.len() / at::COUNT as usize;
     let lanes: Vec<&[u8]> = lanes.collect();
@@ -115,17 +115,15 @@ fn rescale<'p>(numbers: &[u8], lanes: impl Iterator<Item = &'p [u8]>, products: 
         let part = |index: usize| i64::from(lanes[index][lane]);
         let (a, b, c) = (part(0), part(1), part(2));
         let product = (a + 256 * b + 65536 * c) * multiplier + constant;
-        if !(0..1 << 40).contains(&product) {
+        if !(0..unit << 32).contains(&product) {
             return Err("a lane's product is out of range");
         }
-        let carry = (a * pair(0) + 256 * b * byte(0) + low) >> 16;
-        let high = (carry / 2).min(255);
-        let mut write = |index: u32, byte: u8| products[index as usize * plane + lane] = byte;
-        for (i, byte) in product.to_le_bytes()[..5].iter().enumerate() {
-            write(at::PRODUCT + i as u32, *byte);
+        let (parts, carry) = (product >> 16, (a * pair(0) + 256 * b * byte(0) + low) >> 16);
+        let (value, high) = (parts / unit, (carry / 2).min(255));
+        let digits = [product, product >> 8, parts % unit, value, value >> 8, carry - 2 * high, high];
+        for (plane_of, digit) in products.chunks_exact_mut(plane).zip(digits) {
+            plane_of[lane] = digit as u8;
         }
-        write(at::CARRIES, (carry - 2 * high) as u8);
-        write(at::CARRIES + 1, high as u8);
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub enum Operand {
     Planes,
     /// Cells that the crate writes: see `constants`.
     Constants,
-    /// Sums of inputs, as pairs of planes of bytes.
+    /// Sums of inputs, as pairs of planes of bytes; a dense layer's biases.
     Sums,
     /// Bytes of 128, which the crate writes.
     Offset,
@@ -73,9 +73,10 @@ pub mod constants {
     pub const ZERO: u32 = 0;
     /// 128, then zeros.
     pub const HALF: u32 = 1;
-    /// Numbers of one byte each, then zeros: a zero point and a requantisation's numbers, or the bytes of a sum.
+    /// Numbers of one byte each, then zeros: a zero point, or the bytes of a sum; then those of a requantisation.
     pub const NUMBERS: u32 = 2;
-    pub const MAX_NUMBERS: u32 = 16;
+    pub const RESCALE: u32 = 8;
+    pub const MAX_NUMBERS: u32 = 19;
     /// A row of bytes of the weights' zero point.
     pub const ROW: u32 = NUMBERS + MAX_NUMBERS;
     pub const MAX_ROW: u32 = 16;
@@ -84,7 +85,7 @@ pub mod constants {
 
 /// The planes of the advice of a program that requantises, after the lanes' three: as long as the cells that it is done for.
 pub mod planes {
-    /// Five bytes of each lane's product: two below what matters, a fraction, the byte that is wanted, and what is above it.
+    /// Digits of each lane's product: two bytes below what matters, a fraction, the byte that is wanted, and what is above it.
     pub const PRODUCT: u32 = 0;
     pub const FRACTION: u32 = PRODUCT + 2;
     pub const BYTE: u32 = PRODUCT + 3;
@@ -307,6 +308,15 @@ impl<'w> Builder<'w> {
         self.add(Operand::Offset, 0, cells, 2);
     }
 
+    /// Adds numbers of 24 bits, one for each lane, as three planes of bytes: biases, with 2^23 added.
+    const fn biases(&mut self, cells: u32) {
+        self.add(Operand::Sums, 0, cells, 1);
+        self.number(Number::HALF, Number::ZERO);
+        self.add(Operand::Sums, cells, cells, 2);
+        self.number(Number::ZERO, Number::HALF);
+        self.add(Operand::Sums, 2 * cells, cells, 2);
+    }
+
     /// Subtracts the lanes as three planes, a + 256 b + 65536 c.
     const fn planes(&mut self, cells: u32) {
         self.pairs(Operand::Planes, 1, cells);
@@ -315,15 +325,16 @@ impl<'w> Builder<'w> {
     }
 
     /// Checks that lane * multiplier + constant is the product that the advice has, for the lanes in its first three planes.
-    /// The numbers after the zero point are, byte by byte, the multiplier m (17 bits), 128 times its third byte, and n, p and q
-    /// of the constant 256 n + 2^24 (p - 2 q).
+    /// The numbers from `RESCALE` on are, byte by byte, the multiplier m (17 bits), 128 times its third byte, n, p and q of the
+    /// constant 256 n + 2^24 (p - 2 q), and a unit u of at least 128.
     ///
     /// Byte by byte as well, with lane = a + 256 b + 65536 c, product = v + 256 w + 65536 x and carry k:
     /// a (m0 + 256 m1) + 256 b m0 + 256 n = v + 256 w + 65536 k, and
-    /// k + a m2 + b (m1 + 256 m2) + c (m0 + 256 m1 + 65536 m2) + 256 p - 512 q = x. Each has one solution at most.
+    /// k + a m2 + b (m1 + 256 m2) + c (m0 + 256 m1 + 65536 m2) + 256 p - 512 q = x = f + u (y + 256 z).
+    /// The first has one solution at most, the second one whose fraction f is below 128: others must not be used.
     const fn rescale(&mut self, lanes: u32, span: Span) {
         const fn number(index: u32) -> Number {
-            Number::constant(1 + index)
+            Number::constant(constants::RESCALE + index)
         }
         if span.first >= lanes || span.count > lanes - span.first {
             return self.refuse("more cells than there are lanes");
@@ -358,10 +369,10 @@ impl<'w> Builder<'w> {
         self.number(number(8), number(9));
         self.add(Operand::Offset, 0, span.count, -4);
         self.product_bytes(planes::FRACTION, lanes, span, -1);
-        self.number(Number::HALF, Number::ZERO);
-        self.product_bytes(planes::BYTE, lanes, span, -2);
-        self.number(Number::ZERO, Number::HALF);
-        self.product_bytes(planes::ABOVE, lanes, span, -2);
+        self.number(number(10), Number::ZERO);
+        self.product_bytes(planes::BYTE, lanes, span, -1);
+        self.number(Number::ZERO, number(10));
+        self.product_bytes(planes::ABOVE, lanes, span, -1);
     }
 
     /// Adds a plane of the lanes, times a coefficient.
@@ -614,7 +625,9 @@ pub const fn parts(inputs: u32) -> u32 {
 
 /// lanes = sum of input times row of weights - zero point times the inputs' sum + 2^23, for `inputs` inputs and rows of
 /// `cells` cells. Inputs come in descending order, so that the program for fewer of them is the end of this one.
-pub const fn dense(words: &mut [u32], inputs: u32, cells: u32) -> Checked<Program<'_>> {
+///
+/// With `rescaled` the lanes have their biases too, and their products with a multiplier are checked.
+pub const fn dense(words: &mut [u32], inputs: u32, cells: u32, rescaled: bool) -> Checked<Program<'_>> {
     let mut to = Builder::new(words);
     let mut input = inputs;
     while input > 0 {
@@ -628,23 +641,45 @@ pub const fn dense(words: &mut [u32], inputs: u32, cells: u32) -> Checked<Progra
         to.add(Operand::Constants, constants::ROW, cells, -1);
         part += 1;
     }
-    to.offset(cells);
+    if rescaled {
+        to.biases(cells);
+    } else {
+        to.offset(cells);
+    }
     to.planes(cells);
-    to.finish(Operand::Planes, 3, cells)
+    let advice = dense_advice(cells, rescaled);
+    if let Some(span) = advice.rescaled {
+        to.check();
+        to.rescale(cells, span);
+    }
+    to.end(advice)
+}
+
+/// A dense program's advice.
+const fn dense_advice(cells: u32, rescaled: bool) -> Advice {
+    let all = if rescaled { Some(Span { first: 0, count: cells }) } else { None };
+    Advice { operand: Operand::Planes, count: 3, lanes: cells, rescaled: all }
 }
 
 /// The end of a dense program's words: the program for `inputs` of its `of`.
-pub(crate) fn fewer(words: &'static [u32], inputs: u32, of: u32, cells: u32) -> Checked<Program<'static>> {
+pub(crate) fn fewer(
+    words: &'static [u32],
+    inputs: u32,
+    of: u32,
+    cells: u32,
+    rescaled: bool,
+) -> Checked<Program<'static>> {
     if inputs == 0 || inputs > of {
         return Err("more inputs than the program has");
     }
+    let advice = dense_advice(cells, rescaled);
     let mut extents = [0; OPERANDS];
     extents[Operand::Terms as usize] = inputs;
     extents[Operand::Polynomials as usize] = inputs * cells;
-    extents[Operand::Planes as usize] = 3 * cells;
+    extents[Operand::Planes as usize] = (advice.bytes() / CELL) as u32;
     extents[Operand::Constants as usize] = constants::ROW + cells;
+    extents[Operand::Sums as usize] = if rescaled { 3 * cells } else { 0 };
     extents[Operand::Offset as usize] = cells;
-    let advice = Advice { operand: Operand::Planes, count: 3, lanes: cells, rescaled: None };
     Program::new(&words[((of - inputs) * (cells + 1)) as usize..], extents, advice)
 }
 

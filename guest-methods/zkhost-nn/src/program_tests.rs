@@ -186,13 +186,17 @@ fn a_repeated_block_is_written_again() {
 fn words_are_of_the_list() {
     let mut buffer = words();
     let shape = Shape { channels: 3, kernel: 2, plane: 5, pitch: 6 };
-    for (signs, rescaled, checks) in [
-        (Signs::Split, None, 1),
-        (Signs::Sums(2), None, 1),
-        (Signs::Split, Some(Span { first: 2, count: 4 }), 3),
-        (Signs::Sums(1), Some(Span { first: 0, count: 7 }), 3),
-    ] {
-        let program = convolution(&mut buffer, shape, signs, rescaled).unwrap();
+    type Make = fn(&mut [u32], Shape) -> Checked<Program<'_>>;
+    let forms: [(Make, usize); 6] = [
+        (|words, shape| convolution(words, shape, Signs::Split, None), 1),
+        (|words, shape| convolution(words, shape, Signs::Sums(2), None), 1),
+        (|words, shape| convolution(words, shape, Signs::Split, Some(Span { first: 2, count: 4 })), 3),
+        (|words, shape| convolution(words, shape, Signs::Sums(1), Some(Span { first: 0, count: 7 })), 3),
+        (|words, _| dense(words, 5, 2, false), 1),
+        (|words, _| dense(words, 5, 2, true), 3),
+    ];
+    for (make, checks) in forms {
+        let program = make(&mut buffer, shape).unwrap();
         let words = program.words();
         let end = words.len() - 1;
         assert_eq!((words[end], words[end - 1] >> 24), (RESET, EQZ));

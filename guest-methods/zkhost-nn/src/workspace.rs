@@ -15,8 +15,8 @@ pub const MAX_LANES: u32 = 1024;
 pub const MAX_PAIRS: u32 = 4;
 /// Calls with constants of their own whose advice is asked for at once, at most.
 pub const BATCH: usize = 8;
-/// Words of the constants of a call that requantises: its numbers are a zero point, and those of the scale.
-pub const SCALING: usize = (constants::NUMBERS as usize + 1 + rescale::NUMBERS) * CELL / 4;
+/// Words of the constants of a call that requantises.
+pub const SCALING: usize = (constants::NUMBERS + constants::MAX_NUMBERS) as usize * CELL / 4;
 /// How much advice is asked for at once, as far as one call's is not more.
 const ADVICE_BYTES: usize = 4 << 10;
 
@@ -119,7 +119,12 @@ pub fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
 pub fn set_scaling(constants: &mut [u32], zero: u8, numbers: [u8; rescale::NUMBERS]) {
     constants[constants::HALF as usize * (CELL / 4)] = 128;
     set_number(constants, 0, zero);
-    for (number, value) in (1..).zip(numbers) {
+    set_rescale(constants, numbers);
+}
+
+/// Writes the numbers of a requantisation among a call's constants.
+pub fn set_rescale(constants: &mut [u32], numbers: [u8; rescale::NUMBERS]) {
+    for (number, value) in (constants::RESCALE..).zip(numbers) {
         set_number(constants, number, value);
     }
 }
@@ -140,5 +145,5 @@ pub fn set_parts(constants: &mut [u32], sum: u32, parts: u32) {
         constants[at] = value & 255;
         constants[at + CELL / 4] = value >> 8;
     }
-    assert!(left == 0 && 2 * parts <= constants::MAX_NUMBERS);
+    assert!(left == 0 && 2 * parts <= constants::RESCALE);
 }

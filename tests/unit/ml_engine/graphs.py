@@ -147,13 +147,14 @@ def operations(plan: bytes) -> list[tuple[int, tuple[int, ...]]]:
 
 
 def rescaled(plan: bytes) -> list[bool]:
-    """For each convolution on the accelerator, whether its program requantises."""
-    return [arguments[-1] == 1 for code, arguments in operations(plan) if code == Code.PROVED_CONVOLUTION]
+    """For each convolution and matrix product on the accelerator, whether its program requantises."""
+    codes = {Code.PROVED_CONVOLUTION: 1, Code.PROVED_DENSE: 2}
+    return [arguments[-1] == codes[Code(code)] for code, arguments in operations(plan) if code in codes]
 
 
 def forms() -> tuple[Graph, dict[str, Array]]:
-    """A small network with every form of program: split signs, sums, weights put into cells, requantisation, dense; a pool,
-    groups."""
+    """A small network with every form of program: split signs, sums, weights put into cells, requantisation, dense with
+    requantisation or without; a pool, groups."""
     make = Maker()
     make.input("x", "u8", (1, 1, 12, 12))
     make.requantize("a", make.conv("a0", "x", 12, (3, 3), pads=(1, 1, 1, 1), x_zero=3))
@@ -166,7 +167,8 @@ def forms() -> tuple[Graph, dict[str, Array]]:
     make.pool("c", "b", 3)
     make.requantize("d", make.conv("d0", "c", 6, (1, 1), x_zero=3, w="u8", w_zero=(131,)), scale=0.01)
     make.requantize("e", make.conv("e0", "d", 6, (2, 2), x_zero=3, groups=6))
-    make.requantize("f", make.matmul("f0", make.reshape("r", "e", (1, 54)), 10, a_zero=3), scale=0.008)
+    make.requantize("g", make.matmul("g0", make.reshape("r", "e", (1, 54)), 12, a_zero=3, spread=9), scale=0.008)
+    make.requantize("f", make.matmul("f0", "g", 10, a_zero=3), scale=0.02)
     return make.graph("f"), make.inputs
 
 

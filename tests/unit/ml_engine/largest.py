@@ -98,7 +98,7 @@ def call(plan: bytes) -> Call:
     if code == Code.PROVED_DENSE:
         inputs, row = arguments[6], arguments[10]
         words = acc.dense_words(inputs, row)
-        return Call("dense", words, acc.call_cycles(words, (inputs, inputs * row, 3 * row, 18 + row, row)))
+        return Call("dense", words, acc.call_cycles(words, (inputs, inputs * row, 3 * row, 21 + row, row)))
     inputs, kernel, plane, pitch, pairs, _, _, expand, *_ = arguments[9:]
     first, rows, columns, row_step, column_step, *_, rescaled = arguments[20:]
     last = first + (rows - 1) * row_step + (columns - 1) * column_step

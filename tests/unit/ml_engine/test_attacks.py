@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -156,6 +157,61 @@ def test_a_changed_byte_of_a_requantisation_is_refused(plane: int, channel: int)
         stdin[at] = (stdin[at] + 1) % 256
         with pytest.raises(ProverError, match="eqz"):
             _native.preflight(made.program, bytes(stdin))
+
+
+@functools.cache
+def products() -> Honest:
+    """A matrix product whose program requantises: three planes of a row's two cells and seven more, for each of two rows."""
+    make = Maker()
+    make.input("x", "u8", (2, 24))
+    make.requantize("y", make.matmul("s", "x", 20, a_zero=3), scale=0.0041)
+    return _whole(make, 2 * 16 * 10 * 2)
+
+
+@functools.cache
+def components() -> Honest:
+    """A convolution with strides, on four polyphase components: the program of one without."""
+    make = Maker()
+    make.input("x", "u8", (1, 2, 51, 51))
+    make.requantize("y", make.conv("s", "x", 2, (3, 3), groups=2, strides=(2, 2), pads=(1, 1, 1, 1), x_zero=3))
+    return _whole(make, 2 * 16 * (3 * 48 + 7 * 45))
+
+
+def _whole(make: Maker, advice: int) -> Honest:
+    """The one layer of a graph, which its program requantises, and so many bytes of advice."""
+    graph = make.graph("y")
+    plan, inputs = compile_graph(graph).plan, raw(graph, make.inputs)
+    assert rescaled(plan) == [True]
+    image, computed = _native.image(plan), _native.compute(plan, inputs)
+    assert len(computed.stdin) - len(inputs) == advice
+    return Honest(plan, image.program, image.image_id, computed.stdin, len(inputs), computed.journal)
+
+
+@pytest.mark.parametrize("made", [products, components])
+def test_changed_advice_of_products_and_of_components_is_refused(made: Callable[[], Honest]) -> None:
+    """In every plane, of every call."""
+    found = made()
+    assert _native.preflight(found.program, found.stdin).journal == found.journal
+    advice = len(found.stdin) - found.inputs
+    for at in range(found.inputs + 5, len(found.stdin), max(37, advice // 40)):
+        stdin = bytearray(found.stdin)
+        stdin[at] ^= 1
+        with pytest.raises(ProverError, match="eqz"):
+            _native.preflight(found.program, bytes(stdin))
+
+
+def test_a_fraction_of_more_than_a_unit_changes_nothing() -> None:
+    """The one freedom that advice has beside the carries: a unit more in the fraction, one less before it. The guest sees it."""
+    found, planes = products(), 3 * 32
+    fraction, byte = (found.inputs + planes + 32 * plane for plane in (2, 3))
+    stdin, written = bytearray(found.stdin), 0
+    for lane in range(20):
+        if stdin[fraction + lane] + 129 < 256 and stdin[byte + lane] > 0:
+            stdin[fraction + lane] += 129
+            stdin[byte + lane] -= 1
+            written += 1
+    assert written > 10
+    assert _native.preflight(found.program, bytes(stdin)).journal == found.journal
 
 
 @pytest.mark.parametrize("left", [0, 1, 100])

@@ -22,8 +22,9 @@ CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 330, 260, 0.1, 6, 4, 2000
 # A lane requantised; a row of them begun; a lane that goes into a pool, and what comes out; a sum; a dense layer's channel
 # prepared, and its lane.
 LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 21, 40, 11, 14, 25, 25, 34
-# Where programs requantise: a lane of a cell that they do; a row of outputs copied; an output of it; a channel's numbers.
-RESCALED_LANE, COPIED_ROW, COPIED, NUMBERS = 5.4, 30, 2, 170
+# Where programs requantise: a lane of a cell that they do; a row of outputs copied; an output of it, or one put where another
+# column follows; a channel's numbers; a byte of an input taken apart in polyphase components.
+RESCALED_LANE, COPIED_ROW, COPIED, SCATTERED, NUMBERS, COMPONENT = 4.2, 30, 2, 3, 170, 2
 # Paging that a layer which does so adds to a small model: code and memory that nothing else touches.
 RESCALE_PAGES = 4000
 # Outputs, before they are clamped, that programs requantise.
@@ -76,7 +77,7 @@ class Convolution:
     def read(self) -> tuple[int, ...]:
         """Cells read behind each base register."""
         reach = (self.inputs - 1) * self.pitch + self.plane
-        constants = 13 if self.rescaled else 3 if self.pairs else 2
+        constants = 21 if self.rescaled else 3 if self.pairs else 2
         return (self.terms, reach, self.advice, constants, 2 * self.pairs * self.lanes, self.lanes)
 
     @property
@@ -117,7 +118,7 @@ def finish(program: Convolution, rows: int, columns: int, pool: int = 1, size: i
 
 def rescales(scale: float, low: int, high: int) -> bool:
     """Return whether a program can requantise by this scale to this range."""
-    return 2.0**-13 <= scale < 2.0**-7 * (1 - 2.0**-17) and (low, high) == (0, 255)
+    return 2.0**-13 <= scale < (2**17 - 1) / (129 << 16) and (low, high) == (0, 255)
 
 
 def parts(inputs: int) -> int:
@@ -125,7 +126,15 @@ def parts(inputs: int) -> int:
     return -(-inputs * 255 // 65535)
 
 
-def dense_words(inputs: int, row: int) -> int:
+def dense_words(inputs: int, row: int, rescaled: bool = False) -> int:
     """Words of a program for `inputs` inputs and rows of `row` cells."""
     most = dict(DENSE)[row]
-    return inputs * (row + 1) + parts(most) * (2 + row) + (2 + row) + (3 * row + 3) + 2
+    after = (3 * row + 3) + (18 * row + 27) if rescaled else 2 + row
+    return inputs * (row + 1) + parts(most) * (2 + row) + after + (3 * row + 3) + 2
+
+
+def dense_row(inputs: int, row: int, blocks: int, columns: int, rescaled: bool) -> float:
+    """User cycles of a row of a matrix product."""
+    calls = blocks * (dense_words(inputs, row, rescaled) + CALL)
+    lanes = columns * (RESCALED_LANE + SCATTERED) if rescaled else columns * DENSE_LANE
+    return SPREAD * inputs + ADVISE + calls + lanes

@@ -42,8 +42,8 @@ def cycles(operation: tuple[Code, Sequence[Argument]]) -> int:
 
 def _copy(a: Sequence[int]) -> float:
     shape = a[3:9]
-    contiguous = a[14] == 1 and a[20] == 1
-    return prod(shape[:-1]) * (ROW + shape[-1] * (2 if contiguous else 12))
+    each = 2 if a[14] == a[20] == 1 else 4 if (a[0], a[20]) == (1, 1) and a[14] > 1 else 12
+    return prod(shape[:-1]) * (ROW + shape[-1] * each)
 
 
 def _taps(a: Sequence[int]) -> int:
@@ -59,9 +59,9 @@ def _average(a: Sequence[int]) -> float:
 
 def _convolution(a: Sequence[int]) -> float:
     groups, channels, inputs, kernel, plane, pitch, pairs, expand, strips = *a[7:14], a[16], a[17]
-    rows, last, columns, pool, size = a[21], a[19], a[22], a[25], a[34]
+    rows, last, columns, pool, size = a[21], a[19], a[22], a[25], a[39]
     last_lane = a[20] + (rows * pool - 1) * a[23] + (columns * pool - 1) * a[24]
-    rescaled = a[35] * (last_lane // acc.CELL - a[20] // acc.CELL + 1)
+    rescaled = a[40] * (last_lane // acc.CELL - a[20] // acc.CELL + 1)
     program = acc.Convolution(inputs, kernel, plane, pitch, pairs, rescaled)
     each = program.words + acc.CALL + program.advice * acc.CELL * acc.ADVICE_BYTE
     each += acc.SPREAD * program.terms if expand else 0
@@ -82,11 +82,9 @@ def _paired_convolution(a: Sequence[int]) -> float:
 
 
 def _dense(a: Sequence[int]) -> float:
-    rows, inputs, row, blocks, columns, kind = a[5], a[6], a[10], a[11], a[12], a[24]
-    words = acc.dense_words(inputs, row)
+    rows, inputs, row, blocks, columns, kind = a[5], a[6], a[10], a[11], a[12], a[29]
     once = columns * acc.CHANNEL if kind == 1 else 0
-    each = acc.SPREAD * inputs + acc.ADVISE + blocks * (words + acc.CALL) + columns * acc.DENSE_LANE
-    return acc.BEGIN + once + rows * each
+    return acc.BEGIN + once + rows * acc.dense_row(inputs, row, blocks, columns, kind == 2)
 
 
 def _trees(a: Sequence[int]) -> float:

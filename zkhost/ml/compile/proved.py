@@ -64,9 +64,8 @@ def signed_weights(graph_w: Array, w_zero: tuple[int, ...], axis: int) -> Array:
 
 def fits_lanes(weights: Array, axes: tuple[int, ...]) -> bool:
     """Return whether no input can lead a sum out of what lanes hold."""
-    positive = np.where(weights > 0, weights, 0).sum(axis=axes).max(initial=0) * 255
-    negative = -np.where(weights < 0, weights, 0).sum(axis=axes).min(initial=0) * 255
-    return bool(positive < acc.OFFSET and negative <= acc.OFFSET)
+    most, least = sums_between(weights, axes)
+    return bool(most.max(initial=0) < acc.OFFSET and -least.min(initial=0) <= acc.OFFSET)
 
 
 def constant_weights(graph: Graph, op: ops.Conv | ops.MatMul) -> bool:
@@ -79,15 +78,43 @@ def zero_of(target: Target, x: str, zero: ops.Zero) -> int | At:
     return target.read(zero) if isinstance(zero, str) else zero + added(target.graph.dtype(x))
 
 
+def biases(target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Array) -> Array:
+    """Return what is added to each output's products, `sums` being those of its weights: its bias, with the input's zero point taken
+    out where that is known."""
+    total = target.graph.constants[bias].astype(np.int64) if bias else np.zeros(sums.size, np.int64)
+    return total if isinstance(zero, str) else total - (zero + added(target.graph.dtype(x))) * sums
+
+
+def known_biases(target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Array) -> Array | None:
+    """Return the same. None where the zero point is a tensor."""
+    return None if isinstance(zero, str) else biases(target, x, zero, bias, sums)
+
+
 def correction(
     target: Target, x: str, zero: ops.Zero, bias: str | None, sums: Array
 ) -> tuple[int | At, tuple[At | int, At]]:
     """Return an input's zero point, as it lies in memory; then the sums of each output's weights where it is a tensor, and the
     biases, which have it already where it is not."""
-    graph, plan = target.graph, target.plan
-    total = graph.constants[bias].astype(np.int64) if bias else np.zeros(sums.size, np.int64)
-    place = zero_of(target, x, zero)
-    if isinstance(place, At):
-        return place, (plan.constant(sums.astype(np.int32)), plan.constant(total.astype(np.int32)))
+    plan, place = target.plan, zero_of(target, x, zero)
     # What a sum of products cannot leave, a part of it may: the interpreter's sums wrap around, and so may these.
-    return place, (At(None), plan.constant((total - place * sums).astype(np.int32)))
+    total = plan.constant(biases(target, x, zero, bias, sums).astype(np.int32))
+    return place, (plan.constant(sums.astype(np.int32)) if isinstance(place, At) else At(None), total)
+
+
+def rescales(finish: Finish, weights: Array, axes: tuple[int, ...], biases: Array | None) -> bool:
+    """Return whether lanes may be requantised by their program: biases are known, and no value, of an unused lane either, leaves its
+    16 bits."""
+    if (
+        biases is None
+        or finish.size != 1
+        or not all(acc.rescales(float(scale), finish.low, finish.high) for scale in finish.scale)
+    ):
+        return False
+    most, least = sums_between(weights, axes)
+    within = np.maximum(np.abs(biases + most), np.abs(biases + least)) * finish.scale.astype(np.float64) < acc.RESCALED
+    return bool(within.all() and (np.abs(biases) < acc.OFFSET).all())
+
+
+def sums_between(weights: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return the largest and the smallest sums of products with bytes that there can be, of each output."""
+    return 255 * np.maximum(weights, 0).sum(axis=axes), 255 * np.minimum(weights, 0).sum(axis=axes)

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
 from zkhost.errors import UnsupportedModelError
 from zkhost.ml.ops import Window
 
 AXES = 6
+
+
+@dataclass(frozen=True)
+class Polyphase:
+    """Where outputs go that a convolution with strides reads: each `rows` x `columns`-th in a plane of its own, `step` elements
+    after another; the first one's component is (`row`, `column`). One component for readers without strides."""
+
+    rows: int = 1
+    columns: int = 1
+    row: int = 0
+    column: int = 0
+    step: int = 0
+
+    @property
+    def arguments(self) -> tuple[int, ...]:
+        return self.rows, self.columns, self.row, self.column, self.step
+
+
+ONE_COMPONENT = Polyphase()
 
 
 def strides_of(shape: Sequence[int]) -> tuple[int, ...]:
