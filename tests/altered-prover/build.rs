@@ -124,7 +124,12 @@ fn main() {
 /// Copies a folder of sources, changed.
 fn altered(from: &Path, to: &Path, changes: &[Change]) {
     copy(from, to);
-    for Change { file, from, to: with } in changes {
+    for Change {
+        file,
+        from,
+        to: with,
+    } in changes
+    {
         let path = to.join(file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(text.matches(from).count(), 1, "in {file}: {from}");
@@ -152,8 +157,13 @@ fn folder(metadata: &str, name: &str) -> PathBuf {
         .skip(1)
         .filter_map(|rest| Path::new(rest.split('"').next()?).parent())
         .filter(|folder| {
-            let folder = folder.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            let version = folder.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+            let folder = folder
+                .file_name()
+                .and_then(OsStr::to_str)
+                .unwrap_or_default();
+            let version = folder
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('-'));
             version.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
         });
     let (Some(folder), None) = (found.next(), found.next()) else {

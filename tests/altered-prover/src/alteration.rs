@@ -74,7 +74,10 @@ static ALTERATIONS: Mutex<Vec<Alteration>> = Mutex::new(Vec::new());
 static FOUND: Mutex<Option<Found>> = Mutex::new(None);
 
 /// Proves a segment with an altered witness: the seal, and what the circuit finds.
-pub fn prove(segment: &crate::execute::Segment, alterations: Vec<Alteration>) -> anyhow::Result<(Vec<u32>, Found)> {
+pub fn prove(
+    segment: &crate::execute::Segment,
+    alterations: Vec<Alteration>,
+) -> anyhow::Result<(Vec<u32>, Found)> {
     *ALTERATIONS.lock().unwrap() = alterations;
     *FOUND.lock().unwrap() = Some(Found::default());
     let seal = crate::prove::segment_prover()?.prove(segment)?;
@@ -83,13 +86,25 @@ pub fn prove(segment: &crate::execute::Segment, alterations: Vec<Alteration>) ->
 
 /// Called where the prover would stop at an EQZ that does not hold.
 pub(crate) fn check(holds: bool) {
-    FOUND.lock().unwrap().get_or_insert_default().checks.push(holds);
+    FOUND
+        .lock()
+        .unwrap()
+        .get_or_insert_default()
+        .checks
+        .push(holds);
 }
 
 /// Rows of the trace at which an EQZ is.
 fn checks(trace: &PreflightTrace) -> Vec<usize> {
-    let is_check = |back: &Back| matches!(back, Back::BigInt(state) if state.poly_op == PolyOp::EqZero);
-    trace.backs.iter().enumerate().filter(|(_, back)| is_check(back)).map(|(row, _)| row).collect()
+    let is_check =
+        |back: &Back| matches!(back, Back::BigInt(state) if state.poly_op == PolyOp::EqZero);
+    trace
+        .backs
+        .iter()
+        .enumerate()
+        .filter(|(_, back)| is_check(back))
+        .map(|(row, _)| row)
+        .collect()
 }
 
 /// Columns of the 16 bytes of a cell.
@@ -101,9 +116,18 @@ fn columns() -> [usize; 16] {
 pub(crate) fn alter<H: Hal<Elem = Val>>(trace: &PreflightTrace, data: &MetaBuffer<H>) {
     let checks = checks(trace);
     data.buf.view_mut(|elems| {
-        for Alteration { check, before, byte, add } in ALTERATIONS.lock().unwrap().drain(..) {
+        for Alteration {
+            check,
+            before,
+            byte,
+            add,
+        } in ALTERATIONS.lock().unwrap().drain(..)
+        {
             let row = checks[check] - before;
-            assert!(matches!(&trace.backs[row], Back::BigInt(_)), "no program reads a cell there");
+            assert!(
+                matches!(&trace.backs[row], Back::BigInt(_)),
+                "no program reads a cell there"
+            );
             let elem = &mut elems[columns()[byte] * data.rows + row];
             *elem += Val::from(add.unsigned_abs()) * if add < 0 { -Val::ONE } else { Val::ONE };
         }
@@ -113,7 +137,8 @@ pub(crate) fn alter<H: Hal<Elem = Val>>(trace: &PreflightTrace, data: &MetaBuffe
 /// The bytes of a cell, as the witness has them.
 pub(crate) fn bytes<H: Hal<Elem = Val>>(data: &MetaBuffer<H>, row: usize) -> [Val; 16] {
     let mut bytes = [Val::ZERO; 16];
-    data.buf.view(|elems| bytes = columns().map(|column| elems[column * data.rows + row]));
+    data.buf
+        .view(|elems| bytes = columns().map(|column| elems[column * data.rows + row]));
     bytes
 }
 
@@ -126,7 +151,12 @@ where
     // The polynomial looks back INV_RATE rows of the prover's domain for each row of the trace.
     let spread = |buffer: &MetaBuffer<H>| {
         let mut wide = vec![Val::ZERO; INV_RATE * rows * buffer.cols];
-        buffer.buf.view(|elems| wide.iter_mut().step_by(INV_RATE).zip(elems).for_each(|(to, from)| *to = *from));
+        buffer.buf.view(|elems| {
+            wide.iter_mut()
+                .step_by(INV_RATE)
+                .zip(elems)
+                .for_each(|(to, from)| *to = *from)
+        });
         wide
     };
     let (accum, data) = (spread(&witness.accum), spread(&witness.data));
@@ -156,7 +186,11 @@ where
             };
             let next = checks.iter().find(|check| **check >= row);
             let before = operation.as_ref().and(next).map(|check| check - row);
-            violated.push(Violated { row, operation, before });
+            violated.push(Violated {
+                row,
+                operation,
+                before,
+            });
         }
     }
     FOUND.lock().unwrap().get_or_insert_default().violated = violated;

@@ -24,7 +24,10 @@ fn main() -> Result<()> {
         anyhow::bail!("altered-prover SEGMENT SEAL [CHECK:BEFORE:BYTE:ADD ...]");
     };
     let outer: Outer = bincode::deserialize(&fs::read(segment)?).context("a segment")?;
-    let alterations = alterations.iter().map(|text| alteration(text)).collect::<Result<_>>()?;
+    let alterations = alterations
+        .iter()
+        .map(|text| alteration(text))
+        .collect::<Result<_>>()?;
     let (words, found) = prove(&outer.inner, alterations)?;
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     fs::write(seal, bytes)?;
@@ -33,9 +36,18 @@ fn main() -> Result<()> {
 }
 
 fn alteration(text: &str) -> Result<Alteration> {
-    let numbers: Vec<i32> = text.split(':').map(str::parse).collect::<Result<_, _>>().context("an alteration")?;
+    let numbers: Vec<i32> = text
+        .split(':')
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .context("an alteration")?;
     let [check, before, byte, add] = numbers[..] else {
         anyhow::bail!("{text}: expected CHECK:BEFORE:BYTE:ADD");
     };
-    Ok(Alteration { check: check.try_into()?, before: before.try_into()?, byte: byte.try_into()?, add })
+    Ok(Alteration {
+        check: check.try_into()?,
+        before: before.try_into()?,
+        byte: byte.try_into()?,
+        add,
+    })
 }

@@ -82,9 +82,8 @@ fn main() {
 fn commit(read: &[u32]) {
     let (row, planes) = read.split_at(CELL_WORDS);
     let byte = |plane: usize, lane: usize| planes[plane * CELL_WORDS + lane / 4] >> (8 * (lane % 4)) & 255;
-    let lanes: [u32; 16] = core::array::from_fn(|lane| {
-        byte(0, lane) | byte(1, lane) << 8 | byte(2, lane) << 16 | byte(3, lane) << 24
-    });
+    let lanes: [u32; 16] =
+        core::array::from_fn(|lane| byte(0, lane) | byte(1, lane) << 8 | byte(2, lane) << 16 | byte(3, lane) << 24);
     env::commit_slice(row);
     env::commit_slice(&lanes);
 }
