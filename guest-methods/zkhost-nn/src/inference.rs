@@ -134,7 +134,7 @@ fn accuracy<H: Host>(plan: &Plan<'_>, count: u32, host: &mut H) -> Result<(), Er
     for sample in 0..count {
         run.begin(sample);
         for port in &inputs {
-            let tensor = plan.input(port, &mut run.arena);
+            let tensor = plan.words(port, &mut run.arena);
             read_tensor(run.host, port, tensor).map_err(refused)?;
             dataset.update(bytes(tensor));
         }
@@ -202,7 +202,7 @@ impl<'p, H: Host> Run<'p, H> {
 
     /// Reads an input.
     fn take(&mut self, input: &mut Shown<H::Hasher>) -> Checked {
-        let tensor = self.plan.input(&input.port, &mut self.arena);
+        let tensor = self.plan.words(&input.port, &mut self.arena);
         read_tensor(self.host, &input.port, tensor)?;
         match &mut input.hasher {
             Some(hasher) => hasher.update(bytes(tensor)),

@@ -144,7 +144,7 @@ impl<'p> Model<'p> {
             let expected = (port.dtype, port.bytes as usize);
             return Err(Refusal::Input { index, expected, found: (input.dtype, input.bytes.len()) });
         }
-        let tensor = self.plan.input(&port, &mut self.arena);
+        let tensor = self.plan.words(&port, &mut self.arena);
         host.read(tensor).map_err(|reason| Error { operation: None, reason })?;
         let (sent, padding) = bytes(tensor).split_at(input.bytes.len());
         if sent != input.bytes {

@@ -1,7 +1,7 @@
 //! The operations of a plan by code, checked and run one after the other.
 
 use crate::memory::Memory;
-use crate::plan::Plan;
+use crate::plan::{DType, Plan};
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
 use crate::{
@@ -102,7 +102,34 @@ pub fn run(
     if arena.len() * 4 != plan.arena_bytes() as usize {
         return Err(Error { operation: None, reason: "an arena of another size" });
     }
-    each(plan, &mut Memory::new(arena, plan.kept_bytes(), plan.constants()), workspace, backend)
+    each(plan, &mut Memory::new(arena, plan.kept_bytes(), plan.constants()), workspace, backend)?;
+    canonical_nans(plan, arena);
+    Ok(())
+}
+
+/// Makes every NaN among the outputs the same: sign and payload of one that arithmetic makes differ between CPUs.
+fn canonical_nans(plan: &Plan<'_>, arena: &mut [u32]) {
+    for index in plan.inputs()..plan.inputs() + plan.outputs() {
+        let port = plan.port(index);
+        match port.dtype {
+            DType::F32 => {
+                for word in plan.words(&port, arena) {
+                    if *word & 0x7fff_ffff > 0x7f80_0000 {
+                        *word = f32::NAN.to_bits();
+                    }
+                }
+            }
+            DType::F64 => {
+                for pair in plan.words(&port, arena).as_chunks_mut::<2>().0 {
+                    let value = u64::from(pair[0]) | u64::from(pair[1]) << 32;
+                    if value << 1 > 0x7ff0_0000_0000_0000 << 1 {
+                        *pair = [0, 0x7ff8_0000];
+                    }
+                }
+            }
+            DType::U8 | DType::S8 | DType::S32 => {}
+        }
+    }
 }
 
 /// Checks every operation of a plan as `run` does, without running any.

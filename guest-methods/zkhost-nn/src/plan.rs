@@ -213,8 +213,8 @@ impl<'a> Plan<'a> {
         self.words[6]
     }
 
-    /// Where an input goes, filled up to whole words.
-    pub fn input<'m>(&self, port: &Port, arena: &'m mut [u32]) -> &'m mut [u32] {
+    /// Where an input goes, or an output is, filled up to whole words.
+    pub fn words<'m>(&self, port: &Port, arena: &'m mut [u32]) -> &'m mut [u32] {
         &mut arena[port.at as usize / 4..][..port.bytes.div_ceil(4) as usize]
     }
 

@@ -14,7 +14,7 @@ from tests.bench.bench_nn import layers
 from zkhost import _shim, ml
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
-from zkhost.ml import _native, guest_input
+from zkhost.ml import _native, guest_input, ops
 from zkhost.ml.compile import compile_graph
 
 from .graphs import Maker, raw
@@ -91,3 +91,24 @@ def test_the_guest_hashes_and_commits_every_length(nbytes: int, mode: str) -> No
     make = Maker()
     make.reshape("y", make.input("x", "u8", (1, nbytes)), (nbytes,))
     checked(make, {"x": mode, "y": mode} if mode == "hashed" else None)
+
+
+def test_a_nan_is_the_same_in_the_guest_and_on_the_host() -> None:
+    """What a CPU makes of sqrt(-1) or infinity - infinity has its own sign, and an input's NaN its payload."""
+    make = Maker()
+    values = np.array([-1, np.inf, 4, 0], np.float32)
+    values[3:].view(np.uint32)[:] = 0xFFC1_2345
+    make.input("x", "f32", (4,))
+    make.inputs["x"] = values
+    make.steps += [
+        ops.Unary("s", make.write("s", "f32", (4,)), "sqrt", "x"),
+        ops.Binary("y", make.write("y", "f32", (4,)), "sub", "s", "s"),
+    ]
+    for output in ("s", "y"):
+        graph = make.graph(output)
+        compiled = compile_graph(graph)
+        done = _native.compute(compiled.plan, raw(graph, make.inputs))
+        found = _native.preflight(compiled.image().program, done.stdin)
+        assert found.journal == done.journal
+        bits = np.frombuffer(done.journal[-16:], np.uint32)
+        assert set(bits[np.isnan(bits.view(np.float32))]) == {0x7FC0_0000}
