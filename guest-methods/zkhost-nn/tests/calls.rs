@@ -122,8 +122,8 @@ impl Maker {
         let scale = self.constant(&0.001f32.to_le_bytes());
         let zero = 131 - 16 * self.count;
         let arguments = [
-            x, 1, inputs, 0, 0, rows, inputs, w, CONSTANT, zero, cells, blocks, columns, bias, y, columns, 1, rows, 0, 1, 1, 0, 0,
-            0, scale, 1, 128, 0, 255, 1,
+            x, 1, inputs, 0, 0, rows, inputs, w, CONSTANT, zero, cells, blocks, columns, bias, y, columns, 1, rows, 0,
+            1, 1, 0, 0, 0, scale, 1, 128, 0, 255, 1,
         ];
         self.operations.push(65 << 16 | arguments.len() as u32);
         self.operations.extend(arguments);
