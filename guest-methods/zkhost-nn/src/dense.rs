@@ -177,6 +177,21 @@ fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
     let count = cells.len() / WORDS;
     let Some(last) = count.checked_sub(1) else { return 0 };
     assert!(last * step < x.len());
+    if step == 1 {
+        let mut sum = 0;
+        let ((eight, rest), (whole, after)) = (x[..count].as_chunks::<8>(), cells.as_chunks_mut::<{ 8 * WORDS }>());
+        for (inputs, cells) in eight.iter().zip(whole) {
+            for (i, x) in inputs.iter().enumerate() {
+                cells[i * WORDS] = u32::from(*x);
+                sum += u32::from(*x);
+            }
+        }
+        for (cell, x) in after.chunks_exact_mut(WORDS).zip(rest) {
+            cell[0] = u32::from(*x);
+            sum += u32::from(*x);
+        }
+        return sum;
+    }
     let (mut x, mut sum) = (x.as_ptr(), 0);
     let (eight, rest) = cells.as_chunks_mut::<{ 8 * WORDS }>();
     let mut next = || {
