@@ -16,6 +16,15 @@ use crate::host::Host;
 use crate::receipt::bytes;
 use crate::{fail, program};
 
+/// The circuit that the accelerated kernels were reviewed for (docs/ml/soundness.md): what a lane bound must exclude is for
+/// this one. Another one needs another review before this changes.
+#[cfg(feature = "prove")]
+const _: () = {
+    use risc0_zkp::adapter::CircuitInfo;
+    let circuit = u128::from_be_bytes(risc0_circuit_rv32im::CircuitImpl::CIRCUIT_INFO.0);
+    assert!(circuit == u128::from_be_bytes(*b"RV32IM:v2rev2___"));
+};
+
 /// Where the guest `ml` looks for its plan.
 const PLAN_ADDRESS: u32 = 0x8000_0000;
 const SALT_BYTES: usize = 32;
