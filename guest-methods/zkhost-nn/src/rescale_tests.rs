@@ -27,7 +27,7 @@ fn product(numbers: [u8; NUMBERS], lane: u32) -> Option<[u8; 5]> {
     let multiplier = pair(0) + 65536 * i64::from(numbers[2]);
     let value = i64::from(lane) * multiplier + 256 * pair(4) + (pair(6) - 2 * pair(8)) * (1 << 24);
     let (parts, unit) = (value >> 16, i64::from(numbers[10]));
-    let digits = [value, value >> 8, parts % unit, parts / unit, parts / unit >> 8];
+    let digits = [value, value >> 8, parts % unit, parts / unit, (parts / unit) >> 8];
     (0..unit << 32).contains(&value).then(|| digits.map(|digit| digit as u8))
 }
 

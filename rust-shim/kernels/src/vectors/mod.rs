@@ -3,7 +3,7 @@
 //! Elements are as risc0 keeps them in memory: u32 in Montgomery form. This folder is compiled twice, within this crate and
 //! within risc0-zkp (`rust-shim/zkp`), so it uses nothing outside it but the standard library.
 
-pub mod arithmetic;
+pub(crate) mod arithmetic;
 pub mod extension;
 pub mod isa;
 pub mod poseidon2;

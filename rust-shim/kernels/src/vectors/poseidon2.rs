@@ -49,7 +49,9 @@ pub fn hash_rows(
     first: usize,
     output: &mut [Digest],
 ) {
-    assert!(matrix.len() % rows == 0 && output.len() <= BATCH && first + output.len() <= rows);
+    assert!(
+        matrix.len().is_multiple_of(rows) && output.len() <= BATCH && first + output.len() <= rows
+    );
     if output.len() == BATCH {
         let columns = Columns {
             elements: &matrix[first..],
