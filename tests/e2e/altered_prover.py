@@ -4,7 +4,6 @@ be altered once it is complete."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from array import array
@@ -17,11 +16,9 @@ from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.receipt.receipt import Receipt
 
-ROOT = Path(__file__).parents[2]
-BUILD = (
-    ". tools/env.sh && cargo build --release --locked --quiet -p zkhost-shim -p zkhost-altered-prover "
-    '--bin altered-prover && echo "$CARGO_TARGET_DIR"'
-)
+from .workspace import ROOT, built
+
+BUILD = "cargo build --release --locked --quiet -p zkhost-shim -p zkhost-altered-prover --bin altered-prover"
 HONEST = ROOT / "tests" / "unit" / "receipt" / "factors.bincode"
 
 
@@ -48,9 +45,7 @@ class Lie:
 
 def build() -> Path:
     """The program. It shares what is built with the native library."""
-    env = {name: value for name, value in os.environ.items() if name not in ("CARGO_TARGET_DIR", "RUSTFLAGS")}
-    target = subprocess.run(["bash", "-c", BUILD], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
-    return Path(target.stdout.strip()) / "release" / "altered-prover"
+    return built(BUILD) / "release" / "altered-prover"
 
 
 def prove(prover: Path, folder: Path, program: bytes, stdin: bytes, *changes: Change) -> Lie:

@@ -14,8 +14,7 @@ from zkhost.provers.options import ProveInfo
 from zkhost.receipt.claim import ReceiptKind
 from zkhost.receipt.receipt import Receipt
 
-ROOT = Path(__file__).parents[2]
-BUILD = '. tools/env.sh && cargo build --release --locked --quiet -p zkhost-bench-host && echo "$CARGO_TARGET_DIR"'
+from .workspace import built
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1800)]
 
@@ -23,9 +22,7 @@ pytestmark = [pytest.mark.prove, pytest.mark.timeout(1800)]
 @pytest.fixture(scope="module")
 def rust_host() -> Path:
     """The binary, built if need be; it shares what is built with the native library."""
-    env = {name: value for name, value in os.environ.items() if name not in ("CARGO_TARGET_DIR", "RUSTFLAGS")}
-    target = subprocess.run(["bash", "-c", BUILD], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
-    return Path(target.stdout.strip()) / "release" / "rust-host"
+    return built("cargo build --release --locked --quiet -p zkhost-bench-host") / "release" / "rust-host"
 
 
 def ask(rust_host: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -88,6 +88,11 @@ class Plane:
             return self.gap + self.pads[0] * self.pitch
         return self.pads[0] // self.phases[0] * self.pitch + self.pads[1] // self.phases[1]
 
+    def lane(self, window: ops.Window) -> int:
+        """Return the lane of a window's first output: that of its last tap, where the kernel is turned around."""
+        (kh, kw), (dh, dw) = window.kernel, window.dilations
+        return self.gap - window.pads[1] + (kh - 1) * dh * self.pitch + (kw - 1) * dw
+
     @property
     def whole(self) -> bool:
         """Whether every byte of the input lies in one of the components."""
@@ -162,8 +167,7 @@ class Layout:
     @property
     def first(self) -> int:
         """The lane of the first output."""
-        (kh, kw), (dh, dw) = self.window.kernel, self.window.dilations
-        return self.plane.gap - self.window.pads[1] + (kh - 1) * dh * self.plane.pitch + (kw - 1) * dw
+        return self.plane.lane(self.window)
 
     def kernels(self) -> Array:
         """Return the kernels' terms: turned around, rows spread by the pitch."""
@@ -266,10 +270,9 @@ def _layouts(
     _, depth, kh, kw = weights.shape
     (sh, sw), (dh, dw) = window.strides, window.dilations
     kernel = acc.cells((kh - 1) * dh * plane.pitch + (kw - 1) * dw + 1)
-    first = plane.gap - window.pads[1] + (kh - 1) * dh * plane.pitch + (kw - 1) * dw
+    first = plane.lane(window)
     zeros = {int(zero) for zero in op.w_zero}
     shared = zeros.pop() + added(graph.dtype(op.w)) if len(zeros) == 1 else None
-    known = known_biases(target, op.x, op.x_zero, op.bias, weights.sum(axis=(1, 2, 3)))
     known = known_biases(target, op.x, op.x_zero, op.bias, weights.sum(axis=(1, 2, 3)))
     rescale = finish.pool == sh == sw == 1 and rescales(finish, weights, (1, 2, 3), known)
     for strips in range(1, min(height, 64) + 1):
