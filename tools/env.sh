@@ -34,14 +34,14 @@ export ZKHOST_CPU
 export RISC0_SKIP_BUILD_KERNELS=1
 
 # Hashes and transforms of risc0's prover are compiled with vectors: rust-shim/zkp. Empty leaves risc0-zkp as it is.
-zkhost_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-export RUSTC_WRAPPER="${RUSTC_WRAPPER-$zkhost_root/rust-shim/zkp/rustc.sh}"
+zkhost_wrapper="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/rust-shim/zkp/rustc.sh"
+export RUSTC_WRAPPER="${RUSTC_WRAPPER-$zkhost_wrapper}"
 
 # A folder for each set of the flags above, and for each version of what the wrapper compiles: cargo looks at neither
 # the wrapper nor the sources that it adds. And where flags change, risc0's build scripts run again on what they left, and
 # that of the recursion takes its own empty archive (see below) for a damaged one.
 if [ -n "$RUSTC_WRAPPER" ]; then
-    ZKHOST_BUILD="$ZKHOST_CPU-$(cat "$zkhost_root"/rust-shim/zkp/* "$zkhost_root"/rust-shim/kernels/src/vectors/* | sha256sum | cut -c1-8)"
+    ZKHOST_BUILD="$ZKHOST_CPU-$("$zkhost_wrapper" --digest)"
 else
     ZKHOST_BUILD="$ZKHOST_CPU"
 fi

@@ -3,9 +3,12 @@
 # it compiles from a copy beside the build's output: there the CpuHal calls hal.rs, this folder's, where it hashes for
 # Merkle trees, and transforms, mixes and evaluates polynomials. What verifies is as risc0 wrote it. A text that is no longer
 # found fails the build.
+#
+# rustc.sh --digest: prints a digest of what it compiles, for the name of the folder that cargo builds in.
 set -euo pipefail
 
 case " $* " in
+" --digest ") ;;
 *" --crate-name risc0_zkp "*'feature="prove"'*) ;;
 *) exec "$@" ;;
 esac
@@ -16,23 +19,25 @@ fail() {
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-arguments=()
-source="" out=""
+vectors="$here/../kernels/src/vectors"
+digest=$(cat "$here"/* "$vectors"/* | sha256sum | cut -c1-8)
+if [ "$1" = --digest ]; then
+    echo "$digest"
+    exit
+fi
+
+source="" out="" previous=""
 for argument in "$@"; do
     case "$argument" in
     */risc0-zkp-*/src/lib.rs) source=${argument%/src/lib.rs} ;;
     esac
-done
-while [ $# -gt 0 ]; do
-    [ "$1" != --out-dir ] || out=$2
-    arguments+=("$1")
-    shift
+    [ "$previous" != --out-dir ] || out=$argument
+    previous=$argument
 done
 [ -n "$source" ] && [ -n "$out" ] || fail "risc0-zkp is compiled from an unknown place"
 
 # Cargo compiles again what is newer than its last build, so the copy is made once, for all checkouts, and its files are old.
-vectors="$here/../kernels/src/vectors"
-made="$out/../with-vectors/$(basename "$source")-$(cat "$here"/* "$vectors"/* | sha256sum | cut -c1-8)"
+made="$out/../with-vectors/$(basename "$source")-$digest"
 if [ ! -d "$made" ]; then
     mkdir -p "$(dirname "$made")"
     copy=$(mktemp -d "$made.XXXXXX")
@@ -79,7 +84,4 @@ if [ ! -d "$made" ]; then
     mv -T "$copy" "$made" 2>/dev/null || rm -rf "$copy"
 fi
 
-for index in "${!arguments[@]}"; do
-    [ "${arguments[$index]}" != "$source/src/lib.rs" ] || arguments[index]="$made/src/lib.rs"
-done
-exec "${arguments[@]}"
+exec "${@/"$source/src/lib.rs"/"$made/src/lib.rs"}"

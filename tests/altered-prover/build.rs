@@ -4,10 +4,13 @@
 //! risc0's. A change that no longer fits the source ends the build.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+#[path = "../../rust-shim/kernels/packages.rs"]
+mod packages;
+
+use packages::Packages;
 
 struct Change {
     file: &'static str,
@@ -98,12 +101,15 @@ const KERNELS: [Change; 1] = [Change {
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=../../rust-shim/kernels/packages.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let metadata = metadata();
-    let prover = folder(&metadata, "risc0-circuit-rv32im").join("src");
+    let packages = Packages::find();
+    let prover = packages.folder("risc0-circuit-rv32im").join("src");
     altered(&prover, &out.join("prover"), &PROVER);
 
-    let kernels = folder(&metadata, "risc0-circuit-rv32im-sys").join("kernels/cxx");
+    let kernels = packages
+        .folder("risc0-circuit-rv32im-sys")
+        .join("kernels/cxx");
     let copied = out.join("kernels");
     altered(&kernels, &copied, &KERNELS);
     cc::Build::new()
@@ -148,39 +154,4 @@ fn copy(from: &Path, to: &Path) {
             fs::write(target, fs::read(&path).expect("a source")).expect("OUT_DIR can be written");
         }
     }
-}
-
-/// Where cargo unpacked a package that this build is made of.
-fn folder(metadata: &str, name: &str) -> PathBuf {
-    let mut found = metadata
-        .split(r#""manifest_path":""#)
-        .skip(1)
-        .filter_map(|rest| Path::new(rest.split('"').next()?).parent())
-        .filter(|folder| {
-            let folder = folder
-                .file_name()
-                .and_then(OsStr::to_str)
-                .unwrap_or_default();
-            let version = folder
-                .strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix('-'));
-            version.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
-        });
-    let (Some(folder), None) = (found.next(), found.next()) else {
-        panic!("expected one version of {name} in Cargo.lock");
-    };
-    folder.to_owned()
-}
-
-/// As text: a parser is a dependency that would be built for this alone.
-fn metadata() -> String {
-    let target = env::var("TARGET").expect("cargo sets TARGET");
-    let output = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
-        .args(["--filter-platform", &target])
-        .output()
-        .expect("cargo runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "cargo metadata: {error}");
-    String::from_utf8(output.stdout).expect("cargo writes UTF-8")
 }

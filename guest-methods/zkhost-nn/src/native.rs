@@ -25,10 +25,7 @@ impl<H> Backend for Native<'_, H> {
         planes: &mut [u32],
     ) -> Checked {
         let planes = bytes_mut(planes);
-        let call = planes.len() / calls;
-        for (index, planes) in planes.chunks_exact_mut(call).enumerate() {
-            polynomial::advise(program, &operands(index)?, planes)?;
-        }
+        polynomial::advise_calls(program, calls, operands, planes)?;
         self.computed.stdin.extend_from_slice(planes);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What a program computes, in plain code: lanes as integers. The host computes advice with it, and tests check programs.
 
 use crate::program::{constants, planes as at, Operand, Operands, Program, CELL, OPERANDS};
+use crate::Checked;
 
 /// Why a program does not hold.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,6 +100,20 @@ pub fn advise(program: &Program<'_>, operands: &Operands<'_>, planes: &mut [u8])
         let (lanes, products) = planes.split_at_mut(3 * plane);
         let numbers = &operands.0[Operand::Constants as usize][constants::NUMBERS as usize * CELL..];
         rescale(numbers, lanes.chunks_exact(plane).map(|plane| &plane[span.first as usize * CELL..]), products)?;
+    }
+    Ok(())
+}
+
+/// The advice of so many runs of a program, each on its operands, one behind the other.
+pub fn advise_calls<'m>(
+    program: &Program<'_>,
+    calls: usize,
+    operands: impl Fn(usize) -> Checked<Operands<'m>>,
+    planes: &mut [u8],
+) -> Checked {
+    let call = planes.len() / calls;
+    for (index, planes) in planes.chunks_exact_mut(call).enumerate() {
+        advise(program, &operands(index)?, planes)?;
     }
     Ok(())
 }

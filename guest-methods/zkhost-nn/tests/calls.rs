@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::slice;
 
-use zkhost_nn::polynomial::{advise, check};
+use zkhost_nn::polynomial::{advise_calls, check};
 use zkhost_nn::program::{constants, Operand, Operands, Program, CELL, OPERANDS};
 use zkhost_nn::{bytes, run, Backend, Checked, Plan, Workspace, MAGIC};
 
@@ -48,10 +48,7 @@ impl Backend for Watched {
         operands: impl Fn(usize) -> Checked<Operands<'m>>,
         planes: &mut [u32],
     ) -> Checked {
-        let call = planes.len() / calls;
-        for (index, planes) in planes.chunks_exact_mut(call).enumerate() {
-            advise(program, &operands(index)?, zkhost_nn::bytes_mut(planes))?;
-        }
+        advise_calls(program, calls, operands, zkhost_nn::bytes_mut(planes))?;
         if let Some(at) = self.spoiled.take() {
             zkhost_nn::bytes_mut(planes)[at] ^= 1;
         }

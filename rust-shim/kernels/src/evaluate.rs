@@ -2,8 +2,8 @@
 
 use crate::block::{Block, ROWS};
 use crate::program::{Op, Product, Program, Slot, Sum, Tap, Term};
-use crate::vectors::arithmetic::{self as vector, Factor, Vector, Wide, Word};
-use crate::vectors::isa::Isa;
+use crate::vectors::arithmetic::{self, Factor, Vector, Wide};
+use crate::vectors::isa::{by_isa, Isa};
 use crate::vectors::P;
 
 /// The rows to evaluate: [`ROWS`] from `first` on, wrapped at `steps`.
@@ -30,7 +30,6 @@ pub unsafe fn evaluate(
     memory: &mut [Block],
     rows: Rows<'_>,
 ) {
-    assert!(isa.is_available(), "this CPU has no {isa}");
     assert!(memory.len() == program.slots && weights.len() == program.weights.len());
     assert!(rows.steps.is_power_of_two());
     let run = Run {
@@ -39,15 +38,16 @@ pub unsafe fn evaluate(
         memory: memory.as_mut_ptr(),
         rows,
     };
-    match isa {
-        Isa::Scalar => run.all::<Word>(),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => run.avx2(),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => run.avx512(),
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => unreachable!("is_available"),
-    }
+    run_all(isa, &run);
+}
+
+by_isa! {
+    fn run_all(run: &Run<'_>) = all
+}
+
+#[inline(always)]
+unsafe fn all<V: Vector>(run: &Run<'_>) {
+    run.all::<V>();
 }
 
 /// The code below becomes part of the functions that enable an instruction set. So it has no closures, which would stay
@@ -62,18 +62,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    unsafe fn avx2(&self) {
-        self.all::<vector::x86::Avx2>();
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512(&self) {
-        self.all::<vector::x86::Avx512>();
-    }
-
     #[inline(always)]
     unsafe fn all<V: Vector>(&self) {
         for &op in &self.program.ops {
@@ -83,19 +71,20 @@ impl Run<'_> {
                 }
                 Op::Add { a, b, to } => {
                     for lane in (0..ROWS).step_by(V::LANES) {
-                        let sum = vector::add::<V>(self.read(a, lane), self.read(b, lane));
+                        let sum = arithmetic::add::<V>(self.read(a, lane), self.read(b, lane));
                         self.write(to, lane, sum);
                     }
                 }
                 Op::Sub { a, b, to } => {
                     for lane in (0..ROWS).step_by(V::LANES) {
-                        let difference = vector::sub::<V>(self.read(a, lane), self.read(b, lane));
+                        let difference =
+                            arithmetic::sub::<V>(self.read(a, lane), self.read(b, lane));
                         self.write(to, lane, difference);
                     }
                 }
                 Op::Mul { a, b, to } => {
                     for lane in (0..ROWS).step_by(V::LANES) {
-                        let product = vector::mul::<V>(self.read(a, lane), self.read(b, lane));
+                        let product = arithmetic::mul::<V>(self.read(a, lane), self.read(b, lane));
                         self.write(to, lane, product);
                     }
                 }
@@ -135,7 +124,7 @@ impl Run<'_> {
     /// The product of two extension elements modulo x^4 + 11, each component a sum of four products.
     #[inline(always)]
     unsafe fn product<V: Vector>(&self, product: &Product) {
-        let minus_eleven = vector::constant::<V>(MINUS_ELEVEN);
+        let minus_eleven = arithmetic::constant::<V>(MINUS_ELEVEN);
         for lane in (0..ROWS).step_by(V::LANES) {
             let mut a = [Factor::<V>::constant(0); 4];
             let mut b = a;
@@ -144,7 +133,7 @@ impl Run<'_> {
                 let value = self.read::<V>(product.b[i], lane);
                 a[i] = Factor::new(self.read(product.a[i], lane));
                 b[i] = Factor::new(value);
-                wrapped[i] = Factor::new(vector::mul(value, minus_eleven));
+                wrapped[i] = Factor::new(arithmetic::mul(value, minus_eleven));
             }
             for k in 0..4 {
                 let mut sum = Wide::zero();

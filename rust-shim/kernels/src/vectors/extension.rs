@@ -1,7 +1,7 @@
 //! Sums of elements of the base field times elements of the extension of degree 4, as risc0's prover mixes polynomials
 //! and evaluates them.
 
-use super::arithmetic::{Factor, Vector, Wide};
+use super::arithmetic::{self, Factor, Vector, Wide};
 use super::isa::{by_isa, Isa};
 use super::{add, product};
 

@@ -69,7 +69,7 @@ impl Isa {
 
 /// Makes `$name(isa, ...)` of a function that is generic over vectors: it runs that function with an instruction set's.
 /// The code of `$generic`, and of what it calls `#[inline(always)]`, becomes part of a function that enables the
-/// instructions. So it has no closures, which would stay functions without them.
+/// instructions. So it has no closures, which would stay functions without them. The module `arithmetic` is in scope.
 macro_rules! by_isa {
     ($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) = $generic:ident) => {
         $(#[$attribute])*
@@ -77,18 +77,18 @@ macro_rules! by_isa {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
             unsafe fn avx2($($argument: $type),*) {
-                $generic::<super::arithmetic::x86::Avx2>($($argument),*);
+                $generic::<arithmetic::x86::Avx2>($($argument),*);
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
             unsafe fn avx512($($argument: $type),*) {
-                $generic::<super::arithmetic::x86::Avx512>($($argument),*);
+                $generic::<arithmetic::x86::Avx512>($($argument),*);
             }
             assert!(isa.is_available(), "this CPU has no {isa}");
             // SAFETY: it has.
             unsafe {
                 match isa {
-                    Isa::Scalar => $generic::<super::arithmetic::Word>($($argument),*),
+                    Isa::Scalar => $generic::<arithmetic::Word>($($argument),*),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => avx2($($argument),*),
                     #[cfg(target_arch = "x86_64")]
@@ -101,7 +101,7 @@ macro_rules! by_isa {
     };
 }
 
-pub(super) use by_isa;
+pub(crate) use by_isa;
 
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@
 //! Source of the permutation and the sponge: risc0-zkp `core/hash/poseidon2/mod.rs`, and appendix B of the Poseidon2 paper
 //! (<https://eprint.iacr.org/2023/323>) for the external matrix.
 
-use super::arithmetic::{add, constant, mul, Vector};
+use super::arithmetic::{self, add, constant, mul, Vector};
 use super::isa::{by_isa, Isa};
 
 /// Elements of the state.

@@ -3,7 +3,7 @@
 //! Source: risc0-zkp `core/ntt.rs`, whose recursion is here a loop over levels. Level n has butterflies between elements
 //! 2^(n-1) apart; the factor of the i-th is the i-th power of the 2^n-th root of unity.
 
-use super::arithmetic::{add, constant, mul, sub, Vector, Word};
+use super::arithmetic::{self, add, constant, mul, sub, Vector, Word};
 use super::isa::{by_isa, Isa};
 use super::{product, ONE};
 
@@ -26,10 +26,8 @@ impl Roots {
         assert!(size.is_power_of_two());
         let mut powers = vec![ONE; size];
         let mut half = size / 2;
-        if half > 0 {
-            for i in 1..half {
-                powers[half + i] = product(powers[half + i - 1], root);
-            }
+        for i in 1..half {
+            powers[half + i] = product(powers[half + i - 1], root);
         }
         while half > 1 {
             for i in 0..half / 2 {
