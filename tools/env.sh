@@ -29,21 +29,15 @@ if [ "$ZKHOST_CPU" = v3 ]; then
     export RUSTFLAGS="${RUSTFLAGS:--C target-cpu=x86-64-v3}"
 fi
 export ZKHOST_CPU
-# The workspace's crate zkhost-kernels compiles what proving needs of risc0's kernels, and evaluates the polynomials
-# itself, whose generated C++ takes most of an hour of processor time in some compilers and four minutes in the best.
-export RISC0_SKIP_BUILD_KERNELS=1
 
-# Hashes and transforms of risc0's prover are compiled with vectors: rust-shim/zkp. Empty leaves risc0-zkp as it is.
-zkhost_wrapper="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/rust-shim/zkp/rustc.sh"
-export RUSTC_WRAPPER="${RUSTC_WRAPPER-$zkhost_wrapper}"
-
-# A folder for each set of the flags above, and for each version of what the wrapper compiles: cargo looks at neither
-# the wrapper nor the sources that it adds. And where flags change, risc0's build scripts run again on what they left, and
-# that of the recursion takes its own empty archive (see below) for a damaged one.
-if [ -n "$RUSTC_WRAPPER" ]; then
-    ZKHOST_BUILD="$ZKHOST_CPU-$("$zkhost_wrapper" --digest)"
-else
+# A folder for each set of the flags above, and for each version of what the wrapper that .cargo/config.toml names compiles:
+# cargo looks at neither the wrapper nor the sources that it adds. A RUSTC_WRAPPER, empty or not, takes that one's place. And
+# where flags change, risc0's build scripts run again on what they left, and that of the recursion takes its own empty archive
+# (see below) for a damaged one.
+if [ -n "${RUSTC_WRAPPER+set}" ]; then
     ZKHOST_BUILD="$ZKHOST_CPU"
+else
+    ZKHOST_BUILD="$ZKHOST_CPU-$("$(dirname "${BASH_SOURCE[0]}")/../rust-shim/zkp/rustc.sh" --digest)"
 fi
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$ZKHOST_CACHE/build/target-$ZKHOST_BUILD}"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rustc.sh RUSTC ARGUMENT...: cargo's RUSTC_WRAPPER. Compiles everything as asked, but for risc0-zkp with its prover, which
+# rustc.sh RUSTC ARGUMENT...: cargo's rustc-wrapper. Compiles everything as asked, but for risc0-zkp with its prover, which
 # it compiles from a copy beside the build's output: there the CpuHal calls hal.rs, this folder's, where it hashes for
 # Merkle trees, and transforms, mixes and evaluates polynomials. What verifies is as risc0 wrote it. A text that is no longer
 # found fails the build.

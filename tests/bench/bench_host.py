@@ -1,6 +1,7 @@
 """zkhost beside a plain Rust host doing the same: paired runs, medians, ratios of wall time and peak memory.
 
-    CC=clang CXX=clang++ DOCS_RS=1 CARGO_TARGET_DIR=/tmp/stock cargo build --release --locked -p zkhost-bench-host --no-default-features
+    root=$PWD; cd /tmp; CC=clang CXX=clang++ DOCS_RS=1 CARGO_TARGET_DIR=/tmp/stock cargo build --release --locked \
+        --manifest-path "$root/Cargo.toml" -p zkhost-bench-host --no-default-features
     python tests/bench/bench_host.py --rust-host /tmp/stock/release/rust-host [--runs 5] [--mode execute,prove]
                                      [--burn BURN.bin --cycles 1000000,10000000 --prove-cycles 236000]
 
@@ -9,8 +10,8 @@ With the test guest `burn`, also executes that many cycles, and proves those of 
 
 Times are taken inside each process, once, when it has loaded its libraries: around the input, executing (and proving and
 verifying) alone. Memory is the process's peak, Python's own included.
-That host is risc0's own in everything, built as cargo builds it: in a shell that has not read tools/env.sh, whose flags and
-kernels it shall not have, and in ten minutes. Built with tools/env.sh and default features, it has both.
+That host is risc0's own in everything, built as cargo builds it: in a shell that has not read tools/env.sh, and from a folder where
+cargo does not find the checkout's .cargo, whose flags and kernels it shall not have. It takes ten minutes. Built with tools/env.sh and default features, it has both.
 """
 
 from __future__ import annotations
