@@ -89,18 +89,30 @@ pub fn arg_max(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let read = kind.region(x, product(&[rows, width])?);
     let Some(([y], [x])) = memory.split([words(y, rows.into())], [read])? else { return Ok(()) };
     let x = Values::new(kind, x);
-    let width = width as usize;
+    let (width, last) = (width as usize, last == 1);
     for (row, y) in as_i32_mut(y).iter_mut().enumerate() {
-        let row = row * width;
-        let mut best = row;
-        for at in row + 1..row + width {
-            if x.less(best, at) || (last == 1 && !x.less(at, best)) {
-                best = at;
-            }
-        }
-        *y = (best - row) as i32;
+        let row = row * width..(row + 1) * width;
+        let best = match x {
+            Values::Byte(values) => largest(values[row].iter().copied(), last),
+            Values::Word(values) => largest(values[row].iter().copied(), last),
+            Values::Float(values) => largest(values[row].iter().copied(), last),
+            Values::Double(values) => largest(values[row].iter().copied().map(double), last),
+        };
+        *y = best as i32;
     }
     Ok(())
+}
+
+/// The position of the largest value, the first of equals or the last.
+#[inline(never)]
+fn largest<T: PartialOrd + Copy>(values: impl Iterator<Item = T>, last: bool) -> usize {
+    let mut found: Option<(usize, T)> = None;
+    for (at, value) in values.enumerate() {
+        if !found.is_some_and(|(_, most)| if last { value < most } else { value <= most }) {
+            found = Some((at, value));
+        }
+    }
+    found.map_or(0, |(at, _)| at)
 }
 
 /// `type, x, rows, width, k, largest, values, indices`: the k largest (or smallest) of each row in order, of equals the first.

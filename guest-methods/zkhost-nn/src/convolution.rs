@@ -65,10 +65,10 @@ impl Layer {
         if self.last_rows == 0 || self.last_rows > self.grid.rows {
             return Err("a grid of lanes is out of range");
         }
-        if self.rescale && !self.grid.is_plain() {
+        if self.rescale && !self.grid.is_plain() && !self.grid.is_pooled() {
             return Err("lanes that are not requantised on the accelerator");
         }
-        if !self.rescale && !self.grid.phases.is_one() {
+        if !self.grid.phases.is_one() && !(self.rescale && self.grid.is_plain()) {
             return Err("polyphase components of what is not requantised on the accelerator");
         }
         if matches!(self.signs, Signs::Sums(pairs) if pairs == 0 || pairs > MAX_PAIRS) {
@@ -181,6 +181,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
     let offset = as_bytes(&OFFSET);
     for strip in 0..strips {
         let rows = if strip + 1 == strips { last_rows } else { rows };
+        let neighbours = layer.grid.neighbours(rows);
         let part = |group: usize| &x[group * inputs as usize * pitch as usize * CELL + (strip * strip_step) as usize..];
         for group in 0..spans {
             if let Some(summing) = &summing {
@@ -199,13 +200,6 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     let weights = &w[channel * terms..][..count * terms];
                     put(weights, cells);
                 }
-                let terms_of = |index: usize| {
-                    if layer.expand {
-                        &as_bytes(cells)[index * terms * CELL..]
-                    } else {
-                        &w[(channel + index) * kernel_bytes..]
-                    }
-                };
                 if layer.rescale {
                     for (index, constants) in scaling.chunks_exact_mut(SCALING).take(count).enumerate() {
                         if scale.len() > 1 {
@@ -216,18 +210,28 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                         set_scaling(constants, layer.zero, rescale.numbers(bias).ok_or(UNSCALED)?);
                     }
                 }
-                let slices = |index: usize| {
-                    let group = (channel + index) / channels as usize;
-                    let constants = if layer.rescale { &scaling[index * SCALING..][..SCALING] } else { &constants[..] };
-                    [terms_of(index), part(group), &[], as_bytes(constants), summed, offset]
+                let (scaling, cells) = (as_bytes(scaling), as_bytes(cells));
+                let first = [&[], part(group), &[], as_bytes(constants), summed, offset];
+                let operands = Operands::without(&program, first, &[Operand::Terms, Operand::Planes])?;
+                // What differs from call to call.
+                let terms_of = |index: usize| {
+                    if layer.expand {
+                        &cells[index * terms * CELL..]
+                    } else {
+                        &w[(channel + index) * kernel_bytes..]
+                    }
                 };
+                let constants_of = |index: usize| layer.rescale.then(|| &scaling[index * SCALING * 4..][..SCALING * 4]);
+                let input_of =
+                    |index: usize| (layer.groups > spans as u32).then(|| part((channel + index) / channels as usize));
                 let advice = &mut planes[..count * call / 4];
-                let before = |index| Operands::before_advice(&program, slices(index));
+                let before = |index| operands.with(&program, terms_of(index), constants_of(index), input_of(index));
                 backend.advise(&program, count, before, advice)?;
                 for (index, planes) in advice.chunks_exact_mut(call / 4).enumerate() {
-                    let mut operands = slices(index);
-                    operands[Operand::Planes as usize] = as_bytes(planes);
-                    backend.prove(&program, loads, &Operands::new(&program, operands)?)?;
+                    let mut operands =
+                        operands.with(&program, terms_of(index), constants_of(index), input_of(index))?;
+                    operands.set(&program, Operand::Planes, as_bytes(planes))?;
+                    backend.prove(&program, loads, &operands)?;
                     let channel = channel + index;
                     let bias = correction.bias(channel, x_zero);
                     let (first, at) = (strip * layer.grid.rows, channel * y_channel as usize);
@@ -243,15 +247,15 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
                     match rescales[index % BATCH] {
                         Some(rescale) if layer.rescale => {
                             let bytes = rescale.bytes(&requantize, &own, planes, lanes as usize, used);
-                            layer.grid.copy(used, bytes, first, rows, &mut y[at..]);
+                            layer.grid.put(used, bytes, first, rows, &mut y[at..]);
                         }
-                        _ => layer.grid.bytes(
-                            &Lanes::new(as_bytes(planes)),
-                            &requantize,
-                            &own,
-                            rows,
-                            &mut y[strip_at()..],
-                        ),
+                        _ => {
+                            let (planes, y) = (as_bytes(planes), &mut y[strip_at()..]);
+                            match &neighbours {
+                                Some(rows) => requantize.rows(&own, planes, rows, y),
+                                None => layer.grid.bytes(&Lanes::new(planes), &requantize, &own, rows, y),
+                            }
+                        }
                     }
                 }
                 channel += count;

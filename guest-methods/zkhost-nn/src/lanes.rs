@@ -1,7 +1,7 @@
 //! From lanes, three planes of bytes, to what a layer writes: requantised bytes, pooled or not, or sums in s32.
 
 use crate::memory::product;
-use crate::moves::copy_rows;
+use crate::moves::{copy_rows, SHORT};
 use crate::polyphase::Polyphase;
 use crate::program::{Span, CELL};
 use crate::requantize::{Channel, Requantize, Rows, OFFSET};
@@ -36,9 +36,6 @@ impl<'p> Lanes<'p> {
         (self.times128(at) >> 7) as i32 - OFFSET
     }
 }
-
-/// Rows of so many bytes and fewer are copied one by one: a call of memcpy takes longer.
-const SHORT: usize = 32;
 
 /// Which lanes are a channel's outputs, and where they go: (row, column) is lane `first + row * row_step + column *
 /// column_step`, the largest of `pool` x `pool` of them where there is a pool.
@@ -78,22 +75,28 @@ impl Grid {
         self.phases.extent(rows, self.columns, self.to_row, self.to_column)
     }
 
+    /// The lanes of so many rows, where those of a row are evenly spaced, and its outputs neighbours.
+    pub fn neighbours(&self, rows: u32) -> Option<Rows> {
+        assert!(rows <= self.rows);
+        let (row_step, step, to_row) = (self.row_step as usize, self.column_step as usize, self.to_row as usize);
+        let (mut rows, mut columns) = (rows as usize, self.columns as usize);
+        if self.to_column != 1 || !(self.pool == 1 || self.is_pooled()) {
+            return None;
+        }
+        if self.is_plain() && columns == row_step && columns == to_row {
+            // Nothing lies between the rows.
+            (columns, rows) = (columns * rows, 1);
+        }
+        Rows::new(self.first as usize, [rows, columns], [row_step, step], to_row, self.pool == 2)
+    }
+
     /// Requantised bytes. `to` holds `extent(rows)` elements, `rows` at most those of the grid.
     pub fn bytes(&self, lanes: &Lanes<'_>, requantize: &Requantize, channel: &Channel, rows: u32, to: &mut [u8]) {
         assert!(rows <= self.rows);
         let (first, row_step) = (self.first as usize, self.row_step as usize);
-        let (mut columns, step, pool) = (self.columns as usize, self.column_step as usize, self.pool as usize);
+        let (columns, step, pool) = (self.columns as usize, self.column_step as usize, self.pool as usize);
         let (to_row, to_column) = (self.to_row as usize, self.to_column as usize);
-        let mut rows = rows as usize;
-        if to_column == 1 && (pool == 1 || (pool == 2 && step == 1)) {
-            if pool == 1 && step == 1 && columns == row_step && columns == to_row {
-                // Nothing lies between the rows.
-                (columns, rows) = (columns * rows, 1);
-            }
-            let rows = Rows { first, rows, columns, row_step, step, to_row, pool: pool == 2 };
-            return requantize.rows(channel, lanes.planes, &rows, to);
-        }
-        for row in 0..rows {
+        for row in 0..rows as usize {
             let to = &mut to[row * to_row..];
             let from = first + row * pool * row_step;
             for column in 0..columns {
@@ -109,11 +112,15 @@ impl Grid {
         }
     }
 
-    /// Bytes that lie where their lanes do, from the first lane of `span` on: the rows from `first` on.
-    pub fn copy(&self, span: Span, from: &[u8], first: u32, rows: u32, to: &mut [u8]) {
-        assert!(rows <= self.rows && self.is_plain());
+    /// Bytes that lie where their lanes do, from the first lane of `span` on, or the largest of each 2 x 2 of them: the rows
+    /// from `first` on.
+    pub fn put(&self, span: Span, from: &[u8], first: u32, rows: u32, to: &mut [u8]) {
+        assert!(rows <= self.rows && (self.is_plain() || self.is_pooled()));
         let (columns, row_step, to_row) = (self.columns as usize, self.row_step as usize, self.to_row as usize);
         let from = &from[self.first as usize - span.first as usize * CELL..];
+        if self.is_pooled() {
+            return largest(from, row_step, &mut to[first as usize * to_row..], to_row, rows as usize, columns);
+        }
         if !self.phases.is_one() {
             for piece in self.phases.pieces(first, rows, self.columns, self.to_row) {
                 let from = &from[piece.row as usize * row_step + piece.column as usize..];
@@ -142,6 +149,11 @@ impl Grid {
         (self.pool, self.column_step, self.to_column) == (1, 1, 1)
     }
 
+    /// Whether the largest of 2 x 2 neighbouring lanes are the outputs, and they go side by side.
+    pub fn is_pooled(&self) -> bool {
+        (self.pool, self.column_step, self.to_column) == (2, 1, 1)
+    }
+
     /// The cells of all lanes that are read.
     pub fn span(&self) -> Span {
         let last = (self.rows * self.pool - 1) * self.row_step + (self.columns * self.pool - 1) * self.column_step;
@@ -163,6 +175,38 @@ impl Grid {
                 }
                 to[(row * self.to_row + column * self.to_column) as usize] = most.wrapping_add(bias);
             }
+        }
+    }
+}
+
+/// The largest of each 2 x 2 bytes of `from`, whose rows are `row_step` apart.
+#[inline(never)]
+fn largest(from: &[u8], row_step: usize, to: &mut [u8], to_row: usize, rows: usize, columns: usize) {
+    let (Some(last), Some(end)) = (rows.checked_sub(1), columns.checked_sub(1)) else { return };
+    assert!((2 * last + 1) * row_step + 2 * end + 1 < from.len() && last * to_row + end < to.len());
+    let (mut from, mut to) = (from.as_ptr(), to.as_mut_ptr());
+    // SAFETY: rows lie within the slices, by the assertion; pointers are moved on beyond the last element, where nothing is read
+    // or written.
+    unsafe {
+        for _ in 0..rows {
+            let (mut above, mut below, mut element) = (from, from.add(row_step), to);
+            macro_rules! one {
+                ($at:literal) => {
+                    let (left, right) = (2 * $at, 2 * $at + 1);
+                    let most = (*above.add(left)).max(*above.add(right)).max(*below.add(left)).max(*below.add(right));
+                    element.add($at).write(most);
+                };
+            }
+            let (end, two) = (to.add(columns), to.add(columns & !1));
+            while element != two {
+                one!(0);
+                one!(1);
+                (above, below, element) = (above.wrapping_add(4), below.wrapping_add(4), element.add(2));
+            }
+            if element != end {
+                one!(0);
+            }
+            (from, to) = (from.wrapping_add(2 * row_step), to.wrapping_add(to_row));
         }
     }
 }

@@ -72,6 +72,16 @@ impl Strided {
         }
     }
 
+    /// The same with one run along the last axis in the place of many, how many they were, and the stride between them. None where
+    /// they do not follow each other upwards.
+    fn one_row(&self) -> Option<(Self, usize, usize)> {
+        let axis = AXES - 2;
+        let (rows, step) = (self.shape[axis] as usize, usize::try_from(self.strides[axis]).ok()?);
+        let mut shape = self.shape;
+        shape[axis] = 1;
+        Some((Self { shape, ..*self }, rows, step))
+    }
+
     /// Length of a run, and the stride along it.
     pub fn run(&self) -> (usize, isize) {
         (self.shape[AXES - 1] as usize, self.strides[AXES - 1] as isize)
@@ -108,11 +118,18 @@ pub fn copy(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let ((read, first), (write, start)) = (source.region(size, from)?, target.region(size, to)?);
     let Some(([write], [read])) = memory.split([write], [read])? else { return Ok(()) };
     let ((count, step), (_, stride)) = (source.run(), target.run());
+    if size == 1 && stride == 1 && step > 0 && (step > 1 || count <= SHORT) {
+        if let (Some((source, rows, row_step)), Some((target, _, to_row))) = (source.one_row(), target.one_row()) {
+            Strided::rows([&source, &target], |[from, to]| {
+                let (from, to) = (first.wrapping_add_signed(from), start.wrapping_add_signed(to));
+                copy_rows(&read[from..], (row_step, step as usize), &mut write[to..], to_row, rows, count);
+            });
+            return Ok(());
+        }
+    }
     Strided::rows([&source, &target], |[from, to]| {
         let (from, to) = (first.wrapping_add_signed(from), start.wrapping_add_signed(to));
-        if size == 1 && step > 1 && stride == 1 {
-            copy_rows(&read[from..], (0, step as usize), &mut write[to..], 0, 1, count);
-        } else if size == 1 {
+        if size == 1 {
             run(read, from, step, write, to, stride, count);
         } else {
             run(as_u32(read), from, step, as_u32_mut(write), to, stride, count);
@@ -134,6 +151,9 @@ fn run<T: Copy>(read: &[T], from: usize, step: isize, write: &mut [T], to: usize
         to = to.wrapping_add_signed(stride);
     }
 }
+
+/// Rows of so many bytes and fewer are copied one by one: a call of memcpy takes longer.
+pub const SHORT: usize = 32;
 
 /// Copies rows of `columns` bytes that are `step` apart, in rows that are `row_step` apart, to rows of neighbouring bytes.
 pub fn copy_rows(

@@ -158,8 +158,9 @@ pub struct Builder<'w> {
 
 impl<'w> Builder<'w> {
     pub const fn new(words: &'w mut [u32]) -> Self {
+        let length = if words.len() < MAX_WORDS { words.len() } else { MAX_WORDS };
         Self {
-            words,
+            words: words.split_at_mut(length).0,
             len: 0,
             cells: [0; OPERANDS],
             positive: 0,
@@ -191,23 +192,17 @@ impl<'w> Builder<'w> {
         if first >= MAX_CELLS || count > MAX_CELLS - first {
             return self.refuse("more cells than a base register reaches");
         }
-        if self.len + count as usize > self.words.len() || self.len + count as usize > MAX_WORDS - 2 {
+        let (_, free) = self.words.split_at_mut(self.len);
+        // The last check, and the end.
+        if free.len() < count as usize + 2 {
             return self.refuse("a program is too long");
         }
+        let (words, _) = free.split_at_mut(count as usize);
         if first + count > self.cells[operand as usize] {
             self.cells[operand as usize] = first + count;
         }
         let base = ((coefficient + 4) as u32) << 21 | (11 + operand as u32) << 16 | first;
-        let mut shift = SHIFT << 24 | (base + count - 1);
-        let (_, rest) = self.words.split_at_mut(self.len);
-        let (words, _) = rest.split_at_mut(count as usize);
-        let mut at = 0;
-        while at + 1 < words.len() {
-            words[at] = shift;
-            shift -= 1;
-            at += 1;
-        }
-        words[at] = last << 24 | base;
+        count_down(words, SHIFT << 24 | (base + count - 1), last << 24 | base);
         self.len += count as usize;
         self.added = last == ADDTOTAL;
     }
@@ -264,7 +259,7 @@ impl<'w> Builder<'w> {
             return self.refuse("more cells than a base register reaches");
         }
         let end = self.len as u64 + more * block as u64;
-        if end > self.words.len().min(MAX_WORDS - 2) as u64 {
+        if end + 2 > self.words.len() as u64 {
             return self.refuse("a program is too long");
         }
         self.positive += more * (self.positive - from.positive);
@@ -274,19 +269,22 @@ impl<'w> Builder<'w> {
         }
         self.cells[Operand::Terms as usize] = terms_end as u32;
         self.cells[Operand::Polynomials as usize] = polynomials_end as u32;
-        let (before, after) = self.words[from.len..end as usize].split_at_mut(block);
-        let mut steps = [0; 32];
-        steps[11 + Operand::Terms as usize] = terms;
-        steps[11 + Operand::Polynomials as usize] = polynomials;
-        for copy in after.chunks_exact_mut(block) {
-            for (before, word) in before.iter_mut().zip(copy) {
-                *before += steps[(*before >> 16 & 31) as usize];
-                *word = *before;
+        let (first, after) = self.words[from.len..end as usize].split_at_mut(block);
+        // One polynomial after the other, as `read` wrote them.
+        let mut at = 0;
+        while let Some(length) = first[at..].iter().position(|word| word >> 24 != SHIFT) {
+            let words = at..at + length + 1;
+            let (mut highest, mut lowest) = (first[at], first[at + length]);
+            let step = match (lowest >> 16 & 31) - 11 {
+                0 => terms,
+                1 => polynomials,
+                _ => 0,
+            };
+            for copy in after.chunks_exact_mut(block) {
+                (highest, lowest) = (highest + step, lowest + step);
+                count_down(&mut copy[words.clone()], highest, lowest);
             }
-        }
-        // The first block was counted up on the way.
-        for word in before {
-            *word -= steps[(*word >> 16 & 31) as usize] * more as u32;
+            at = words.end;
         }
         self.len = end as usize;
     }
@@ -491,7 +489,8 @@ impl<'w> Program<'w> {
         to[..6].copy_from_slice(&[u32::from_le_bytes(*b"bibc"), 1, 0, used as u32, 0, used as u32]);
         let (mut kind, mut load) = (6, 6 + 8 * used);
         for (operand, cells) in self.cells.iter().enumerate().filter(|(_, cells)| **cells > 0) {
-            to[kind..kind + 8].copy_from_slice(&[cells * CELL as u32, 0, 0, 0, 0, 0, 0, 0]);
+            to[kind..kind + 8].fill(0);
+            to[kind] = cells * CELL as u32;
             let register = 11 + operand as u32;
             to[load] = 3 | ((kind as u32 - 6) / 8) << 4;
             to[load + 1] = register;
@@ -512,32 +511,89 @@ impl<'m> Operands<'m> {
     /// In the order of `Operand`. Each must be as long as `program` reads it, and start at a multiple of 4.
     #[inline(always)]
     pub fn new(program: &Program<'_>, slices: [&'m [u8]; OPERANDS]) -> Checked<Self> {
-        Self::checked(program, slices, None)
+        Self::without(program, slices, &[])
     }
 
     /// The same without the advice, which may be empty: for computing it.
     pub fn before_advice(program: &Program<'_>, slices: [&'m [u8]; OPERANDS]) -> Checked<Self> {
-        Self::checked(program, slices, Some(program.advice.operand as usize))
+        Self::without(program, slices, &[program.advice.operand])
     }
 
+    /// The same without some that may be empty, and are to be set before a call.
     #[inline(always)]
-    fn checked(program: &Program<'_>, slices: [&'m [u8]; OPERANDS], without: Option<usize>) -> Checked<Self> {
-        for (operand, (slice, cells)) in slices.iter().zip(program.cells).enumerate() {
-            if slice.len() < cells as usize * CELL && without != Some(operand) {
-                return Err("an operand is shorter than its program reads it");
-            }
-            if cells > 0 && !(slice.as_ptr() as usize).is_multiple_of(4) && without != Some(operand) {
-                return Err("an operand does not start at a multiple of 4");
+    pub fn without(program: &Program<'_>, slices: [&'m [u8]; OPERANDS], open: &[Operand]) -> Checked<Self> {
+        for (index, (slice, cells)) in slices.iter().zip(program.cells).enumerate() {
+            if !open.iter().any(|operand| *operand as usize == index) {
+                fits(slice, cells)?;
             }
         }
         Ok(Self(slices))
     }
+
+    /// The same with other terms, and other constants and polynomials where there are such.
+    #[inline(always)]
+    pub fn with(
+        mut self,
+        program: &Program<'_>,
+        terms: &'m [u8],
+        constants: Option<&'m [u8]>,
+        polynomials: Option<&'m [u8]>,
+    ) -> Checked<Self> {
+        self.set(program, Operand::Terms, terms)?;
+        if let Some(constants) = constants {
+            self.set(program, Operand::Constants, constants)?;
+        }
+        if let Some(polynomials) = polynomials {
+            self.set(program, Operand::Polynomials, polynomials)?;
+        }
+        Ok(self)
+    }
+
+    /// Puts another slice in an operand's place.
+    #[inline(always)]
+    pub fn set(&mut self, program: &Program<'_>, operand: Operand, slice: &'m [u8]) -> Checked {
+        fits(slice, program.cells[operand as usize])?;
+        self.0[operand as usize] = slice;
+        Ok(())
+    }
+}
+
+/// Whether an operand is as long as its program reads it, and lies at a word.
+#[inline(always)]
+fn fits(slice: &[u8], cells: u32) -> Checked {
+    if slice.len() < cells as usize * CELL {
+        return Err("an operand is shorter than its program reads it");
+    }
+    if cells > 0 && !(slice.as_ptr() as usize).is_multiple_of(4) {
+        return Err("an operand does not start at a multiple of 4");
+    }
+    Ok(())
 }
 
 impl Operands<'_> {
     /// Where each starts, as base registers hold it.
     pub fn addresses(&self) -> [*const u8; OPERANDS] {
         self.0.map(<[u8]>::as_ptr)
+    }
+}
+
+/// Writes words from `first` downwards, the last of them `last`.
+const fn count_down(words: &mut [u32], first: u32, last: u32) {
+    let (mut word, mut at) = (first, 0);
+    let (four, rest) = words.as_chunks_mut::<4>();
+    while at < four.len() {
+        four[at] = [word, word.wrapping_sub(1), word.wrapping_sub(2), word.wrapping_sub(3)];
+        word = word.wrapping_sub(4);
+        at += 1;
+    }
+    at = 0;
+    while at < rest.len() {
+        rest[at] = word;
+        word = word.wrapping_sub(1);
+        at += 1;
+    }
+    if let [.., end] = words {
+        *end = last;
     }
 }
 

@@ -137,8 +137,7 @@ impl Requantize {
     /// Requantises rows of neighbouring lanes of `planes`, three planes of bytes: the largest of 1 x 1 or 2 x 2 lanes each.
     pub fn rows(&self, channel: &Channel, planes: &[u8], rows: &Rows, to: &mut [u8]) {
         let plane = planes.len() / 3;
-        assert!(rows.step == 1 || !rows.pool);
-        assert!(rows.lanes().is_some_and(|lanes| lanes <= plane) && rows.elements().is_some_and(|end| end <= to.len()));
+        assert!(rows.lanes <= plane && rows.elements <= to.len());
         // Not filled in beforehand: 384 bytes for each channel.
         let mut slow = [MaybeUninit::uninit(); SLOW];
         let count = if channel.fast {
@@ -221,29 +220,35 @@ impl Requantize {
 /// Rows of neighbouring lanes, and where they go. With a pool, the largest of each 2 x 2 lanes goes.
 #[derive(Clone, Copy)]
 pub struct Rows {
-    pub first: usize,
-    pub rows: usize,
-    pub columns: usize,
+    first: usize,
+    rows: usize,
+    columns: usize,
     /// From a row of lanes to the next one, and from a lane to the next one; 1 with a pool.
-    pub row_step: usize,
-    pub step: usize,
+    row_step: usize,
+    step: usize,
     /// From a row that is written to the next one.
-    pub to_row: usize,
-    pub pool: bool,
+    to_row: usize,
+    pool: bool,
+    /// Lanes up to the last that is read, elements up to the last that is written.
+    lanes: usize,
+    elements: usize,
 }
 
 impl Rows {
-    /// Lanes up to the last that is read.
-    fn lanes(&self) -> Option<usize> {
-        let pool = 1 + usize::from(self.pool);
-        let row = (self.rows * pool).checked_sub(1)?.checked_mul(self.row_step)?;
-        let column = (self.columns * pool).checked_sub(1)?.checked_mul(self.step)?;
-        row.checked_add(self.first)?.checked_add(column)?.checked_add(1)
-    }
-
-    /// Elements up to the last that is written.
-    fn elements(&self) -> Option<usize> {
-        self.rows.checked_sub(1)?.checked_mul(self.to_row)?.checked_add(self.columns)
+    /// `rows` and `columns` of what is written. None where there are none, where a pool's lanes are not neighbours, and where
+    /// they would lie beyond all memory.
+    pub fn new(
+        first: usize,
+        [rows, columns]: [usize; 2],
+        [row_step, step]: [usize; 2],
+        to_row: usize,
+        pool: bool,
+    ) -> Option<Self> {
+        let pooled = 1 + usize::from(pool);
+        let last = |count: usize, step: usize| count.checked_mul(pooled)?.checked_sub(1)?.checked_mul(step);
+        let lanes = last(rows, row_step)?.checked_add(last(columns, step)?)?.checked_add(first)?.checked_add(1)?;
+        let elements = (rows - 1).checked_mul(to_row)?.checked_add(columns)?;
+        (step == 1 || !pool).then_some(Self { first, rows, columns, row_step, step, to_row, pool, lanes, elements })
     }
 }
 
@@ -345,7 +350,7 @@ unsafe fn each<const STEP: usize>(
 ///
 /// # Safety
 /// As for `each`.
-#[inline(never)]
+#[inline(always)]
 unsafe fn largest(
     requantize: &Requantize,
     fold: i32,
@@ -462,7 +467,7 @@ mod tests {
                 let mut many = [0; 70];
                 for (count, pool) in [(2, true), (5, false), (66, false)] {
                     let step = if pool { 1 } else { 1 + usize::from(count < 6) };
-                    let rows = Rows { first: 1, rows: 1, columns: count, row_step: 3, step, to_row: 0, pool };
+                    let rows = Rows::new(1, [1, count], [3, step], 0, pool).unwrap();
                     requantize.rows(&channel, &planes, &rows, &mut many);
                     assert_eq!(many[..count], vec![got; count]);
                 }

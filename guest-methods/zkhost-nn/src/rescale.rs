@@ -88,24 +88,24 @@ impl Rescale {
         lanes: usize,
         span: Span,
     ) -> &'p [u8] {
-        const TOP: u32 = 0x8080_8080;
-        const ONES: u32 = 0x0101_0101;
+        // Multiplied with: for a constant, the compiler has a shift and a subtraction.
+        let all = core::hint::black_box(255);
         let (plane, first) = (span.count as usize * WORDS, span.first as usize * WORDS * 4);
         let (lanes_of, products) = planes.split_at_mut(3 * lanes * WORDS);
         let mut products = products.chunks_exact_mut(plane);
         let mut next = |skipped: u32| products.nth(skipped as usize).unwrap_or_default().as_chunks_mut::<WORDS>().0;
         let (fraction, byte, above) = (next(at::FRACTION), next(0), next(0));
         for (cell, ((fraction, above), byte)) in fraction.iter().zip(above).zip(byte.iter_mut()).enumerate() {
+            let (fraction, above, values) = (*fraction, *above, *byte);
+            if fraction.iter().chain(&above).fold(0, |all, word| all | word) & TOP == 0 {
+                *byte = core::array::from_fn(|i| within(values[i], above[i], all));
+                continue;
+            }
             for i in 0..WORDS {
                 let flags = (fraction[i] | above[i]) & TOP;
-                // Zero where the value is below the range: where `above` is less than 0x7f.
-                let within = |above: u32| byte[i] & (above.wrapping_add(ONES) >> 7 & ONES).wrapping_mul(255);
+                byte[i] = within(values[i], above[i] & !TOP, all);
                 if flags != 0 {
-                    // No carry may reach the next byte.
-                    let (others, at) = (within(above[i] & !TOP), first + cell * CELL + 4 * i);
-                    byte[i] = full(requantize, channel, lanes_of, at, flags, others);
-                } else {
-                    byte[i] = within(above[i]);
+                    byte[i] = full(requantize, channel, lanes_of, first + cell * CELL + 4 * i, flags, byte[i]);
                 }
             }
         }
@@ -113,8 +113,14 @@ impl Rescale {
     }
 }
 
-/// Words of a cell.
-const WORDS: usize = CELL / 4;
+const TOP: u32 = 0x8080_8080;
+
+/// Four outputs, zero where their values are below the range: where `above` is less than 0x7f; it is 0x7f at most. `all` is 255.
+#[inline(always)]
+fn within(byte: u32, above: u32, all: u32) -> u32 {
+    const ONES: u32 = 0x0101_0101;
+    byte & (above.wrapping_add(ONES) >> 7 & ONES).wrapping_mul(all)
+}
 
 /// Four outputs: from their lanes where `flags` has a byte's top bit, and as they are in `others`.
 #[cold]
@@ -131,6 +137,9 @@ fn full(requantize: &Requantize, channel: &Channel, lanes: &[u32], at: usize, fl
     }
     u32::from_le_bytes(found)
 }
+
+/// Words of a cell.
+const WORDS: usize = CELL / 4;
 
 #[cfg(test)]
 #[path = "rescale_tests.rs"]

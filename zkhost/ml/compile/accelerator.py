@@ -22,9 +22,9 @@ CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 330, 260, 0.1, 6, 4, 2000
 # A lane requantised; a row of them begun; a lane that goes into a pool, and what comes out; a sum; a dense layer's channel
 # prepared, and its lane.
 LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 21, 40, 11, 14, 25, 25, 34
-# Where programs requantise: a lane of a cell that they do; a row of outputs copied; an output of it, or one put where another
-# column follows; a channel's numbers; a byte of an input taken apart in polyphase components.
-RESCALED_LANE, COPIED_ROW, COPIED, SCATTERED, NUMBERS, COMPONENT = 4.2, 30, 2, 3, 170, 2
+# Where programs requantise: a lane of a cell that they do; a row of outputs copied; an output of it, the largest of 2 x 2, or one
+# put where another column follows; a channel's numbers; a byte of an input taken apart in polyphase components.
+RESCALED_LANE, COPIED_ROW, COPIED, POOLED_BYTES, SCATTERED, NUMBERS, COMPONENT = 4.2, 30, 2, 13, 3, 170, 2
 # Paging that a layer which does so adds to a small model: code and memory that nothing else touches.
 RESCALE_PAGES = 4000
 # Outputs, before they are clamped, that programs requantise.
@@ -112,7 +112,8 @@ def finish(program: Convolution, rows: int, columns: int, pool: int = 1, size: i
     if size == 4:
         return SUM * outputs
     if program.rescaled:
-        return NUMBERS + RESCALED_LANE * program.rescaled * CELL + rows * COPIED_ROW + COPIED * outputs
+        copied = COPIED if pool == 1 else POOLED_BYTES
+        return NUMBERS + RESCALED_LANE * program.rescaled * CELL + rows * COPIED_ROW + copied * outputs
     return ROW * rows + outputs * (LANE if pool == 1 else POOLED_LANE * pool**2 + POOLED)
 
 

@@ -114,7 +114,7 @@ def _write(target: Target, layout: Layout) -> None:
     ones = plan.constant(layout.ones()) if program.pairs else At(None)
     scale = plan.constant(finish.scale)
     reader = _reader(target, finish.y) if finish.size == 1 else None
-    if reader is not None and reader.plane.components[1:] and not program.rescaled:
+    if reader is not None and reader.plane.components[1:] and not (program.rescaled and finish.pool == 1):
         reader = None
     out = layout.out[0] * layout.out[1]
     if reader is None:

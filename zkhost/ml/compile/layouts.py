@@ -274,7 +274,7 @@ def _layouts(
     zeros = {int(zero) for zero in op.w_zero}
     shared = zeros.pop() + added(graph.dtype(op.w)) if len(zeros) == 1 else None
     known = known_biases(target, op.x, op.x_zero, op.bias, weights.sum(axis=(1, 2, 3)))
-    rescale = finish.pool == sh == sw == 1 and rescales(finish, weights, (1, 2, 3), known)
+    rescale = finish.pool <= 2 and sh == sw == 1 and rescales(finish, weights, (1, 2, 3), known)
     for strips in range(1, min(height, 64) + 1):
         rows = -(-height // strips)
         if strips > 1 and (rows * finish.pool * sh * plane.pitch) % 4:
