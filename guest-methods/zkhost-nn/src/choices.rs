@@ -105,14 +105,15 @@ pub fn arg_max(args: &[u32], memory: &mut Memory<'_>) -> Checked {
 
 /// The position of the largest value, the first of equals or the last.
 #[inline(never)]
-fn largest<T: PartialOrd + Copy>(values: impl Iterator<Item = T>, last: bool) -> usize {
-    let mut found: Option<(usize, T)> = None;
+fn largest<T: PartialOrd>(mut values: impl Iterator<Item = T>, last: bool) -> usize {
+    let Some(mut most) = values.next() else { return 0 };
+    let mut best = 0;
     for (at, value) in values.enumerate() {
-        if !found.is_some_and(|(_, most)| if last { value < most } else { value <= most }) {
-            found = Some((at, value));
+        if most < value || (last && !(value < most)) {
+            (best, most) = (at + 1, value);
         }
     }
-    found.map_or(0, |(at, _)| at)
+    best
 }
 
 /// `type, x, rows, width, k, largest, values, indices`: the k largest (or smallest) of each row in order, of equals the first.

@@ -210,3 +210,35 @@ fn largest(from: &[u8], row_step: usize, to: &mut [u8], to_row: usize, rows: usi
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_of_two_by_two() {
+        let bytes: alloc::vec::Vec<u8> = (0..400u32).map(|at| (at * at * 31 >> 3) as u8).collect();
+        for (rows, columns, row_step, to_row) in
+            [(1, 1, 2, 1), (3, 1, 5, 4), (2, 4, 9, 4), (5, 7, 14, 9), (4, 2, 31, 2)]
+        {
+            let mut to = [9; 64];
+            largest(&bytes[1..], row_step, &mut to, to_row, rows, columns);
+            let mut wanted = [9; 64];
+            for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+                let at = 1 + 2 * row * row_step + 2 * column;
+                let four = [at, at + 1, at + row_step, at + row_step + 1].map(|at| bytes[at]);
+                wanted[row * to_row + column] = four.into_iter().max().unwrap();
+            }
+            assert_eq!(to, wanted);
+        }
+        largest(&bytes, 8, &mut [], 4, 0, 4);
+        assert!(
+            std::panic::catch_unwind(|| largest(&bytes[..7], 4, &mut [0; 2], 2, 1, 2)).is_err(),
+            "one byte is missing"
+        );
+        assert!(
+            std::panic::catch_unwind(|| largest(&bytes, 4, &mut [0; 2], 2, 2, 1)).is_err(),
+            "no place for the second row"
+        );
+    }
+}

@@ -207,15 +207,17 @@ unsafe fn each_row<T, const STEP: usize>(
                     $(to_element.add($at).write(element.wrapping_add($at * step).read_volatile());)*
                 }};
             }
-            let end = to.add(columns);
             let four = to.add(columns & !3);
             while to_element != four {
                 copy!(0 1 2 3);
                 (element, to_element) = (element.wrapping_add(4 * step), to_element.add(4));
             }
-            while to_element != end {
+            if columns & 2 != 0 {
+                copy!(0 1);
+                (element, to_element) = (element.wrapping_add(2 * step), to_element.add(2));
+            }
+            if columns & 1 != 0 {
                 copy!(0);
-                (element, to_element) = (element.wrapping_add(step), to_element.add(1));
             }
             (from, to) = (from.wrapping_add(row_step), to.wrapping_add(to_row));
         }

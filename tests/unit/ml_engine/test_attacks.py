@@ -177,6 +177,16 @@ def components() -> Honest:
     return _whole(make, 2 * 16 * (3 * 48 + 7 * 45))
 
 
+@functools.cache
+def pooled() -> Honest:
+    """A convolution whose program requantises, and of whose outputs the largest of 2 x 2 are kept."""
+    make = Maker()
+    make.input("x", "u8", (1, 1, 28, 28))
+    sums = make.conv("s", "x", 8, (3, 3), pads=(1, 1, 1, 1), x_zero=3)
+    make.pool("y", make.requantize("a", sums), 2)
+    return _whole(make, 8 * 16 * (3 * LANES + 7 * USED))
+
+
 def _whole(make: Maker, advice: int) -> Honest:
     """The one layer of a graph, which its program requantises, and so many bytes of advice."""
     graph = make.graph("y")
@@ -187,8 +197,8 @@ def _whole(make: Maker, advice: int) -> Honest:
     return Honest(plan, image.program, image.image_id, computed.stdin, len(inputs), computed.journal)
 
 
-@pytest.mark.parametrize("made", [products, components])
-def test_changed_advice_of_products_and_of_components_is_refused(made: Callable[[], Honest]) -> None:
+@pytest.mark.parametrize("made", [products, components, pooled])
+def test_changed_advice_of_products_components_and_pools_is_refused(made: Callable[[], Honest]) -> None:
     """In every plane, of every call."""
     found = made()
     assert _native.preflight(found.program, found.stdin).journal == found.journal

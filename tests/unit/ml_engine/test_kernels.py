@@ -196,20 +196,39 @@ def test_matrix_products_that_programs_do_not_requantise() -> None:
     assert found(inputs=1100) == [False, False]
 
 
-def test_what_programs_do_not_requantise() -> None:
-    """Other ranges and scales, pools, values that may leave 16 bits."""
+@pytest.mark.parametrize("size", [(28, 28), (27, 41), (64, 100)])
+@pytest.mark.parametrize("reader", [None, (1, 1), (2, 2)])
+def test_the_largest_of_what_programs_requantise(size: tuple[int, int], reader: tuple[int, int] | None) -> None:
+    """A pool of 2 x 2 behind requantising programs, of sizes even and odd, in strips; read by a convolution, by one with strides."""
+    for dtype, zero, scale in (("u8", 3, 0.00413), ("s8", -128, 2.0**-8), ("u8", 255, 0.0155)):
+        make = Maker()
+        sums = make.conv("s", make.input("x", "u8", (1, 2, *size)), 3, (5, 5), pads=(2, 2, 2, 2), x_zero=9)
+        make.pool("y", make.requantize("a", sums, dtype=dtype, scale=scale, zero=zero), 2)  # type: ignore[arg-type]
+        found = "y"
+        if reader is not None:
+            sums = make.conv("t", "y", 4, (3, 3), strides=reader, pads=(1, 1, 1, 1), x_zero=zero)
+            found = make.requantize("z", sums, scale=0.003)
+        graph = make.graph(found)
+        assert rescaled(compile_graph(graph).plan)[0]
+        compare(graph, make.inputs, accelerated=True)
 
-    def found(scale: float = 0.004, low: int = 0, strides: tuple[int, int] = (1, 1), spread: int = 30) -> list[bool]:
+
+def test_what_programs_do_not_requantise() -> None:
+    """Other ranges and scales, larger pools, values that may leave 16 bits."""
+
+    def found(
+        scale: float = 0.004, low: int = 0, strides: tuple[int, int] = (1, 1), spread: int = 30, pool: int = 1
+    ) -> list[bool]:
         make = Maker()
         make.input("x", "u8", (1, 3, 24, 24))
         sums = make.conv("s", "x", 8, (3, 3), strides=strides, spread=spread)
         make.requantize("y", sums, scale=scale, low=low)
-        graph = make.graph("y")
+        graph = make.graph("y" if pool == 1 else make.pool("p", "y", pool))
         compare(graph, make.inputs, accelerated=True)
         return rescaled(compile_graph(graph).plan)
 
     assert found() == found(strides=(2, 2)) == [True]
-    assert found(scale=2.0**-6) == found(scale=0.0001) == found(low=1) == [False]
+    assert found(scale=2.0**-6) == found(scale=0.0001) == found(low=1) == found(pool=3) == [False]
 
     make = Maker()
     make.input("x", "u8", (1, 200, 12, 12))

@@ -18,13 +18,13 @@ MAX_COLUMNS = 4096
 
 # User cycles, counted: a call beside its program's words; asking the host for advice; a byte of advice; a word of a program
 # built; a kernel's weight, or an input, put into a cell; an operation begun.
-CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 330, 260, 0.1, 6, 4, 2000
+CALL, ADVISE, ADVICE_BYTE, BUILD, SPREAD, BEGIN = 300, 260, 0.1, 4, 4, 2500
 # A lane requantised; a row of them begun; a lane that goes into a pool, and what comes out; a sum; a dense layer's channel
 # prepared, and its lane.
 LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 21, 40, 11, 14, 25, 25, 34
 # Where programs requantise: a lane of a cell that they do; a row of outputs copied; an output of it, the largest of 2 x 2, or one
 # put where another column follows; a channel's numbers; a byte of an input taken apart in polyphase components.
-RESCALED_LANE, COPIED_ROW, COPIED, POOLED_BYTES, SCATTERED, NUMBERS, COMPONENT = 4.2, 30, 2, 13, 3, 170, 2
+RESCALED_LANE, COPIED_ROW, COPIED, POOLED_BYTES, SCATTERED, NUMBERS, COMPONENT = 4, 35, 3, 13, 3, 250, 2
 # Paging that a layer which does so adds to a small model: code and memory that nothing else touches.
 RESCALE_PAGES = 4000
 # Outputs, before they are clamped, that programs requantise.
