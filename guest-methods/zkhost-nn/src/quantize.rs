@@ -186,33 +186,65 @@ pub fn add(args: &[u32], memory: &mut Memory<'_>) -> Checked {
         return Err("a sum's range or factors are none");
     }
     let (shape, strides) = (&all[8..14], &all[14..]);
-    let exact = |a: u8, b: u8| {
-        let sum = (floats[512] + floats[usize::from(a)]) + floats[256 + usize::from(b)];
-        (round(sum, low, high) + added as i32) as u8
-    };
+    let exact = Sum { floats, low, high, added: added as i32 };
     let y = bytes(y, product(shape)?);
     if points.is_empty() {
-        return pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = exact(a[0], b[0]));
+        return pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = exact.apply(a[0], b[0]));
     }
     let (a_points, b_points) = points.split_at(256);
-    let sum = |a: u8, b: u8| {
-        // In units of 2^-16: the tables are off by half a unit each; f32 rounds twice, by at most 4 units below 2^11.
-        const NEAR: i32 = 12;
-        let value = a_points[usize::from(a)].wrapping_add(b_points[usize::from(b)]).wrapping_add((1 << 15) + NEAR);
-        if value & 0xffff <= 2 * NEAR {
-            return exact(a, b);
-        }
-        ((value >> 16).clamp(low, high) + added as i32) as u8
-    };
+    let (Ok(a_points), Ok(b_points)) = (a_points.try_into(), b_points.try_into()) else { return Err("no such sum") };
+    let sum = FixedSum { a: a_points, b: b_points, low, high, added: added as i32, exact: &exact };
     if strides[..AXES] == strides[AXES..] && strides[AXES - 1] == 1 && shape[..AXES - 1].iter().all(|size| *size == 1) {
         let count = shape[AXES - 1].into();
         let Some(([y], [a, b])) = memory.split([y], [bytes(a, count), bytes(b, count)])? else { return Ok(()) };
         for (y, (a, b)) in y.iter_mut().zip(a.iter().zip(b)) {
-            *y = sum(*a, *b);
+            *y = sum.apply(*a, *b);
         }
         return Ok(());
     }
-    pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = sum(a[0], b[0]))
+    pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = sum.apply(a[0], b[0]))
+}
+
+/// QLinearAdd by tables of f32, one of each operand's bytes behind the other, and what is added to all.
+#[derive(Clone, Copy)]
+struct Sum<'t> {
+    floats: &'t [f32],
+    low: i32,
+    high: i32,
+    added: i32,
+}
+
+impl Sum<'_> {
+    #[cold]
+    #[inline(never)]
+    fn apply(&self, a: u8, b: u8) -> u8 {
+        let sum = (self.floats[512] + self.floats[usize::from(a)]) + self.floats[256 + usize::from(b)];
+        (round(sum, self.low, self.high) + self.added) as u8
+    }
+}
+
+/// The same by tables in units of 2^-16, where these decide.
+#[derive(Clone, Copy)]
+struct FixedSum<'t> {
+    a: &'t [i32; 256],
+    b: &'t [i32; 256],
+    low: i32,
+    high: i32,
+    added: i32,
+    exact: &'t Sum<'t>,
+}
+
+impl FixedSum<'_> {
+    #[inline(always)]
+    fn apply(&self, a: u8, b: u8) -> u8 {
+        // The tables are off by half a unit each; f32 rounds twice, by at most 4 units below 2^11.
+        const NEAR: i32 = 12;
+        let value = self.a[usize::from(a)].wrapping_add(self.b[usize::from(b)]).wrapping_add((1 << 15) + NEAR);
+        if value & 0xffff <= 2 * NEAR {
+            return self.exact.apply(a, b);
+        }
+        ((value >> 16).max(self.low).min(self.high) + self.added) as u8
+    }
 }
 
 /// QuantizeLinear of one scale and zero point: clamp(rint(x / scale)) + zero.
@@ -272,7 +304,7 @@ impl Quantize {
             value = (sum >> shift) as i32;
         }
         let value = if (bits as i32) < 0 { -value } else { value };
-        ((value + self.zero).clamp(self.low, self.high) + self.added) as u8
+        ((value + self.zero).max(self.low).min(self.high) + self.added) as u8
     }
 
     #[cold]
