@@ -45,8 +45,8 @@ def test_the_demos_digit_is_one_segment() -> None:
     env = model.env(pixels.reshape(1, 1, 8, 8))
     found = _native.preflight(model.program, bytes(env.input))
     assert found.segments == (17,)
-    assert found.user_cycles <= 63_000
-    assert found.used_cycles + RESERVED <= 122_000
+    assert found.user_cycles <= 60_000
+    assert found.used_cycles + RESERVED <= 114_000
 
 
 def test_what_every_model_takes() -> None:
