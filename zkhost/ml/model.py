@@ -126,7 +126,13 @@ class Model(ComputedGuest[Any, Inference]):
 
         options = self.options
         salt = None if options.hidden else options.salt
-        return compile_graph(self.graph, modes=self._tensor_modes, salt=salt, accelerate=options.accelerate)
+        return compile_graph(
+            self.graph,
+            modes=self._tensor_modes,
+            salt=salt,
+            accelerate=options.accelerate,
+            hidden=options.hidden,
+        )
 
     @cached_property
     def program(self) -> bytes:  # type: ignore[override]

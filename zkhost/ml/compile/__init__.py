@@ -41,17 +41,23 @@ class Compiled:
 
 
 def compile_graph(
-    graph: Graph, *, modes: Mapping[str, Mode] | None = None, salt: bytes | None = None, accelerate: bool = True
+    graph: Graph,
+    *,
+    modes: Mapping[str, Mode] | None = None,
+    salt: bytes | None = None,
+    accelerate: bool = True,
+    hidden: bool = False,
 ) -> Compiled:
     """Compile a graph. The same graph gives the same bytes on every machine.
 
     `modes` says what the journal shows of inputs and outputs, by tensor; public where it says nothing. `salt` is put into the plan, so that a model that could be
-    guessed is not recognised by its image ID. Without `accelerate` nothing but plain RISC-V instructions computes.
+    guessed is not recognised by its image ID. Without `accelerate` nothing but plain RISC-V instructions computes. A `hidden` plan is
+    an input, whose bytes the guest hashes: fewer of them are worth some cycles.
     """
     plan = Plan()
     if salt is not None:
         plan.salt(salt)
-    target = Target(graph, plan, accelerate, modes or {})
+    target = Target(graph, plan, accelerate, modes or {}, hidden)
     target.inputs()
     layers = []
     done: set[str] = set()

@@ -27,6 +27,8 @@ LANE, ROW, POOLED_LANE, POOLED, SUM, CHANNEL, DENSE_LANE = 21, 40, 11, 14, 25, 2
 RESCALED_LANE, COPIED_ROW, COPIED, POOLED_BYTES, SCATTERED, NUMBERS, COMPONENT = 4, 35, 3, 13, 3, 250, 2
 # Paging that a layer which does so adds to a small model: code and memory that nothing else touches.
 RESCALE_PAGES = 4000
+# Rows that a byte of a plan takes which is an input, more than one in the image does: it is hashed, and its page written.
+HIDDEN_BYTE = 1.4
 # Outputs, before they are clamped, that programs requantise.
 RESCALED = 32_000
 

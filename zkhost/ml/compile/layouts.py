@@ -153,6 +153,12 @@ class Layout:
         return int(acc.BEGIN + acc.BUILD * (program.words + program.sums_words) + calls + sums + finish + apart)
 
     @property
+    def nbytes(self) -> int:
+        """Of the kernels in the plan."""
+        kernels = len(self.weights) * self.program.terms * (1 if self.expand else acc.CELL)
+        return kernels + (self.program.kernel * acc.CELL if self.program.pairs else 0)
+
+    @property
     def channel(self) -> int:
         """Bytes from one channel's planes to the next one's."""
         return len(self.plane.components) * self.program.pitch * acc.CELL
@@ -236,7 +242,8 @@ def _cheapest(target: Target, op: ops.Conv) -> Layout | None:
     if max(window.strides) > 1:
         found += _layouts(target, op, *_polyphase(target, op, window, signed), finish)
     fitting = [layout for layout in found if layout.program.fits()]
-    return min(fitting, key=lambda layout: layout.cycles) if fitting else None
+    byte = acc.HIDDEN_BYTE if target.hidden else 0
+    return min(fitting, key=lambda layout: layout.cycles + byte * layout.nbytes) if fitting else None
 
 
 def _kernel(window: ops.Window) -> tuple[int, int]:

@@ -42,6 +42,7 @@ class Target:
     plan: Plan
     accelerate: bool
     modes: Mapping[str, Mode]
+    hidden: bool
     places: dict[str, At] = field(default_factory=dict)
     # Tensors that only a convolution on the accelerator reads, as it reads them; and how each is laid out.
     planes: dict[str, At] = field(default_factory=dict)
