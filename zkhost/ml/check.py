@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from zkhost.ml.graph import Array
     from zkhost.ml.lower.lowering import Lowered
 
-FLOATS = (ops.MatMulF, ops.ConvF, ops.SumF, ops.AveragePool)
+FLOATS = (ops.MatMulF, ops.ConvF, ops.SumF, ops.AveragePool, ops.Softmax, ops.Function, ops.Power)
 """Operations whose last bits onnxruntime does not promise."""
+SHOWN = 8
+"""Names of float layers that a report prints."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Difference:
 class CheckReport:
     """How many output values of how many samples differ from those of `runtime`, by how much at most, and where first.
 
-    `float_layers` are the nodes computed in f32 sums, of which onnxruntime promises no last bits.
+    `float_layers` are the nodes with sums or functions in f32, of which onnxruntime promises no last bits.
     """
 
     samples: int
@@ -74,7 +76,9 @@ class CheckReport:
         if self.first is not None:
             lines += [f"largest difference: {self.largest:g}", f"first: {self.first}"]
         if self.float_layers:
-            lines.append(f"computed in f32, in a declared order: {', '.join(self.float_layers)}")
+            more = len(self.float_layers) - SHOWN
+            shown = ", ".join(self.float_layers[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+            lines.append(f"computed in f32, whose last bits onnxruntime does not promise: {shown}")
         return "\n".join(lines)
 
 

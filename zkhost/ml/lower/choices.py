@@ -10,8 +10,8 @@ from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
 from zkhost.ml.lower.context import Lowering, handles, one
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.moves import reshape, transpose
 from zkhost.ml.lower.values import Const, Quant, Value
+from zkhost.ml.lower.views import reshape, transpose
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,10 +11,10 @@ from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import floats, integers, logic
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.moves import transpose
 from zkhost.ml.lower.pools import fuses
 from zkhost.ml.lower.scales import quant, target_of
-from zkhost.ml.lower.values import Const, Lazy, Quant, Value
+from zkhost.ml.lower.values import Const, Lazy, Value
+from zkhost.ml.lower.views import along_rows
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]
@@ -128,7 +127,7 @@ def _pow(low: Lowering, node: Node, args: Args) -> list[Value]:
 def _softmax(low: Lowering, node: Node, args: Args) -> list[Value]:
     """Before opset 13 over all axes from `axis` on, since then over one."""
     value = args[0]
-    if node.op == "Softmax" and fuses(low, node, value) and _rows_are_last(node, value):  # type: ignore[arg-type]
+    if node.op == "Softmax" and fuses(low, node, value):
         return [Lazy(node, (value,), value.shape)]  # type: ignore[arg-type, union-attr]
 
     def of_rows(x: Tensor, width: int) -> Tensor:
@@ -139,10 +138,6 @@ def _softmax(low: Lowering, node: Node, args: Args) -> list[Value]:
     return [along_rows(low, node, low.copy(node, f32(low, node, value)), node.opset < 13, of_rows)]
 
 
-def _rows_are_last(node: Node, value: Quant) -> bool:
-    return node.opset < 13 or node.get_int("axis", -1) in (-1, len(value.shape) - 1)
-
-
 @handles("com.microsoft.QLinearSoftmax", attributes="axis opset")
 def _qlinear_softmax(low: Lowering, node: Node, args: Args) -> list[Value]:
     x, sx, zx, sy, zy = (*args, None)[:5]
@@ -150,21 +145,4 @@ def _qlinear_softmax(low: Lowering, node: Node, args: Args) -> list[Value]:
     if not isinstance(value.q, Tensor) or value.q.dtype != target.dtype:
         raise node.invalid("an input and an output of two dtypes, or a constant", "two of uint8, or two of int8")
 
-    def of_rows(q: Tensor, width: int) -> Tensor:
-        return integers.softmax(low, node, Quant(q, value.scale, value.zero, 0), width, target)
-
-    return [along_rows(low, node, value.q, node.get_int("opset", 13) < 13, of_rows)]
-
-
-def along_rows(low: Lowering, node: Node, x: Tensor, old: bool, of_rows: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """Return what is made of the rows that a softmax is over: of all axes from `axis` on where it is old, otherwise of one."""
-    rank = len(x.shape)
-    axis = node.get_int("axis", 1 if old else -1)
-    if not -rank <= axis < max(rank, 1):
-        raise node.invalid(f"axis {axis} of a tensor with {rank} axes", f"{-rank} to {rank - 1}")
-    axis %= rank
-    if old or axis == rank - 1:
-        return of_rows(x, prod(x.shape[axis:]))
-    order = (*(i for i in range(rank) if i != axis), axis)
-    y = of_rows(transpose(low, node, x, order), x.shape[axis])
-    return transpose(low, node, y, tuple(int(i) for i in np.argsort(order)))
+    return [integers.softmax(low, node, value, target, old=node.get_int("opset", 13) < 13)]

@@ -8,11 +8,12 @@ from math import prod
 import numpy as np
 
 from zkhost.ml import ops
-from zkhost.ml.graph import Array, Tensor
+from zkhost.ml.graph import NUMPY, Array, Tensor
 from zkhost.ml.lower import tables
 from zkhost.ml.lower.context import Lowering, dequantised, row_major
 from zkhost.ml.lower.output_scale import Target
 from zkhost.ml.lower.values import Const, Curve, Quant, Sums
+from zkhost.ml.lower.views import along_rows
 from zkhost.ml.lower.window import Pool
 from zkhost.ml.read.node import Node
 
@@ -130,26 +131,39 @@ def mean(low: Lowering, node: Node, x: Quant, count: int, shape: tuple[int, ...]
 
 
 def average_pool(low: Lowering, node: Node, x: Quant, pool: Pool, target: Target, shift: int) -> Tensor:
-    """QLinearAveragePool."""
+    """QLinearAveragePool. With count_include_pad it divides by the whole window, beyond what ONNX counts where ceil_mode adds
+    positions."""
     y = low.tensor(node, target.dtype, pool.shape)
     low.emit(
         ops.AveragePoolQ(
-            node.label, y.name, low.name(x.q), pool.window, pool.count_pads, pool.counted, float(_scale(x)), _zero(x),
+            node.label, y.name, low.name(x.q), pool.window, pool.count_pads, pool.window.pads, float(_scale(x)), _zero(x),
             float(target.scale), target.zero, shift, target.lo, target.hi,
         )
     )  # fmt: skip
     return y
 
 
-def softmax(low: Lowering, node: Node, x: Quant, width: int, target: Target) -> Tensor:
-    """QLinearSoftmax of rows."""
+def softmax(low: Lowering, node: Node, x: Quant, target: Target, *, old: bool) -> Tensor:
+    """QLinearSoftmax over the node's axis; `old` as before opset 13."""
+    assert isinstance(x.q, Tensor)
     factor = np.floor(F32(1) / target.scale)
-    if not 1 <= factor <= 1 << 24:
-        raise node.unsupported(f"an output scale of {target.scale}", "2^-24 to 1", "quantise again with other samples")
-    y = low.tensor(node, target.dtype, x.shape)
-    table = low.constant(_exponentials(float(_scale(x)), width))
-    low.emit(ops.SoftmaxQ(node.label, y.name, low.name(x.q), width, table, float(factor), target.zero))
-    return y
+
+    def of_rows(q: Tensor, width: int) -> Tensor:
+        # The largest entry of the table is e^-5 of what leaves room for a row, and is multiplied by the factor.
+        if not 1 <= factor <= (1 << 24 if width == 1 else 148 * width):
+            raise node.unsupported(
+                f"an output scale of {target.scale} for rows of {width}", f"{1 / (148 * width):.2g} to 1", "quantise again with other samples"
+            )  # fmt: skip
+        y = low.tensor(node, target.dtype, q.shape)
+        if width == 1:
+            whole = min(max(int(factor) + target.zero, target.lo), target.hi)
+            low.emit(ops.Table(node.label, y.name, q.name, low.constant(np.full(256, whole, NUMPY[target.dtype]))))
+        else:
+            table = low.constant(_exponentials(float(_scale(x)), width))
+            low.emit(ops.SoftmaxQ(node.label, y.name, q.name, width, table, float(factor), target.zero))
+        return y
+
+    return along_rows(low, node, x.q, old, of_rows)
 
 
 def _exponentials(scale: float, width: int) -> Array:

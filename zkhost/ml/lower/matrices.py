@@ -12,10 +12,10 @@ from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import bounds, floats
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.moves import reshape, transpose
 from zkhost.ml.lower.operands import activation_of, bias_of, integer_weights_of, integers_of, weights_of
 from zkhost.ml.lower.scales import quant, target_of, to_integers
 from zkhost.ml.lower.values import Const, Quant, Sums, Value
+from zkhost.ml.lower.views import reshape, transpose
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]

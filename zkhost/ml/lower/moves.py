@@ -16,37 +16,11 @@ from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import axes_of, flat_of, reshape_of, slices, split_sizes
 from zkhost.ml.lower.scales import quant, target_of
 from zkhost.ml.lower.values import Const, Curve, Labels, Lazy, Quant, Sums, Value
+from zkhost.ml.lower.views import reshape, transpose, view
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]
 Moved = Callable[[Tensor], Tensor]
-
-
-def reshape(low: Lowering, node: Node, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return the same elements under another shape."""
-    if x.shape == shape:
-        return x
-    y = low.tensor(node, x.dtype, shape)
-    low.emit(ops.Reshape(node.label, y.name, x.name))
-    return y
-
-
-def view(low: Lowering, node: Node, x: Tensor, offset: int, strides: Sequence[int], shape: Sequence[int]) -> Tensor:
-    """Return a strided view, made dense."""
-    y = low.tensor(node, x.dtype, shape)
-    copy = ops.Copy(x.name, int(offset), tuple(int(s) for s in strides), (0,) * len(y.shape), y.shape)
-    low.emit(ops.Move(node.label, y.name, 0, (copy,)))
-    return y
-
-
-def transpose(low: Lowering, node: Node, x: Tensor, order: tuple[int, ...]) -> Tensor:
-    """Axes in another order."""
-    shape = tuple(x.shape[axis] for axis in order)
-    moving = [axis for axis in order if x.shape[axis] > 1]
-    if moving == sorted(moving):
-        return reshape(low, node, x, shape)
-    strides = row_major(x.shape)
-    return view(low, node, x, 0, [strides[axis] for axis in order], shape)
 
 
 def move(low: Lowering, node: Node, value: Value | None, moved: Moved) -> Value:

@@ -11,9 +11,9 @@ from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import floats, logic
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.moves import reshape, transpose
 from zkhost.ml.lower.reductions import Reduced, total, unary
 from zkhost.ml.lower.values import Const, Value
+from zkhost.ml.lower.views import reshape, transpose
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]

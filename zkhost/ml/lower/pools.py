@@ -10,9 +10,10 @@ from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import floats, integers
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.moves import move, reshape, transpose
+from zkhost.ml.lower.moves import move
 from zkhost.ml.lower.scales import quant, target_of
 from zkhost.ml.lower.values import Lazy, Quant, Value
+from zkhost.ml.lower.views import reshape, transpose
 from zkhost.ml.lower.window import pool_of
 from zkhost.ml.read.node import Node
 

@@ -13,9 +13,10 @@ from zkhost.ml.lower import floats, functions
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import axes_of
-from zkhost.ml.lower.moves import move, reshape, transpose
+from zkhost.ml.lower.moves import move
 from zkhost.ml.lower.pools import fuses
 from zkhost.ml.lower.values import Const, Lazy, Value
+from zkhost.ml.lower.views import reshape, transpose
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]

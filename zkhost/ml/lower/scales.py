@@ -162,8 +162,7 @@ def _fuse(low: Lowering, lazy: Lazy, target: Target) -> Tensor:
         case "Concat":
             return integers.concat(low, node, list(args), target, node.get_int("axis", 0))
         case "Softmax":
-            rows = lazy.shape[node.get_int("axis", 1) :] if node.opset < 13 else lazy.shape[-1:]
-            return integers.softmax(low, node, args[0], int(np.prod(rows)), target)
+            return integers.softmax(low, node, args[0], target, old=node.opset < 13)
         case "AveragePool":
             shift = 128 if target.dtype == "s8" else 0  # onnxruntime turns s8 of QDQ graphs into u8
             return integers.average_pool(low, node, args[0], pool_of(node, args[0].shape), target, shift)

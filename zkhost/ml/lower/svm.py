@@ -14,9 +14,9 @@ from zkhost.ml.lower import floats, functions
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.integers import join
 from zkhost.ml.lower.labels import classes_of, label_of
-from zkhost.ml.lower.moves import reshape
 from zkhost.ml.lower.trees import f32_rows
 from zkhost.ml.lower.values import Const, Value
+from zkhost.ml.lower.views import reshape
 from zkhost.ml.read.node import Node
 
 Args = Sequence[Value | None]

@@ -16,9 +16,9 @@ from zkhost.ml.lower import ensemble
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.labels import Classes, binary_scores, classes_of, label_of, post_transform
-from zkhost.ml.lower.moves import reshape
 from zkhost.ml.lower.tree_lists import tensor, version_3, version_5
 from zkhost.ml.lower.values import Value
+from zkhost.ml.lower.views import reshape
 from zkhost.ml.ops.trees import LEAF, Aggregate
 from zkhost.ml.read.node import Node
 from zkhost.ml.read.tree_nodes import Nodes
