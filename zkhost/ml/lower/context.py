@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,6 +16,9 @@ from zkhost.ml.read.onnx_file import MAX_ELEMENTS
 
 Handler = Callable[["Lowering", Node, Sequence[Value | None]], Sequence[Value]]
 H = TypeVar("H", bound=Handler)
+
+PROPAGATES = frozenset("Dropout Identity MaxPool Reshape Slice Squeeze Transpose Unsqueeze".split())
+"""Operators through which onnxruntime propagates a QuantizeLinear backwards, and those that it takes out."""
 
 HANDLERS: dict[str, tuple[Handler, frozenset[str]]] = {}
 """By operator, with its domain where that is not ONNX's own: what lowers it, and the attributes that are understood."""
@@ -34,10 +37,10 @@ def handles(*operators: str, attributes: str = "") -> Callable[[H], H]:
 
 @dataclass
 class Lowering:
-    """Operations so far. `readers` counts, for every name of the ONNX graph, the operators that read it ("" where it is an
-    output of the graph)."""
+    """Operations so far. `readers` has, for every name of the ONNX graph, the nodes that read it (None where it is an output
+    of the graph)."""
 
-    readers: dict[str, list[str]]
+    readers: dict[str, list[Node | None]]
     tensors: dict[str, Tensor] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)
     emitted: list[ops.Op] = field(default_factory=list)
@@ -78,9 +81,24 @@ class Lowering:
 
     # -- values -------------------------------------------------------------------------------------------------------
 
+    def quantiser(self, name: str, between: Collection[str] = ()) -> Node | None:
+        """Return the only QuantizeLinear that reads a name, at once or behind moves, by which onnxruntime propagates it
+        (qdq_propagation.cc); or behind operators `between`. None where something else reads what is on the way."""
+        readers = self.readers.get(name, [])
+        reader = readers[0] if len(readers) == 1 else None
+        if reader is None or reader.op == "QuantizeLinear":
+            return reader
+        if reader.op in PROPAGATES or reader.op in between:
+            return self.quantiser(reader.outputs[0], between) if reader.inputs[0] == name else None
+        return None
+
     def meets_quantize(self, name: str) -> bool:
         """Return whether a QuantizeLinear is the only reader of a name: what onnxruntime asks before it fuses."""
-        return self.readers.get(name) == ["QuantizeLinear"]
+        return self.quantiser(name) is not None
+
+    def leads_to_quantize(self, name: str) -> bool:
+        """Return whether nothing but moves, Relu and Clip nodes lies between a name and its only QuantizeLinear."""
+        return self.quantiser(name, ("Relu", "Clip")) is not None
 
     def integers(self, node: Node, value: Value | None) -> Array:
         """Return the ints of a constant. Raises UnsupportedModelError where it is computed from the input."""

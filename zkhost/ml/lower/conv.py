@@ -9,12 +9,21 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
-from zkhost.ml.lower import bounds
+from zkhost.ml.lower import bounds, floats
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.operands import activation_of, bias_of, integer_weights_of, integers_of, weights_of
+from zkhost.ml.lower.operands import (
+    activation_of,
+    bias_of,
+    float_bias,
+    integer_weights_of,
+    integers_of,
+    weights_in_int8,
+    weights_of,
+)
 from zkhost.ml.lower.scales import quant, target_of, to_integers
 from zkhost.ml.lower.values import Const, Quant, Sums, Value
+from zkhost.ml.lower.views import reshape
 from zkhost.ml.lower.window import window_of
 from zkhost.ml.read.node import Node
 
@@ -60,10 +69,14 @@ def _fused(low: Lowering, node: Node, x: Value | None, w: Value | None, bias: Va
 
 
 @handles("Conv", attributes=CONV)
-def _conv(low: Lowering, node: Node, args: Args) -> list[Value]:
+def convolution(low: Lowering, node: Node, args: Args) -> list[Value]:
+    """Lower to integer sums where input and weights are quantised, otherwise to f32."""
     x, w, bias = (*args, None)[:3]
+    w = weights_in_int8(low, node, x, w, bias)
     if isinstance(x, Quant) and isinstance(w, Quant):
-        return [_fused(low, node, x, w, bias)]
+        added = float_bias(low, node, x, w, bias)
+        sums = _fused(low, node, x, w, bias if added is None else None)
+        return [sums if added is None else add_to_channels(low, node, sums, added)]
     left, right = f32(low, node, x), f32(low, node, w)
     left = low.copy(node, left)
     groups = node.get_int("group", 1)
@@ -76,6 +89,16 @@ def _conv(low: Lowering, node: Node, args: Args) -> list[Value]:
     names = low.name(right), None if offset is None else low.name(offset)
     low.emit(ops.ConvF(node.label, y.name, left.name, *names, window, groups))
     return [y]
+
+
+def add_to_channels(low: Lowering, node: Node, value: Value, bias: Tensor | Const) -> Tensor:
+    """Return the value with a bias for each channel, added in f32."""
+    x = f32(low, node, value)
+    if len(bias.shape) != 1 or bias.shape[0] != x.shape[1]:
+        raise node.invalid(f"a bias of {list(bias.shape)}", f"[{x.shape[1]}]")
+    column = (*bias.shape, *(1 for _ in x.shape[2:]))
+    across = Const(bias.array.reshape(column)) if isinstance(bias, Const) else reshape(low, node, bias, column)
+    return floats.binary(low, node, "add", x, across)
 
 
 @handles("QLinearConv", attributes=CONV)

@@ -47,6 +47,12 @@ def _curve(low: Lowering, node: Node, args: Args) -> Curve | None:
             roots[id(arg.root.q)], start = arg.root, arg.start
             nodes.update((id(each), each) for each in arg.nodes)
             constants.update(arg.constants)
+            if name != arg.end:  # moved in between, under another name
+                nodes[id(name)] = node_of(
+                    helper.make_node("Identity", [arg.end], [name], name=name),
+                    0,
+                    {"": max(each.opset for each in arg.nodes)},
+                )
         elif isinstance(arg, Const) and arg.array.size == 1 and arg.array.dtype == F32:
             constants[name] = arg.array
         elif arg is not None:

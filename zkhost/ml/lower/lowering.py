@@ -9,11 +9,12 @@ import numpy as np
 
 from zkhost.errors import ModelFormatError, UnsupportedModelError
 from zkhost.ml import ops
-from zkhost.ml.graph import Array, DType, Graph, Tensor
+from zkhost.ml.graph import NUMPY, Array, DType, Graph, Tensor
 from zkhost.ml.lower import (  # noqa: F401  they register their handlers
     boosters,
     choices,
     conv,
+    conv_transpose,
     elementwise,
     functions,
     linear,
@@ -24,13 +25,15 @@ from zkhost.ml.lower import (  # noqa: F401  they register their handlers
     pools,
     preparation,
     reductions,
+    resize,
     svm,
     trees,
 )
 from zkhost.ml.lower.context import HANDLERS, Lowering
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import FUNCTIONS, fold
-from zkhost.ml.lower.values import Const, Labels, Quant, Value
+from zkhost.ml.lower.scales import target_of, to_integers
+from zkhost.ml.lower.values import Const, Labels, Lazy, Quant, Sums, Value
 from zkhost.ml.read.node import Node
 from zkhost.ml.read.onnx_file import MAX_ELEMENTS, Port, Source
 
@@ -158,11 +161,11 @@ def _needed(source: Source, wanted: Sequence[str]) -> tuple[Node, ...]:
     return tuple(reversed(kept))
 
 
-def _readers(nodes: Sequence[Node], wanted: Sequence[str]) -> dict[str, list[str]]:
-    readers: dict[str, list[str]] = {name: [""] for name in wanted}
+def _readers(nodes: Sequence[Node], wanted: Sequence[str]) -> dict[str, list[Node | None]]:
+    readers: dict[str, list[Node | None]] = {name: [None] for name in wanted}
     for node in nodes:
         for name in node.inputs:
-            readers.setdefault(name, []).append(node.op)
+            readers.setdefault(name, []).append(node)
     return readers
 
 
@@ -220,7 +223,22 @@ def _lower_node(low: Lowering, node: Node, values: Mapping[str, Value | None]) -
             results = list(handler(low, node, args))
         except (ValueError, IndexError, TypeError, AttributeError, OverflowError, AssertionError) as error:
             raise node.invalid(f"inputs it cannot take ({error})", "inputs that fit the operator") from error
-    return {name: value for name, value in zip(node.outputs, results, strict=False) if name}
+    return {
+        name: _propagated(low, name, value, values) for name, value in zip(node.outputs, results, strict=False) if name
+    }
+
+
+def _propagated(low: Lowering, name: str, value: Value, values: Mapping[str, Value | None]) -> Value:
+    """Return what waits for a QuantizeLinear that is behind moves in that scale at once, as onnxruntime has it."""
+    q = low.quantiser(name) if isinstance(value, (Sums, Lazy)) else None
+    if q is None or q.inputs[0] == name:
+        return value
+    scale, zero = (values.get(each) for each in (*q.inputs[1:], "")[:2])
+    if not isinstance(scale, Const) or scale.array.size != 1 or not (zero is None or isinstance(zero, Const)):
+        return value
+    target = target_of(q, scale, zero)
+    array = np.asarray(target.zero, NUMPY[target.dtype]).reshape(1)
+    return Quant(to_integers(low, q, value, target), target.scale.reshape(1), array, 0)
 
 
 def _fold(node: Node, args: Sequence[Value | None]) -> list[Value] | None:

@@ -12,7 +12,15 @@ from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import bounds, floats
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
-from zkhost.ml.lower.operands import activation_of, bias_of, integer_weights_of, integers_of, weights_of
+from zkhost.ml.lower.operands import (
+    activation_of,
+    bias_of,
+    float_bias,
+    integer_weights_of,
+    integers_of,
+    weights_in_int8,
+    weights_of,
+)
 from zkhost.ml.lower.scales import quant, target_of, to_integers
 from zkhost.ml.lower.values import Const, Quant, Sums, Value
 from zkhost.ml.lower.views import reshape, transpose
@@ -119,9 +127,14 @@ def _float_product(low: Lowering, node: Node, a: Tensor | Const, w: Tensor | Con
 
 @handles("Gemm", attributes="alpha beta transA transB")
 def _gemm(low: Lowering, node: Node, args: Args) -> list[Value]:
-    a, w, bias = _gemm_sides(low, node, (*args, None)[:3])
+    a, w, bias = (*args, None)[:3]
+    if node.get_float("alpha", 1) == 1 == node.get_float("beta", 1):
+        w = weights_in_int8(low, node, a, w, bias)
+    a, w, bias = _gemm_sides(low, node, (a, w, bias))
     if isinstance(a, Quant) and isinstance(w, Quant):
-        return [_fused_product(low, node, a, w, bias)]
+        added = float_bias(low, node, a, w, bias)
+        sums = _fused_product(low, node, a, w, bias if added is None else None)
+        return [sums if added is None else floats.binary(low, node, "add", f32(low, node, sums), added)]
     left, right = f32(low, node, a), f32(low, node, w)
     offset = None if bias is None else f32(low, node, bias)
     alpha, beta = node.get_float("alpha", 1), node.get_float("beta", 1)

@@ -10,8 +10,10 @@ import numpy as np
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
 from zkhost.ml.lower import bounds
+from zkhost.ml.lower.context import Lowering, dequantised
 from zkhost.ml.lower.values import Const, Quant, Value
 from zkhost.ml.read.node import Node
+from zkhost.ml.reference.arithmetic import finish
 
 Args = Sequence[Value | None]
 F32 = np.float32
@@ -26,6 +28,43 @@ def weights_of(node: Node, value: Value | None, axis: int) -> tuple[Tensor | Con
             f"weight scales on axis {value.axis}", f"axis {axis}, the output channels", "quantise per output channel"
         )
     return value.q, value.scale, value.zero
+
+
+def weights_in_int8(low: Lowering, node: Node, x: Value | None, w: Value | None, bias: Value | None) -> Value | None:
+    """Return float weights as onnxruntime quantises them where it finds them behind a DequantizeLinear and before a
+    QuantizeLinear: to int8, with one scale. Otherwise the weights as they are.
+
+    Source: WeightBiasQuantization (weight_bias_quantization.cc) and GetQuantizationParameter (qmath.h) of onnxruntime.
+    """
+    quantised = isinstance(x, Quant) and x.per_tensor and isinstance(x.q, Tensor) and x.dtype != "s32"
+    if (
+        not quantised
+        or not (isinstance(w, Const) and w.array.dtype == F32 and np.isfinite(w.array).all())
+        or not (bias is None or (isinstance(bias, Const) and bias.array.dtype == F32 and bias.array.ndim == 1))
+        or not low.leads_to_quantize(node.outputs[0])
+    ):
+        return w
+    least, most = min(w.array.min(), F32(0)), max(w.array.max(), F32(0))
+    scale = F32(1) if least == most else (most - least) / F32(255)
+    zero = np.rint(np.clip(F32(-128) - least / scale, -128, 127)).astype(np.int8).reshape(1)
+    q = finish(w.array / scale, int(zero[0]), -128, 127).astype(np.int8)
+    return Quant(Const(q), scale.reshape(1), zero, 0)
+
+
+def float_bias(low: Lowering, node: Node, x: Quant, w: Quant, bias: Value | None) -> Const | None:
+    """Return a constant bias that onnxruntime adds in float; None for one in units of the sums.
+
+    It rounds a float bias to those units only where a QuantizeLinear follows, and makes no integer Conv where the scale of a
+    quantised bias is off by more than a hundredth (CheckConvBiasScale, qdq_selectors.cc), as that of a bias is that two
+    layers share.
+    """
+    if isinstance(bias, Const) and bias.array.dtype == F32 and not low.leads_to_quantize(node.outputs[0]):
+        return bias
+    if isinstance(bias, Quant) and isinstance(bias.q, Const) and node.op in ("Conv", "ConvTranspose"):
+        unit = x.scale * w.scale
+        if bias.scale.size in (1, unit.size) and (np.abs(bias.scale - unit) > 0.01 * unit).any():
+            return Const(dequantised(bias))
+    return None
 
 
 def bias_of(node: Node, value: Value | None, outputs: int, scale: Any) -> Tensor | Const | None:
