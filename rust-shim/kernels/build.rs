@@ -77,6 +77,8 @@ fn compile(packages: &Packages) {
         .cpp(true)
         .debug(false)
         .warnings(false)
+        // Before risc0's, of which two are replaced.
+        .include("cxx/replaced")
         .include(headers)
         .std("c++17")
         .file("cxx/polynomials.cpp");

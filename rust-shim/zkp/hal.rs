@@ -19,6 +19,7 @@ use crate::core::digest::{Digest, DIGEST_WORDS};
 use crate::core::hash::poseidon2::{M_INT_DIAG_HZN, ROUND_CONSTANTS};
 use crate::core::ntt::{self, bit_rev_32};
 
+pub mod memory;
 #[path = "../kernels/src/vectors/mod.rs"]
 mod vectors;
 
@@ -34,11 +35,15 @@ pub fn hash_rows<E: Elem>(hash: &str, matrix: &[E], output: &mut [Digest]) -> bo
     digests_mut(output)
         .par_chunks_mut(BATCH)
         .enumerate()
+        .with_max_len(BATCHES)
         .for_each(|(batch, output)| {
             poseidon2::hash_rows(isa(), constants(), matrix, rows, batch * BATCH, output);
         });
     true
 }
+
+/// Batches that a thread takes at once: a millisecond's work, so that no thread has much more to do when others are done.
+const BATCHES: usize = 8;
 
 /// A level of a Merkle tree: of `nodes`, those from `size` on become the digests of the pairs from `2 * size` on.
 pub fn hash_fold(hash: &str, nodes: &mut [Digest], size: usize) -> bool {
@@ -53,29 +58,48 @@ pub fn hash_fold(hash: &str, nodes: &mut [Digest], size: usize) -> bool {
     true
 }
 
-/// The values of a polynomial from its coefficients.
-pub fn evaluate_ntt<E: Elem + RootsOfUnity>(io: &mut [E], expand_bits: usize) {
+/// The values of `count` polynomials, on a domain `2^expand_bits` times as large, from their coefficients.
+pub fn expand_into_evaluate_ntt<E: Elem>(
+    output: &mut [E],
+    input: &[E],
+    count: usize,
+    expand_bits: usize,
+) -> bool {
     static ROOTS: [OnceLock<Roots>; MAX_LEVELS] = [const { OnceLock::new() }; MAX_LEVELS];
-    match words_mut(io) {
-        Some(words) => {
-            let roots = roots(&ROOTS, BabyBearElem::ROU_FWD, words.len());
-            transform::evaluate(isa(), roots, words, expand_bits);
-        }
-        None => ntt::evaluate_ntt::<E, E>(io, expand_bits),
-    }
+    let (Some(output), Some(input)) = (words_mut(output), words(input)) else {
+        return false;
+    };
+    let size = output.len() / count;
+    assert!(size * count == output.len() && output.len() == input.len() << expand_bits);
+    let roots = roots(&ROOTS, BabyBearElem::ROU_FWD, size);
+    output
+        .par_chunks_exact_mut(size)
+        .zip(input.par_chunks_exact(size >> expand_bits))
+        .with_max_len(1)
+        .for_each(|(output, input)| {
+            ntt::expand(output, input, expand_bits);
+            transform::evaluate(isa(), roots, output, expand_bits);
+        });
+    true
 }
 
-/// The coefficients of a polynomial from its values.
-pub fn interpolate_ntt<E: Elem + RootsOfUnity>(io: &mut [E]) {
+/// The coefficients of `count` polynomials from their values.
+pub fn interpolate_ntt<E: Elem>(io: &mut [E], count: usize) -> bool {
     static ROOTS: [OnceLock<Roots>; MAX_LEVELS] = [const { OnceLock::new() }; MAX_LEVELS];
-    match words_mut(io) {
-        Some(words) => {
-            let norm = BabyBearElem::from_u64(words.len() as u64).inv();
-            let roots = roots(&ROOTS, BabyBearElem::ROU_REV, words.len());
+    let Some(words) = words_mut(io) else {
+        return false;
+    };
+    let size = words.len() / count;
+    assert!(size * count == words.len());
+    let norm = BabyBearElem::from_u64(size as u64).inv();
+    let roots = roots(&ROOTS, BabyBearElem::ROU_REV, size);
+    words
+        .par_chunks_exact_mut(size)
+        .with_max_len(1)
+        .for_each(|words| {
             transform::interpolate(isa(), roots, words, norm.as_u32_montgomery());
-        }
-        None => ntt::interpolate_ntt::<E, E>(io),
-    }
+        });
+    true
 }
 
 /// The coefficients of polynomials in x from those in x / 3, in bit-reversed order, `2^bits` for each polynomial.
@@ -92,6 +116,7 @@ pub fn zk_shift<E: Elem>(io: &mut [E], bits: usize) -> bool {
     }
     words
         .par_chunks_exact_mut(factors.len())
+        .with_max_len(1)
         .for_each(|polynomial| transform::scale(isa(), polynomial, &factors));
     true
 }
@@ -177,6 +202,18 @@ pub fn evaluate_any<E: Elem, X: ExtElem>(
             *out = extension::evaluate(isa(), coeffs, &powers[point]);
         });
     true
+}
+
+/// Elements of the extension as columns of the base field's: all first coefficients, all second ones...
+pub fn split_into_columns<E: Elem, X: ExtElem<SubElem = E>>(columns: &mut [E], elements: &[X]) {
+    columns
+        .par_chunks_exact_mut(elements.len())
+        .enumerate()
+        .for_each(|(at, column)| {
+            for (coefficient, element) in column.iter_mut().zip(elements) {
+                *coefficient = element.subelems()[at];
+            }
+        });
 }
 
 const MAX_LEVELS: usize = BabyBearElem::MAX_ROU_PO2 + 1;

@@ -43,7 +43,7 @@ if [ ! -d "$made" ]; then
     copy=$(mktemp -d "$made.XXXXXX")
     cp -r "$source"/. "$copy"
     mkdir -p "$copy/zkp" "$copy/kernels/src"
-    cp "$here/hal.rs" "$copy/zkp"
+    cp "$here"/*.rs "$copy/zkp"
     cp -r "$vectors" "$copy/kernels/src"
     cpu="$copy/src/hal/cpu.rs"
     text=$(<"$cpu")
@@ -55,6 +55,25 @@ if [ ! -d "$made" ]; then
     }
     insert() { replace "$1" "$1$2"; }
 
+    replace "fn new(name: &'static str, size: usize) -> Self {
+        let buf = vec![T::default(); size];" "fn new(name: &'static str, size: usize) -> Self
+    where
+        T: 'static,
+    {
+        let buf = crate::vectors::memory::defaults(size);"
+    replace "    fn alloc_digest(&self" "    fn alloc_elem_init(&self, name: &'static str, size: usize, value: Self::Elem) -> Self::Buffer<Self::Elem> {
+        let buffer = self.alloc_elem(name, size);
+        crate::vectors::memory::fill(&mut buffer.as_slice_mut(), value);
+        buffer
+    }
+
+    fn alloc_extelem_zeroed(&self, name: &'static str, size: usize) -> Self::Buffer<Self::ExtElem> {
+        let buffer = self.alloc_extelem(name, size);
+        crate::vectors::memory::fill(&mut buffer.as_slice_mut(), Self::ExtElem::ZERO);
+        buffer
+    }
+
+    fn alloc_digest(&self"
     insert 'let matrix = &*matrix.as_slice();' '
         if crate::vectors::hash_rows(&self.suite.name, matrix, &mut output) {
             return;
@@ -67,6 +86,15 @@ if [ ! -d "$made" ]; then
         if crate::vectors::zk_shift(&mut io.as_slice_mut(), bits) {
             return;
         }'
+    replace '// TODO(flaub): parallelize
+        for idx in 0..count {' 'let input: &[Self::Elem] = &input;
+        let folded: Vec<Self::ExtElem> = (0..count).into_par_iter().map(|idx| {'
+    replace 'for i in 0..Self::ExtElem::EXT_SIZE {
+                output[count * i + idx] = tot.subelems()[i];
+            }
+        }' 'tot
+        }).collect();
+        crate::vectors::split_into_columns(&mut output, &folded);'
     insert 'let mut out = out.as_slice_mut();' '
         if crate::vectors::evaluate_any(coeffs, 1 << po2, &which, &xs, &mut out) {
             return;
@@ -75,8 +103,15 @@ if [ ! -d "$made" ]; then
         if crate::vectors::mix_poly_coeffs(&mut output.as_slice_mut(), combos, mix_pows, input, count) {
             return;
         }'
-    replace 'evaluate_ntt::<Self::Elem, Self::Elem>(row, expand_bits);' 'crate::vectors::evaluate_ntt(row, expand_bits);'
-    replace 'interpolate_ntt::<Self::Elem, Self::Elem>(row);' 'crate::vectors::interpolate_ntt(row);'
+    insert '// batch_expand
+' '        if crate::vectors::expand_into_evaluate_ntt(&mut output.as_slice_mut(), &input.as_slice(), count, expand_bits) {
+            return;
+        }
+'
+    insert 'fn batch_interpolate_ntt(&self, io: &Self::Buffer<Self::Elem>, count: usize) {' '
+        if crate::vectors::interpolate_ntt(&mut io.as_slice_mut(), count) {
+            return;
+        }'
     printf '%s\n' "$text" >"$cpu"
     printf '#[path = "../zkp/hal.rs"]\nmod vectors;\n' >>"$copy/src/lib.rs"
     find "$copy" -exec touch -d 2000-01-01 {} +

@@ -17,6 +17,8 @@ pub mod evaluate;
 pub mod link;
 mod lower;
 pub mod program;
+#[cfg(witness_generators)]
+mod rows;
 #[cfg(test)]
 mod tests;
 pub mod vectors;

@@ -7,7 +7,7 @@ use risc0_zkp::field::baby_bear::{BabyBear, BabyBearElem, BabyBearExtElem};
 use risc0_zkp::field::Elem;
 use risc0_zkp::hal::cpu::CpuHal;
 use risc0_zkp::hal::{Buffer, Hal};
-use risc0_zkp::INV_RATE;
+use risc0_zkp::{FRI_FOLD, INV_RATE};
 
 use crate::block::ROWS;
 use crate::circuit::{Circuit, KECCAK, RECURSION, RV32IM};
@@ -202,6 +202,125 @@ fn threads_share_nothing_and_a_new_proof_starts_anew() {
     });
 }
 
+/// Buffers of the sizes of a proof: what another thread than the one that asked for them reads first.
+#[test]
+fn new_buffers_have_their_first_values_also_in_memory_used_before() {
+    let hal = CpuHal::<BabyBear>::new(Poseidon2HashSuite::new_suite());
+    for size in [0, 1, 1000, (1 << 20) + 3] {
+        for _ in 0..2 {
+            let elems = hal.alloc_elem("elems", size);
+            assert!(elems.to_vec() == vec![BabyBearElem::ZERO; size]);
+            let filled = hal.alloc_elem_init("filled", size, BabyBearElem::INVALID);
+            filled.view(|filled| {
+                assert_eq!(filled.len(), size);
+                assert!(filled
+                    .iter()
+                    .all(|elem| elem.as_u32_montgomery() == u32::MAX));
+            });
+            let zeroed = hal.alloc_extelem_zeroed("zeroed", size);
+            assert!(zeroed.to_vec() == vec![BabyBearExtElem::ZERO; size]);
+            let digests = hal.alloc_digest("digests", size);
+            assert!(digests.to_vec() == vec![Digest::ZERO; size]);
+            elems.view_mut(|elems| elems.fill(BabyBearElem::ONE));
+            zeroed.view_mut(|zeroed| zeroed.fill(BabyBearExtElem::ONE));
+            digests.view_mut(|digests| digests.fill(Digest::new([7; 8])));
+        }
+    }
+}
+
+#[cfg(witness_generators)]
+mod witness_generators {
+    use std::ffi::{c_char, c_void, CStr};
+
+    use super::*;
+
+    // link.rs declares the entries without their arguments.
+    #[allow(clashing_extern_declarations)]
+    extern "C" {
+        fn zkhost_inverse(x: u32) -> u32;
+        fn risc0_circuit_rv32im_cpu_witgen(
+            mode: u32,
+            buffers: *const ExecBuffers,
+            preflight: *const PreflightTrace,
+            last_cycle: u32,
+        ) -> *const c_char;
+    }
+
+    #[repr(C)]
+    struct RowsAndColumns {
+        elems: *mut u32,
+        rows: usize,
+        columns: usize,
+        checked: bool,
+    }
+
+    #[repr(C)]
+    struct ExecBuffers {
+        global: RowsAndColumns,
+        data: RowsAndColumns,
+    }
+
+    #[repr(C)]
+    struct PreflightTrace {
+        cycles: *mut u32,
+        transactions: *const c_void,
+        bigint_bytes: *const u8,
+        transactions_count: u32,
+        bigint_bytes_count: u32,
+        table_split_cycle: u32,
+    }
+
+    #[test]
+    fn the_inverse_in_cpp_is_the_fields() {
+        let mut random = Random(12);
+        let elems = (0..5000).chain(P - 5000..P);
+        for elem in elems.chain((0..100_000).map(|_| random.elem())) {
+            let expected = BabyBearElem::new_raw(elem).inv().as_u32_montgomery();
+            // SAFETY: an Fp is a u32 in memory, passed as one.
+            assert_eq!(unsafe { zkhost_inverse(elem) }, expected, "{elem}");
+        }
+    }
+
+    /// What a row throws, in whichever thread, is the error of all of them.
+    #[test]
+    fn a_trace_that_cannot_be_is_an_error() {
+        const ROWS: usize = 1000;
+        const WORDS_A_CYCLE: usize = 9;
+        let columns = RV32IM.taps.group_size(2);
+        let (mut data, mut global) = (vec![u32::MAX; ROWS * columns], vec![u32::MAX; 128]);
+        let mut cycles = vec![0; ROWS * WORDS_A_CYCLE];
+        let buffers = ExecBuffers {
+            global: RowsAndColumns {
+                elems: global.as_mut_ptr(),
+                rows: 1,
+                columns: global.len(),
+                checked: true,
+            },
+            data: RowsAndColumns {
+                elems: data.as_mut_ptr(),
+                rows: ROWS,
+                columns,
+                checked: true,
+            },
+        };
+        let preflight = PreflightTrace {
+            cycles: cycles.as_mut_ptr(),
+            transactions: std::ptr::null(),
+            bigint_bytes: std::ptr::null(),
+            transactions_count: 0,
+            bigint_bytes_count: 0,
+            table_split_cycle: 500,
+        };
+        // SAFETY: as risc0 calls it: no row gets as far as a transaction without reading a value that is not set.
+        let error =
+            unsafe { risc0_circuit_rv32im_cpu_witgen(0, &buffers, &preflight, ROWS as u32) };
+        assert!(!error.is_null());
+        // SAFETY: a C string that the caller owns.
+        let error = unsafe { CStr::from_ptr(error) };
+        assert_eq!(error.to_str(), Ok("Read of unset value"));
+    }
+}
+
 /// risc0's CpuHal is compiled with vectors (`rust-shim/zkp`): what it computes is what risc0's functions compute.
 #[test]
 fn the_cpu_hal_computes_what_risc0s_does() {
@@ -290,6 +409,23 @@ fn the_cpu_hal_computes_what_risc0s_does() {
         evaluate_ntt::<BabyBearElem, BabyBearElem>(to, 2);
     }
     assert!(matrix.to_vec() == values);
+
+    let folded = hal.alloc_elem("folded", size / FRI_FOLD * 4);
+    let columns = hal.copy_from_elem("columns", &expected[..4 * size]);
+    hal.fri_fold(&folded, &columns, &mix);
+    let rows = size / FRI_FOLD;
+    let fold = |row: usize| {
+        let mut sum = BabyBearExtElem::ZERO;
+        for i in 0..FRI_FOLD {
+            let part = (bit_rev_32(i as u32) >> (32 - FRI_FOLD.trailing_zeros())) as usize;
+            let at = |column| expected[column * size + part * rows + row];
+            sum += mix.pow(i) * BabyBearExtElem::from([at(0), at(1), at(2), at(3)]);
+        }
+        sum
+    };
+    let sums: Vec<_> = (0..rows).map(fold).collect();
+    let split = (0..4).flat_map(|at| sums.iter().map(move |sum| sum.elems()[at]));
+    assert!(folded.to_vec() == split.collect::<Vec<_>>());
 
     let nodes = hal.alloc_digest("nodes", 2 * domain);
     hal.hash_rows(&nodes.slice(domain, domain), &matrix);
