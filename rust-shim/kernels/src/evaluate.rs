@@ -3,7 +3,7 @@
 use crate::block::{Block, ROWS};
 use crate::program::{Op, Product, Program, Slot, Sum, Tap, Term};
 use crate::vectors::arithmetic::{self, Factor, Vector, Wide};
-use crate::vectors::isa::{by_isa, Isa};
+use crate::vectors::isa::{self, by_isa, Isa};
 use crate::vectors::P;
 
 /// The rows to evaluate: [`ROWS`] from `first` on, wrapped at `steps`.

@@ -1,8 +1,8 @@
 //! Sums of elements of the base field times elements of the extension of degree 4, as risc0's prover mixes polynomials
 //! and evaluates them.
 
-use super::arithmetic::{self, Factor, Vector, Wide};
-use super::isa::{by_isa, Isa};
+use super::arithmetic::{Factor, Vector, Wide};
+use super::isa::{self, by_isa, Isa};
 use super::{add, product};
 
 /// Coefficients of 1, x, x^2, x^3.

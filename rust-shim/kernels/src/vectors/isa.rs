@@ -4,6 +4,12 @@ use std::env;
 use std::fmt;
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use super::neon::Neon;
+pub(crate) use super::word::Word;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use super::x86::{Avx2, Avx512};
+
 /// Names the instruction set to use instead of the widest: for tests, and to find out whether it is at fault.
 pub const VARIABLE: &str = "ZKHOST_VECTORS";
 
@@ -12,6 +18,8 @@ pub const VARIABLE: &str = "ZKHOST_VECTORS";
 pub enum Isa {
     /// No vectors.
     Scalar,
+    /// aarch64's 128-bit vectors.
+    Neon,
     /// x86-64's 256-bit vectors.
     Avx2,
     /// x86-64's 512-bit vectors.
@@ -19,11 +27,12 @@ pub enum Isa {
 }
 
 impl Isa {
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
@@ -31,15 +40,15 @@ impl Isa {
 
     /// Whether this CPU has it.
     pub fn is_available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
         match self {
             Self::Scalar => true,
+            Self::Neon => cfg!(target_arch = "aarch64"),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => is_x86_feature_detected!("avx512f"),
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            self == Self::Scalar
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx2 | Self::Avx512 => false,
         }
     }
 
@@ -69,7 +78,7 @@ impl Isa {
 
 /// Makes `$name(isa, ...)` of a function that is generic over vectors: it runs that function with an instruction set's.
 /// The code of `$generic`, and of what it calls `#[inline(always)]`, becomes part of a function that enables the
-/// instructions. So it has no closures, which would stay functions without them. The module `arithmetic` is in scope.
+/// instructions. So it has no closures, which would stay functions without them. This module is in scope.
 macro_rules! by_isa {
     ($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),*) = $generic:ident) => {
         $(#[$attribute])*
@@ -77,23 +86,25 @@ macro_rules! by_isa {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
             unsafe fn avx2($($argument: $type),*) {
-                $generic::<arithmetic::x86::Avx2>($($argument),*);
+                $generic::<isa::Avx2>($($argument),*);
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
             unsafe fn avx512($($argument: $type),*) {
-                $generic::<arithmetic::x86::Avx512>($($argument),*);
+                $generic::<isa::Avx512>($($argument),*);
             }
             assert!(isa.is_available(), "this CPU has no {isa}");
             // SAFETY: it has.
             unsafe {
                 match isa {
-                    Isa::Scalar => $generic::<arithmetic::Word>($($argument),*),
+                    Isa::Scalar => $generic::<isa::Word>($($argument),*),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => avx2($($argument),*),
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx512 => avx512($($argument),*),
-                    #[cfg(not(target_arch = "x86_64"))]
+                    // In all code for this architecture.
+                    #[cfg(target_arch = "aarch64")]
+                    Isa::Neon => $generic::<isa::Neon>($($argument),*),
                     _ => unreachable!("is_available"),
                 }
             }

@@ -6,8 +6,13 @@
 pub(crate) mod arithmetic;
 pub mod extension;
 pub mod isa;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod poseidon2;
 pub mod transform;
+mod word;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// The modulus, 15 * 2^27 + 1.
 pub const P: u32 = 15 * (1 << 27) + 1;

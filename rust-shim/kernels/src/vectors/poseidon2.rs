@@ -4,8 +4,8 @@
 //! Source of the permutation and the sponge: risc0-zkp `core/hash/poseidon2/mod.rs`, and appendix B of the Poseidon2 paper
 //! (<https://eprint.iacr.org/2023/323>) for the external matrix.
 
-use super::arithmetic::{self, add, constant, mul, Vector};
-use super::isa::{by_isa, Isa};
+use super::arithmetic::{add, constant, mul, Vector};
+use super::isa::{self, by_isa, Isa};
 
 /// Elements of the state.
 pub const CELLS: usize = 24;
@@ -126,7 +126,7 @@ unsafe fn sponges_of<V: Vector>(
     output: &mut [Digest],
 ) {
     for lane in (0..BATCH).step_by(V::LANES) {
-        let mut state = [V::splat(0); CELLS];
+        let mut state = [V::splat32(0); CELLS];
         let mut cell = 0;
         for column in 0..columns.count {
             state[cell] = V::load(columns.elements.as_ptr().add(column * columns.pitch + lane));
@@ -138,7 +138,7 @@ unsafe fn sponges_of<V: Vector>(
         }
         if cell > 0 {
             for unused in &mut state[cell..RATE] {
-                *unused = V::splat(0);
+                *unused = V::splat32(0);
             }
             permute(&mut state, constants);
         }
@@ -179,7 +179,7 @@ unsafe fn seventh_power<V: Vector>(x: V) -> V {
 /// Multiplies by the external matrix: a circulant matrix of 4 by 4 blocks.
 #[inline(always)]
 unsafe fn external<V: Vector>(state: &mut [V; CELLS]) {
-    let mut sums = [V::splat(0); 4];
+    let mut sums = [V::splat32(0); 4];
     for block in state.chunks_exact_mut(4) {
         let t0 = add(block[0], block[1]);
         let t1 = add(block[2], block[3]);

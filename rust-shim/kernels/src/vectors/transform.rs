@@ -3,8 +3,9 @@
 //! Source: risc0-zkp `core/ntt.rs`, whose recursion is here a loop over levels. Level n has butterflies between elements
 //! 2^(n-1) apart; the factor of the i-th is the i-th power of the 2^n-th root of unity.
 
-use super::arithmetic::{self, add, constant, mul, sub, Vector, Word};
-use super::isa::{by_isa, Isa};
+use super::arithmetic::{add, constant, mul, sub, Vector};
+use super::isa::{self, by_isa, Isa};
+use super::word::Word;
 use super::{product, ONE};
 
 /// Levels done on one part of the elements before the next part: 16 KiB for the first-level cache, 512 KiB for the second.
@@ -229,7 +230,7 @@ unsafe fn tile_level<V: Vector, const FORWARD: bool>(columns: &mut [V; LANES], p
 #[inline(always)]
 unsafe fn transposed<V: Vector>(tile: &[u32]) -> [V; LANES] {
     let mut lanes = [0; LANES];
-    let mut columns = [V::splat(0); LANES];
+    let mut columns = [V::splat32(0); LANES];
     for (at, column) in columns[..V::LANES].iter_mut().enumerate() {
         for (row, lane) in lanes[..V::LANES].iter_mut().enumerate() {
             *lane = *tile.get_unchecked(row * V::LANES + at);
