@@ -56,7 +56,7 @@ $(STAMPS)/r0vm: Cargo.lock $(shell find rust-shim/r0vm rust-shim/kernels -name '
 	touch $@
 
 ##@ Checks, one by one
-.PHONY: lint types test-rust test-python test-prove asan browser format bench
+.PHONY: lint types test-rust test-aarch64 test-python test-prove asan browser format bench
 lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
 	$(call step,"rustfmt") bash -c 'rustfmt --check --edition 2021 --config-path guest-methods zkhost/contract/from_rust/check/runtime/src/lib.rs && rustfmt --check --edition 2021 rust-shim/zkp/hal.rs rust-shim/zkp/memory.rs && cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
@@ -70,6 +70,9 @@ types: setup ## mypy --strict
 test-rust: setup ## Rust unit tests
 	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-serde-oracle -p zkhost-kernels -- --quiet'
 	$(call step,"cargo test of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) -- --quiet'
+
+test-aarch64: setup ## The vector prover's tests with NEON, cross-compiled and under qemu-user (on Debian; the first time some minutes)
+	@$(call step,"cargo test for aarch64") bash -euc '. tools/aarch64.sh; cargo test --release --locked --target $$aarch64_target -p zkhost-kernels -- --quiet'
 
 # Each test bears the marks that say what it takes, and the targets choose by them alone.
 test-python: setup r0vm ## Python tests without a mark: units, properties, the fuzzer's corpus, every prover's conformance

@@ -32,7 +32,7 @@ def flags() -> set[str]:
     """What /proc/cpuinfo says this CPU has; nothing elsewhere."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text().splitlines() if file.is_file() else []
-    return set(next((line for line in lines if line.startswith("flags")), "").split())
+    return set(next((line for line in lines if line.startswith(("flags", "Features"))), "").split())
 
 
 def prove(vectors: str) -> subprocess.CompletedProcess[str]:
@@ -40,7 +40,9 @@ def prove(vectors: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", PROVE], env=env, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(("vectors", "flag"), [("scalar", None), ("avx2", "avx2"), ("avx512", "avx512f")])
+@pytest.mark.parametrize(
+    ("vectors", "flag"), [("scalar", None), ("neon", "asimd"), ("avx2", "avx2"), ("avx512", "avx512f")]
+)
 def test_a_proof_verifies_whatever_vectors_it_was_made_with(vectors: str, flag: str | None) -> None:
     made = prove(vectors)
     if flag is None or flag in flags():

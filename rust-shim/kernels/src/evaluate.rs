@@ -170,9 +170,9 @@ impl Run<'_> {
     #[inline(always)]
     unsafe fn add_term<V: Vector>(&self, total: &mut [Wide<V>; 4], term: &Term, lane: usize) {
         let value = Factor::new(self.read(term.value, lane));
-        let weight = &*self.weights.add(term.weight as usize);
+        let weight = Factor::coefficients(&*self.weights.add(term.weight as usize));
         for (wide, weight) in total.iter_mut().zip(weight) {
-            *wide = wide.add(value, Factor::constant(*weight));
+            *wide = wide.add(value, weight);
         }
     }
 }

@@ -30,12 +30,35 @@ pub trait Vector: Copy {
     unsafe fn mul_first(self, other: Self) -> Self;
     /// The rows of the second half, where [`Vector::mul_second`] takes them.
     unsafe fn second(self) -> Self;
-    /// The products of the second half's rows, of what [`Vector::second`] returns.
-    unsafe fn mul_second(self, other: Self) -> Self;
     /// The high words of two halves, each in its row.
     unsafe fn high(first: Self, second: Self) -> Self;
-    /// The low words of two halves times a factor, of which only the low words count.
-    unsafe fn mul_low(halves: Wide<Self>, factor: Self) -> Factor<Self>;
+
+    /// The products of the second half's rows, of what [`Vector::second`] returns: in the places of the first half, if an
+    /// instruction set multiplies no others.
+    #[inline(always)]
+    unsafe fn mul_second(self, other: Self) -> Self {
+        self.mul_first(other)
+    }
+
+    /// The products of the low words of two halves and a factor, of which only the low words are used.
+    #[inline(always)]
+    unsafe fn mul_low(halves: Wide<Self>, factor: Self) -> Factor<Self> {
+        Factor {
+            first: halves.first.mul_first(factor),
+            second: halves.second.mul_first(factor),
+        }
+    }
+
+    /// Each value in every 32-bit lane of a vector of its own.
+    #[inline(always)]
+    unsafe fn splat_each([a, b, c, d]: &[u32; 4]) -> [Self; 4] {
+        [
+            Self::splat32(*a),
+            Self::splat32(*b),
+            Self::splat32(*c),
+            Self::splat32(*d),
+        ]
+    }
 
     /// The product of field elements.
     #[inline(always)]
@@ -75,8 +98,8 @@ pub unsafe fn not_negative<V: Vector>(difference: V) -> V {
 /// A vector with both its halves at hand, to be multiplied more than once.
 #[derive(Clone, Copy)]
 pub struct Factor<V> {
-    pub(super) first: V,
-    pub(super) second: V,
+    first: V,
+    second: V,
 }
 
 impl<V: Vector> Factor<V> {
@@ -91,7 +114,18 @@ impl<V: Vector> Factor<V> {
     /// The same value in every row.
     #[inline(always)]
     pub unsafe fn constant(value: u32) -> Self {
-        let value = constant(value);
+        Self::same(constant(value))
+    }
+
+    /// The coefficients of an element of the extension, each the same in every row.
+    #[inline(always)]
+    pub unsafe fn coefficients(element: &[u32; 4]) -> [Self; 4] {
+        let [a, b, c, d] = V::splat_each(element);
+        [Self::same(a), Self::same(b), Self::same(c), Self::same(d)]
+    }
+
+    #[inline(always)]
+    unsafe fn same(value: V) -> Self {
         Self {
             first: value,
             second: value,
@@ -178,4 +212,81 @@ pub fn opaque(value: u32) -> u32 {
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use risc0_zkp::field::baby_bear::BabyBearElem;
+
+    use super::*;
+    use crate::vectors::isa::{self, by_isa, Isa};
+    use crate::vectors::ONE;
+
+    /// Lanes of the widest vector.
+    const LANES: usize = 16;
+
+    /// The sum, the difference, the product, and four times the product, of each lane.
+    type Results = [[u32; LANES]; 4];
+
+    by_isa! {
+        fn results(a: &[u32; LANES], b: &[u32; LANES], results: &mut Results) = results_of
+    }
+
+    #[inline(always)]
+    unsafe fn results_of<V: Vector>(a: &[u32; LANES], b: &[u32; LANES], results: &mut Results) {
+        let [sums, differences, products, totals] = results;
+        for lane in (0..LANES).step_by(V::LANES) {
+            let (a, b) = (V::load(a.as_ptr().add(lane)), V::load(b.as_ptr().add(lane)));
+            add(a, b).store(sums.as_mut_ptr().add(lane));
+            sub(a, b).store(differences.as_mut_ptr().add(lane));
+            mul(a, b).store(products.as_mut_ptr().add(lane));
+            let (a, b) = (Factor::new(a), Factor::new(b));
+            let total = Wide::zero().add(a, b).add(a, b).fold();
+            let total = total.add(a, b).add(a, b).fold();
+            total.reduce().store(totals.as_mut_ptr().add(lane));
+        }
+    }
+
+    #[test]
+    fn the_least_and_greatest_elements_are_risc0s_with_every_instruction_set() {
+        let half = P / 2;
+        let edges = [
+            0,
+            1,
+            2,
+            half - 1,
+            half,
+            half + 1,
+            half + 2,
+            P - 2,
+            P - 1,
+            ONE,
+            1 << 27,
+            (1 << 27) - 1,
+            1 << 30,
+            (1 << 30) - 1,
+            0x7777_7777,
+            0x5555_5555,
+        ];
+        for isa in Isa::available() {
+            for turn in 0..LANES {
+                let mut other = edges;
+                other.rotate_left(turn);
+                let mut found = [[0; LANES]; 4];
+                results(isa, &edges, &other, &mut found);
+                for lane in 0..LANES {
+                    let a = BabyBearElem::new_raw(edges[lane]);
+                    let b = BabyBearElem::new_raw(other[lane]);
+                    let product = a * b;
+                    let expected = [a + b, a - b, product, product + product + product + product];
+                    let found = found.map(|lanes| BabyBearElem::new_raw(lanes[lane]));
+                    assert_eq!(
+                        found, expected,
+                        "{} and {}, {isa}",
+                        edges[lane], other[lane]
+                    );
+                }
+            }
+        }
+    }
 }

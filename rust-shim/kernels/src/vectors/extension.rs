@@ -98,8 +98,8 @@ unsafe fn sums_of<V: Vector>(
             for term in pair {
                 let element = V::load(matrix.as_ptr().add(term.column * rows + at));
                 let element = Factor::new(element);
-                for (total, factor) in totals.iter_mut().zip(term.factor) {
-                    *total = total.add(element, Factor::constant(factor));
+                for (total, factor) in totals.iter_mut().zip(Factor::coefficients(&term.factor)) {
+                    *total = total.add(element, factor);
                 }
             }
             for total in &mut totals {

@@ -70,9 +70,21 @@ impl Vector for Neon {
         Factor::new(Self(vmulq_u32(low, factor.0)))
     }
 
+    /// One load: a product takes its second factor from any lane.
+    #[inline(always)]
+    unsafe fn splat_each(values: &[u32; 4]) -> [Self; 4] {
+        let values = vld1q_u32(values.as_ptr());
+        [
+            Self(vdupq_laneq_u32::<0>(values)),
+            Self(vdupq_laneq_u32::<1>(values)),
+            Self(vdupq_laneq_u32::<2>(values)),
+            Self(vdupq_laneq_u32::<3>(values)),
+        ]
+    }
+
     /// No 64-bit lanes are needed: an instruction has the high word of a signed product times two. Both products agree in
     /// the low word, so the lowest bits of their doubled high words are equal, and half of the difference is exact. As the
-    /// quotient is signed, less than P / 2 is subtracted, or added: the difference is more than -P and less than P.
+    /// quotient is signed, at most P / 2 is subtracted from, or added to, less than P / 2.
     #[inline(always)]
     unsafe fn product(self, other: Self) -> Self {
         let (a, b) = (self.signed(), other.signed());

@@ -210,10 +210,15 @@ unsafe fn double<V: Vector>(x: V) -> V {
 /// Multiplies by the internal matrix: ones, and the diagonal added.
 #[inline(always)]
 unsafe fn internal<V: Vector>(state: &mut [V; CELLS], diagonal: &[u32]) {
-    let mut sum = state[0];
-    for element in &state[1..] {
-        sum = add(sum, *element);
+    // In four chains: one would take longer than the products, where vectors are short. The first element comes last.
+    let mut sums = [state[4], state[1], state[2], state[3]];
+    for block in state[5..].chunks(4) {
+        for (sum, element) in sums.iter_mut().zip(block) {
+            *sum = add(*sum, *element);
+        }
     }
+    let [a, b, c, d] = sums;
+    let sum = add(state[0], add(add(a, b), add(c, d)));
     for (element, factor) in state.iter_mut().zip(diagonal) {
         *element = add(sum, mul(*element, constant(*factor)));
     }

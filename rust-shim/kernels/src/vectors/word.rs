@@ -1,6 +1,6 @@
 //! Vectors of machine words, for every CPU.
 
-use super::arithmetic::{Factor, Vector, Wide};
+use super::arithmetic::Vector;
 
 /// Two rows in a machine word, for CPUs whose vectors are not used.
 #[derive(Clone, Copy)]
@@ -65,18 +65,7 @@ impl Vector for Word {
         Self(self.0 >> 32)
     }
     #[inline(always)]
-    unsafe fn mul_second(self, other: Self) -> Self {
-        self.mul_first(other)
-    }
-    #[inline(always)]
     unsafe fn high(first: Self, second: Self) -> Self {
         Self((first.0 >> 32) | (second.0 & !LOW))
-    }
-    #[inline(always)]
-    unsafe fn mul_low(halves: Wide<Self>, factor: Self) -> Factor<Self> {
-        Factor {
-            first: halves.first.mul_first(factor),
-            second: halves.second.mul_first(factor),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::arithmetic::{Factor, Vector, Wide};
+use super::arithmetic::Vector;
 
 /// Eight rows: AVX2.
 #[derive(Clone, Copy)]
@@ -57,22 +57,11 @@ impl Vector for Avx2 {
         )))
     }
     #[inline(always)]
-    unsafe fn mul_second(self, other: Self) -> Self {
-        self.mul_first(other)
-    }
-    #[inline(always)]
     unsafe fn high(first: Self, second: Self) -> Self {
         Self(_mm256_blend_epi32::<0b1010_1010>(
             first.second().0,
             second.0,
         ))
-    }
-    #[inline(always)]
-    unsafe fn mul_low(halves: Wide<Self>, factor: Self) -> Factor<Self> {
-        Factor {
-            first: halves.first.mul_first(factor),
-            second: halves.second.mul_first(factor),
-        }
     }
 }
 
@@ -129,18 +118,7 @@ impl Vector for Avx512 {
         )))
     }
     #[inline(always)]
-    unsafe fn mul_second(self, other: Self) -> Self {
-        self.mul_first(other)
-    }
-    #[inline(always)]
     unsafe fn high(first: Self, second: Self) -> Self {
         Self(_mm512_mask_blend_epi32(0xaaaa, first.second().0, second.0))
-    }
-    #[inline(always)]
-    unsafe fn mul_low(halves: Wide<Self>, factor: Self) -> Factor<Self> {
-        Factor {
-            first: halves.first.mul_first(factor),
-            second: halves.second.mul_first(factor),
-        }
     }
 }
