@@ -51,10 +51,18 @@ pub fn hash_fold(hash: &str, nodes: &mut [Digest], size: usize) -> bool {
         return false;
     }
     let (output, input) = digests_mut(nodes).split_at_mut(2 * size);
-    output[size..]
-        .par_chunks_mut(BATCH)
-        .zip(input[..2 * size].par_chunks(2 * BATCH))
-        .for_each(|(output, input)| poseidon2::hash_pairs(isa(), constants(), input, output));
+    let (output, input) = (&mut output[size..], &input[..2 * size]);
+    let batch = |(output, input): (&mut [_], &[_])| {
+        poseidon2::hash_pairs(isa(), constants(), input, output);
+    };
+    if size <= BATCHES * BATCH {
+        // Sooner done than another thread is awake.
+        let input = input.chunks(2 * BATCH);
+        output.chunks_mut(BATCH).zip(input).for_each(batch);
+    } else {
+        let input = input.par_chunks(2 * BATCH);
+        output.par_chunks_mut(BATCH).zip(input).for_each(batch);
+    }
     true
 }
 
@@ -156,7 +164,7 @@ pub fn mix_poly_coeffs<E: Elem, X: ExtElem>(
     true
 }
 
-/// Rows of a combo that a thread takes at once.
+/// Rows of a combo, or powers, that a thread takes at once.
 const BLOCK: usize = 1024;
 
 /// The values of polynomials of `size` coefficients: number `which[i]` at `xs[i]`.
@@ -180,14 +188,22 @@ pub fn evaluate_any<E: Elem, X: ExtElem>(
     if 4 * points.len() > xs.len() {
         return false;
     }
-    let powers = points.par_iter().map(|x| {
-        let mut power = X::ONE;
-        let powers = std::iter::from_fn(|| {
-            let this = power;
-            power *= *x;
-            extensions(&[this]).map(|this| this[0])
-        });
-        Powers::new(size, powers)
+    let powers = points.iter().map(|x| {
+        let mut powers = vec![X::ZERO; size];
+        powers
+            .par_chunks_mut(BLOCK)
+            .enumerate()
+            .for_each(|(block, powers)| {
+                let mut power = x.pow(block * BLOCK);
+                for place in powers {
+                    *place = power;
+                    power *= *x;
+                }
+            });
+        Powers::new(
+            size,
+            extensions(&powers).unwrap_or_default().iter().copied(),
+        )
     });
     let powers: Vec<Powers> = powers.collect();
     out.par_iter_mut()

@@ -61,6 +61,8 @@ if [ ! -d "$made" ]; then
         T: 'static,
     {
         let buf = crate::vectors::memory::defaults(size);"
+    insert '.free(self.0.capacity() * std::mem::size_of::<T>());' '
+        crate::vectors::memory::release(std::mem::take(&mut self.0));'
     replace "    fn alloc_digest(&self" "    fn alloc_elem_init(&self, name: &'static str, size: usize, value: Self::Elem) -> Self::Buffer<Self::Elem> {
         let buffer = self.alloc_elem(name, size);
         crate::vectors::memory::fill(&mut buffer.as_slice_mut(), value);
