@@ -59,7 +59,7 @@ $(STAMPS)/r0vm: Cargo.lock $(shell find rust-shim/r0vm rust-shim/kernels -name '
 .PHONY: lint types test-rust test-aarch64 test-python test-prove asan browser format bench
 lint: setup ## ruff, rustfmt, clippy
 	@$(call step,"ruff") bash -c '$(BIN)/ruff check . && $(BIN)/ruff format --check .'
-	$(call step,"rustfmt") bash -c 'rustfmt --check --edition 2021 --config-path guest-methods zkhost/contract/from_rust/check/runtime/src/lib.rs && rustfmt --check --edition 2021 rust-shim/zkp/hal.rs rust-shim/zkp/memory.rs && cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
+	$(call step,"rustfmt") bash -c 'rustfmt --check --edition 2021 --config-path guest-methods zkhost/contract/from_rust/check/runtime/src/lib.rs && rustfmt --check --edition 2021 rust-shim/zkp/*.rs && cargo fmt --all --check && cd guest-methods && cargo fmt --all --check'
 	$(call step,"clippy") bash -c '. tools/env.sh && cargo clippy --release --locked --workspace --all-targets -- -D warnings'
 	$(call step,"clippy of the library without the prover") bash -c '. tools/env.sh && cargo clippy --release --locked -p zkhost-shim --no-default-features --lib -- -D warnings'
 	$(call step,"clippy of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo clippy --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) --all-targets -- -D warnings'

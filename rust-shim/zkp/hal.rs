@@ -3,22 +3,22 @@
 //! Each of these does what the code it is called from does, or returns false where it does not apply: to another field than
 //! Baby Bear, or another hash than Poseidon2. Verification has no part in it: what verifies hashes as risc0 wrote it.
 
-use std::any::TypeId;
-use std::slice;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
-use risc0_core::field::baby_bear::{BabyBearElem, BabyBearExtElem};
+use risc0_core::field::baby_bear::BabyBearElem;
 use risc0_core::field::{Elem, ExtElem, RootsOfUnity};
 
-use self::vectors::extension::{self, Extension, Powers, Term};
+use self::elements::{digests_mut, extensions, extensions_mut, words, words_mut};
+use self::vectors::extension::{self, Powers, Term};
 use self::vectors::isa::Isa;
 use self::vectors::poseidon2::{self, Constants, BATCH};
 use self::vectors::transform::{self, Roots};
-use crate::core::digest::{Digest, DIGEST_WORDS};
+use crate::core::digest::Digest;
 use crate::core::hash::poseidon2::{M_INT_DIAG_HZN, ROUND_CONSTANTS};
 use crate::core::ntt::{self, bit_rev_32};
 
+mod elements;
 pub mod memory;
 #[path = "../kernels/src/vectors/mod.rs"]
 mod vectors;
@@ -188,24 +188,7 @@ pub fn evaluate_any<E: Elem, X: ExtElem>(
     if 4 * points.len() > xs.len() {
         return false;
     }
-    let powers = points.iter().map(|x| {
-        let mut powers = vec![X::ZERO; size];
-        powers
-            .par_chunks_mut(BLOCK)
-            .enumerate()
-            .for_each(|(block, powers)| {
-                let mut power = x.pow(block * BLOCK);
-                for place in powers {
-                    *place = power;
-                    power *= *x;
-                }
-            });
-        Powers::new(
-            size,
-            extensions(&powers).unwrap_or_default().iter().copied(),
-        )
-    });
-    let powers: Vec<Powers> = powers.collect();
+    let powers: Vec<Powers> = points.iter().map(|x| powers(*x, size)).collect();
     out.par_iter_mut()
         .zip(which)
         .zip(xs)
@@ -232,6 +215,25 @@ pub fn split_into_columns<E: Elem, X: ExtElem<SubElem = E>>(columns: &mut [E], e
         });
 }
 
+/// The first `count` powers.
+fn powers<X: ExtElem>(x: X, count: usize) -> Powers {
+    let mut columns = [(); 4].map(|()| vec![0; count]);
+    let [first, second, third, fourth] = columns
+        .each_mut()
+        .map(|column| column.par_chunks_mut(BLOCK));
+    let blocks = (first, second, third, fourth).into_par_iter();
+    blocks.enumerate().for_each(|(block, columns)| {
+        let (first, second, third, fourth) = columns;
+        let mut power = x.pow(block * BLOCK);
+        for at in 0..first.len() {
+            let coefficients = extensions(&[power]).map_or([0; 4], |power| power[0]);
+            [first[at], second[at], third[at], fourth[at]] = coefficients;
+            power *= x;
+        }
+    });
+    Powers::new(columns)
+}
+
 const MAX_LEVELS: usize = BabyBearElem::MAX_ROU_PO2 + 1;
 
 fn roots<'a>(
@@ -253,35 +255,4 @@ fn constants() -> Constants<'static> {
         words(ROUND_CONSTANTS).unwrap_or_default(),
         words(M_INT_DIAG_HZN).unwrap_or_default(),
     )
-}
-
-/// The elements as they are in memory, if they are Baby Bear's.
-fn words<E: Elem>(elements: &[E]) -> Option<&[u32]> {
-    // SAFETY: that type is a transparent struct of one u32.
-    (TypeId::of::<E>() == TypeId::of::<BabyBearElem>())
-        .then(|| unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) })
-}
-
-fn words_mut<E: Elem>(elements: &mut [E]) -> Option<&mut [u32]> {
-    // SAFETY: as above. Each u32 written is an element less than the modulus.
-    (TypeId::of::<E>() == TypeId::of::<BabyBearElem>())
-        .then(|| unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) })
-}
-
-fn extensions<X: ExtElem>(elements: &[X]) -> Option<&[Extension]> {
-    // SAFETY: that type is a transparent struct of four elements.
-    (TypeId::of::<X>() == TypeId::of::<BabyBearExtElem>())
-        .then(|| unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) })
-}
-
-fn extensions_mut<X: ExtElem>(elements: &mut [X]) -> Option<&mut [Extension]> {
-    // SAFETY: as above.
-    (TypeId::of::<X>() == TypeId::of::<BabyBearExtElem>())
-        .then(|| unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) })
-}
-
-fn digests_mut(digests: &mut [Digest]) -> &mut [poseidon2::Digest] {
-    const _: () = assert!(DIGEST_WORDS == poseidon2::DIGEST);
-    // SAFETY: a transparent struct of that array.
-    unsafe { slice::from_raw_parts_mut(digests.as_mut_ptr().cast(), digests.len()) }
 }

@@ -202,6 +202,32 @@ fn threads_share_nothing_and_a_new_proof_starts_anew() {
     });
 }
 
+#[test]
+fn long_polynomials_are_evaluated_by_the_cpu_hal() {
+    const SIZE: usize = 1 << 12;
+    let hal = CpuHal::<BabyBear>::new(Poseidon2HashSuite::new_suite());
+    let mut random = Random(13);
+    let coefficients: Vec<_> = (0..2 * SIZE)
+        .map(|_| BabyBearElem::new_raw(random.elem()))
+        .collect();
+    let (which, x) = ([1, 0, 1, 1], random.extension());
+    let out = hal.alloc_extelem("out", which.len());
+    hal.batch_evaluate_any(
+        &hal.copy_from_elem("coefficients", &coefficients),
+        2,
+        &hal.copy_from_u32("which", &which),
+        &hal.copy_from_extelem("xs", &[x; 4]),
+        &out,
+    );
+    let expected = which.map(|which| {
+        let coefficients = coefficients[which as usize * SIZE..][..SIZE].iter();
+        coefficients.rev().fold(BabyBearExtElem::ZERO, |sum, c| {
+            sum * x + BabyBearExtElem::from(*c)
+        })
+    });
+    assert!(out.to_vec() == expected);
+}
+
 /// Buffers of the sizes of a proof: what another thread than the one that asked for them reads first.
 #[test]
 fn new_buffers_have_their_first_values_also_in_memory_used_before() {

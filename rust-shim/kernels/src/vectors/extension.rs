@@ -48,15 +48,11 @@ pub fn combine(
 pub struct Powers([Vec<u32>; 4]);
 
 impl Powers {
-    /// `powers` yields the first `count`.
-    pub fn new(count: usize, powers: impl Iterator<Item = Extension>) -> Self {
-        let mut columns = [(); 4].map(|()| Vec::with_capacity(count));
-        for power in powers.take(count) {
-            for (column, coefficient) in columns.iter_mut().zip(power) {
-                column.push(coefficient);
-            }
-        }
-        assert!(columns[0].len() == count);
+    /// `columns` has the powers' coefficients of 1, those of x, of x^2 and of x^3.
+    pub fn new(columns: [Vec<u32>; 4]) -> Self {
+        assert!(columns
+            .iter()
+            .all(|column| column.len() == columns[0].len()));
         Self(columns)
     }
 }
