@@ -179,7 +179,7 @@ MUTATIONS: tuple[Callable[[onnx.ModelProto, random.Random], None], ...] = (
 @pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, -1.0])
 @pytest.mark.parametrize("name", ["x_s", "y_s"])
 def test_scales_that_are_none(name: str, scale: float) -> None:
-    with pytest.raises(ModelFormatError, match="scale") as caught:
+    with pytest.raises(UnsupportedModelError if scale == np.inf else ModelFormatError, match="scale") as caught:
         loaded(scaled(**{name: np.float32(scale)}))
     assert caught.value.operator in ("DequantizeLinear", "QuantizeLinear")
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from zkhost.errors import UnsupportedModelError
 from zkhost.ml.lower.lowering import lower
 from zkhost.ml.read.onnx_file import read_onnx
 
@@ -183,3 +184,89 @@ def test_a_table_goes_on_behind_a_move(functions: tuple[str, str]) -> None:
     found = model(nodes, {"x": ("uint8", (3, 80))}, {"y": ("uint8", None)}, constants)
     assert kinds(found) == {"Move", "Table"}
     assert_equal(found, {"x": draw.integers(0, 256, (3, 80)).astype(np.uint8)})
+
+
+# -- what exporters and quantisers write ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_a_choice_between_quantised_tensors(constant: bool) -> None:
+    """QLinearWhere, which onnxruntime's quantiser writes in the QOperator form."""
+    draw, constants = parameters(8)
+    names = ["c", "x", "x_s", "x_z", "z", "z_s", "z_z", "y_s", "y_z"]
+    inputs: dict[str, Any] = {"x": ("uint8", (4, 64)), "z": ("uint8", (4, 64))}
+    given = {name: draw.integers(0, 256, (4, 64)).astype(np.uint8) for name in inputs}
+    truth = draw.integers(0, 2, (4, 64)).astype(bool)
+    if constant:
+        constants["c"] = truth
+    else:
+        inputs["c"], given["c"] = ("bool", (4, 64)), truth
+    made = node("QLinearWhere", names, ["y"], name="op", domain="com.microsoft")
+    found = model([made], inputs, {"y": ("uint8", None)}, constants)
+    theirs = onnxruntime_run(found, given)
+    mine = ours(found, {name: array.astype(np.uint8) for name, array in given.items()})
+    np.testing.assert_array_equal(mine[0], theirs[0])
+
+
+def test_a_constant_that_is_quantised_dynamically() -> None:
+    """As `quantize_dynamic` leaves it where both sides of a product are constants or inputs."""
+    draw, constants = parameters(9)
+    constants |= {"k": draw.normal(size=(1, 40)).astype(F32), "w": draw.integers(-127, 128, (40, 8)).astype(np.int8)}
+    nodes = [
+        node("DynamicQuantizeLinear", ["k"], ["q", "q_s", "q_z"], name="dynamic"),
+        node("MatMulInteger", ["xq", "w", "xq_z"], ["a"], name="a"),
+        node("DynamicQuantizeLinear", ["x"], ["xq", "xq_s", "xq_z"], name="x"),
+        node("Cast", ["a"], ["af"], name="cast", to=1),
+        node("Mul", ["af", "xq_s"], ["ay"], name="scaled"),
+        node("DequantizeLinear", ["q", "q_s", "q_z"], ["kf"], name="back"),
+        node("Slice", ["kf", "zero", "eight", "one"], ["part"], name="part"),
+        node("Add", ["ay", "part"], ["y"], name="sum"),
+    ]
+    nodes[1], nodes[2] = nodes[2], nodes[1]
+    constants |= {"zero": np.array([0]), "eight": np.array([8]), "one": np.array([1])}
+    found = model(nodes, {"x": ("float32", (1, 40))}, {"y": ("float32", None)}, constants)
+    assert_equal(found, {"x": draw.normal(size=(1, 40)).astype(F32)})
+
+
+def test_a_mask_of_infinities_among_the_initialisers() -> None:
+    draw, constants = parameters(10)
+    constants |= {"mask": np.triu(np.full((6, 6), -np.inf, F32), 1)}
+    nodes = [node("Add", ["x", "mask"], ["m"], name="mask"), node("Softmax", ["m"], ["y"], name="softmax", axis=-1)]
+    found = model(nodes, {"x": ("float32", (6, 6))}, {"y": ("float32", None)}, constants)
+    x = draw.normal(size=(6, 6)).astype(F32)
+    (mine,), (theirs,) = ours(found, {"x": x}), onnxruntime_run(found, {"x": x})
+    np.testing.assert_allclose(mine, theirs, rtol=0, atol=2e-7)
+    assert (mine[np.triu_indices(6, 1)] == 0).all()
+
+
+def test_an_infinite_scale_is_explained() -> None:
+    _, constants = parameters(11)
+    constants["y_s"] = F32(np.inf)
+    found = model([q("x", "y")], {"x": ("float32", (4,))}, {"y": ("uint8", None)}, constants)
+    with pytest.raises(UnsupportedModelError, match="infinite scale") as caught:
+        lower(read_onnx(found))
+    assert "nodes_to_exclude" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("op", "says"), [("LSTM", "convolutions over time"), ("GRU", "loop"), ("Einsum", "matmul"), ("If", "dynamo=True")]
+)
+def test_an_operator_that_is_not_taken_says_what_to_write_instead(op: str, says: str) -> None:
+    found = model([node(op, ["x"], ["y"], name="op")], {"x": ("float32", (1, 4, 8))}, {"y": ("float32", None)})
+    with pytest.raises(UnsupportedModelError) as caught:
+        lower(read_onnx(found))
+    assert says in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_softmax_of_rows_too_short_for_its_scale(width: int) -> None:
+    """One element is always 1; of two, the table of exponentials would overflow, which is no answer."""
+    _, constants = parameters(12)
+    constants |= {"y_s": F32(1e-3), "y_z": np.uint8(0)}
+    nodes = [dq("x", "f"), node("Softmax", ["f"], ["g"], name="op"), q("g", "y")]
+    found = model(nodes, {"x": ("uint8", (3, width))}, {"y": ("uint8", None)}, constants)
+    if width == 1:
+        assert_equal(found, {"x": np.array([[0], [7], [255]], np.uint8)})
+    else:
+        with pytest.raises(UnsupportedModelError, match="an output scale"):
+            lower(read_onnx(found))

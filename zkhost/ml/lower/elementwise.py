@@ -10,7 +10,7 @@ from onnx import helper
 
 from zkhost.ml import ops
 from zkhost.ml.graph import Tensor
-from zkhost.ml.lower import floats, functions, integers, tables
+from zkhost.ml.lower import floats, functions, integers, logic, tables
 from zkhost.ml.lower.context import Lowering, handles
 from zkhost.ml.lower.floats import f32
 from zkhost.ml.lower.fold import clip_limits
@@ -145,6 +145,15 @@ def _qlinear_binary(low: Lowering, node: Node, args: Args) -> list[Value]:
     shape = floats.broadcast(node, [left.shape, right.shape])
     make = integers.add if node.op == "QLinearAdd" else integers.multiply
     return [make(low, node, left, right, target, shape)]
+
+
+@handles("com.microsoft.QLinearWhere")
+def _qlinear_where(low: Lowering, node: Node, args: Args) -> list[Value]:
+    """Each side in the output's scale, then the choice."""
+    condition, a, sa, za, b, sb, zb, sy, zy = args
+    target = target_of(node, sy, zy)
+    left, right = (integers.rescale(low, node, quant(node, *side), target) for side in ((a, sa, za), (b, sb, zb)))
+    return [logic.select(low, node, logic.condition_of(node, condition), left, right, target.dtype)]
 
 
 @handles("com.microsoft.QLinearSigmoid", "com.microsoft.QLinearLeakyRelu", attributes="alpha")

@@ -100,12 +100,17 @@ def _is_nan(low: Lowering, node: Node, args: Args) -> list[Value]:
 @handles("Where")
 def _where(low: Lowering, node: Node, args: Args) -> list[Value]:
     condition, *sides = args
-    if isinstance(condition, Const):
-        condition = Const(condition.array.astype(np.uint8))
-    elif not isinstance(condition, Tensor) or condition.dtype != "u8":
-        raise node.invalid("a condition that is no truth value", "bool")
     (a, b), dtype = operands(low, node, sides)
-    return [select(low, node, condition, a, b, dtype)]
+    return [select(low, node, condition_of(node, condition), a, b, dtype)]
+
+
+def condition_of(node: Node, value: Value | None) -> Tensor | Const:
+    """Return what a Where chooses by, as u8."""
+    if isinstance(value, Const):
+        return Const(value.array.astype(np.uint8))
+    if not isinstance(value, Tensor) or value.dtype != "u8":
+        raise node.invalid("a condition that is no truth value", "bool")
+    return value
 
 
 @handles("Trilu", attributes="upper")

@@ -272,10 +272,21 @@ def _fold_quantised(node: Node, value: Quant, q: Const, rest: Sequence[Value | N
     return [Quant(Const(moved), value.scale, value.zero, axis)]
 
 
+INSTEAD = {
+    **dict.fromkeys(
+        ("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"),
+        "write the cell as a loop over the steps with Linear, sigmoid and tanh, so that the exporter unrolls it; or use convolutions over time",
+    ),
+    "Einsum": "write it as matmul with permute and reshape",
+    "If": "control flow is not taken: export with dynamo=True, or with fixed shapes and constants folded (onnxsim); or the branch alone",
+}
+"""What to do about operators that models often have."""
+
+
 def _unknown(node: Node) -> UnsupportedModelError:
     domain = node.domain or "ai.onnx"
     subgraph = any(not isinstance(v, (int, float, str, list)) and hasattr(v, "node") for v in node.attributes.values())
-    hint = (
+    hint = INSTEAD.get(node.op) or (
         "control flow is not taken: export the branch or the unrolled loop"
         if subgraph
         else "choose outputs before this node with outputs=[...], or express it with operators that are on the documentation's page of operators"

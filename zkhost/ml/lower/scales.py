@@ -19,6 +19,7 @@ from zkhost.ml.lower.values import Const, Curve, Labels, Lazy, Quant, Sums, Valu
 from zkhost.ml.lower.window import pool_of
 from zkhost.ml.read.node import Node
 from zkhost.ml.reference.arithmetic import finish
+from zkhost.ml.reference.scales import dynamic_quantize
 
 Args = Sequence[Value | None]
 
@@ -29,6 +30,12 @@ def scale_of(node: Node, value: Value | None) -> Any:
         raise node.unsupported(
             "a scale that is not a constant float32 scalar or vector", "a constant scale", "quantise statically, or with onnxruntime's quantize_dynamic"
         )  # fmt: skip
+    if np.isinf(value.array).any():
+        raise node.unsupported(
+            "an infinite scale: the quantiser saw infinities here, as a mask adds them",
+            "a finite scale",
+            "leave the mask and its Softmax in float, as ml.quantize does (onnxruntime's nodes_to_exclude)",
+        )
     if not (np.isfinite(value.array).all() and (value.array > 0).all()):
         raise node.invalid(f"a scale of {value.array.min()} to {value.array.max()}", "finite scales above zero")
     return value.array
@@ -175,7 +182,9 @@ def _fuse(low: Lowering, lazy: Lazy, target: Target) -> Tensor:
 def _dynamic(low: Lowering, node: Node, args: Args) -> list[Value]:
     x = f32(low, node, args[0])
     if isinstance(x, Const):
-        raise node.unsupported("a constant", "an activation", "fold it: quantise constants when the model is made")
+        if not np.isfinite(x.array).all():
+            raise node.invalid("a constant with infinities", "finite numbers")
+        return [Const(each) for each in dynamic_quantize(x.array)]
     y, scale, zero = low.tensor(node, "u8", x.shape), low.tensor(node, "f32", ()), low.tensor(node, "u8", ())
     low.emit(ops.DynamicQuantize(node.label, y.name, scale.name, zero.name, x.name))
     return [y, scale, zero]
