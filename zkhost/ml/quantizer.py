@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 import onnx.version_converter
 
-from zkhost.errors import ConfigError, ModelInputError
+from zkhost.errors import ConfigError, ModelFormatError, ModelInputError
+from zkhost.ml.read.onnx_file import parse_onnx
 
 if TYPE_CHECKING:
     from zkhost.ml.graph import Array
@@ -80,32 +81,49 @@ def quantize(
     source, target = Path(model), Path(out)
     if form not in ("qdq", "qoperator", "dynamic"):
         raise ConfigError(f"form={form!r}", hint="one of qdq, qoperator, dynamic")
-    session = _session(onnxruntime, source)
-    rows = _rows(session.get_inputs(), samples)
-    try:
-        if form == "dynamic":
-            quantization.quantize_dynamic(source, target, per_channel=per_channel)
-        else:
-            _static(onnxruntime, quantization, source, target, rows[:calibrate], form, per_channel)
-        quantised = _session(onnxruntime, target)
-    except Exception as error:  # onnxruntime's and its quantiser's are of many classes
-        raise ConfigError(
-            f"onnxruntime's quantiser failed on {source}: {type(error).__name__}: {error}",
-            hint="try another form or per_channel=False, or quantise with onnxruntime.quantization and its nodes_to_exclude",
-        ) from error
-    before, after = (_outputs(each, rows) for each in (session, quantised))
+    with tempfile.TemporaryDirectory() as folder:
+        whole = _whole(source, Path(folder) / "float.onnx")
+        float_bytes = whole.stat().st_size
+        session = _session(onnxruntime, whole)
+        rows = _rows(session.get_inputs(), samples)
+        try:
+            if form == "dynamic":
+                quantization.quantize_dynamic(whole, target, per_channel=per_channel)
+            else:
+                _static(onnxruntime, quantization, whole, target, rows[:calibrate], form, per_channel)
+            quantised = _session(onnxruntime, target)
+        except Exception as error:  # onnxruntime's and its quantiser's are of many classes
+            raise ConfigError(
+                f"onnxruntime's quantiser failed on {source}: {type(error).__name__}: {error}",
+                hint="try another form or per_channel=False, or quantise with onnxruntime.quantization and its nodes_to_exclude",
+            ) from error
+        before, after = (_outputs(each, rows) for each in (session, quantised))
     best = before.argmax(axis=1), after.argmax(axis=1)
     accuracy = [None, None] if labels is None else [float((each == np.asarray(labels)).mean()) for each in best]
     return QuantizeReport(
         target,
         len(rows),
-        source.stat().st_size,
+        float_bytes,
         target.stat().st_size,
         float((best[0] == best[1]).mean()),
         float(np.abs(before - after).max()),
         accuracy[0],
         accuracy[1],
     )
+
+
+def _whole(source: Path, target: Path) -> Path:
+    """Write a model as one file, without the external data that exporters put beside it, and return its path."""
+    model, name, folder = parse_onnx(source)
+    try:
+        onnx.load_external_data_for_model(model, str(folder))
+    except Exception as error:  # onnx's own errors have no common class
+        raise ModelFormatError(
+            f"{name} has external data that cannot be read: {error}",
+            hint="keep the data file in the model's own folder",
+        ) from error
+    onnx.save(model, target)
+    return target
 
 
 DTYPES = {f"tensor({name})": np.dtype(name) for name in ("int8", "uint8", "int32", "int64", "bool")} | {
@@ -189,23 +207,22 @@ def _static(
         def get_next(self) -> dict[str, Array] | None:
             return next(self.rows, None)
 
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        quantization.quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        float_model = onnx.load(prepared)
-        if any(entry.domain in ("", "ai.onnx") and entry.version < PER_AXIS for entry in float_model.opset_import):
-            float_model = onnx.version_converter.convert_version(float_model, PER_AXIS)
-            onnx.save(float_model, prepared)
-        quantization.quantize_static(
-            prepared,
-            target,
-            Reader(),
-            quant_format=quantization.QuantFormat.QDQ if form == "qdq" else quantization.QuantFormat.QOperator,
-            per_channel=per_channel,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=_infinite(onnxruntime, float_model, rows[0]),
-        )
+    prepared = source.with_name("prepared.onnx")
+    quantization.quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+    float_model = onnx.load(prepared)
+    if any(entry.domain in ("", "ai.onnx") and entry.version < PER_AXIS for entry in float_model.opset_import):
+        float_model = onnx.version_converter.convert_version(float_model, PER_AXIS)
+        onnx.save(float_model, prepared)
+    quantization.quantize_static(
+        prepared,
+        target,
+        Reader(),
+        quant_format=quantization.QuantFormat.QDQ if form == "qdq" else quantization.QuantFormat.QOperator,
+        per_channel=per_channel,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+        nodes_to_exclude=_infinite(onnxruntime, float_model, rows[0]),
+    )
     onnx.checker.check_model(str(target))
 
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from zkhost import ml
-from zkhost.errors import ConfigError, ModelInputError
+from zkhost.errors import ConfigError, ModelFormatError, ModelInputError
 
 from .build import model, node
 
@@ -117,3 +117,24 @@ def test_what_the_quantiser_cannot_do_is_an_error_of_ours(tmp_path: Path, monkey
     with pytest.raises(ConfigError, match="no quantiser for this operator") as caught:
         ml.quantize(masked(tmp_path / "f32.onnx"), np.zeros((2, 6, 8), F32), tmp_path / "int8.onnx")
     assert "form" in str(caught.value.hint)
+
+
+def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
+    """As PyTorch's exporter writes them unless it is told otherwise."""
+    constants: dict[str, Any] = {"w": RNG.normal(size=(6, 8)).astype(F32)}
+    found = model(
+        [node("Gemm", ["x", "w"], ["y"], name="op", transB=1)],
+        {"x": ("float32", (1, 8))},
+        {"y": ("float32", (1, 6))},
+        constants,
+    )
+    path = tmp_path / "f32.onnx"
+    onnx.save(found, path, save_as_external_data=True, location="f32.onnx.data", size_threshold=0)
+    samples = RNG.normal(size=(30, 8)).astype(F32)
+    for form in ("qdq", "dynamic"):
+        report = ml.quantize(path, samples, tmp_path / "int8.onnx", form=form)
+        assert report.float_bytes > constants["w"].nbytes
+        assert ml.load(tmp_path / "int8.onnx").check(samples).equal
+    (tmp_path / "f32.onnx.data").unlink()
+    with pytest.raises(ModelFormatError, match="external data"):
+        ml.quantize(path, samples, tmp_path / "int8.onnx")
