@@ -1,6 +1,7 @@
 //! Between s32, f32 and bytes: requantisation, quantisation, tables, sums of two quantised tensors.
 
 use crate::choices::Type;
+use crate::fused;
 use crate::memory::{as_f32, as_f32_mut, as_i32, as_u32, as_u32_mut, bytes, product, words, Memory};
 use crate::moves::AXES;
 use crate::plan::arguments;
@@ -171,8 +172,8 @@ pub fn table(args: &[u32], memory: &mut Memory<'_>) -> Checked {
 }
 
 /// `a, b, tables, fixed-point, y, low, high, added, shape, strides of a, strides of b`: QLinearAdd. The tables are 2 x 256
-/// f32, ratio times value for each byte of a and of b, then `fixed`: y = clamp(rint((fixed + A[a]) + B[b])). Where
-/// `fixed-point` is 1 the same follow as s32, rounded, in units of 2^-16, `fixed` among those of a.
+/// f32 and a ratio: y = clamp(rint(ratio * A[a] + B[b])), the product added by a fused multiply-add. Where `fixed-point` is 1,
+/// the products and B follow as s32, rounded, in units of 2^-16.
 pub fn add(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let all: [u32; 8 + 3 * AXES] = arguments(args)?;
     let [a, b, tables, points, y, low, high, added] = [all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]];
@@ -205,7 +206,7 @@ pub fn add(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     pairs(1, a, b, y, &all[8..], memory, |a, b, at, y| y[at] = sum.apply(a[0], b[0]))
 }
 
-/// QLinearAdd by tables of f32, one of each operand's bytes behind the other, and what is added to all.
+/// QLinearAdd by tables of f32, one of each operand's bytes behind the other, and the ratio of the first.
 #[derive(Clone, Copy)]
 struct Sum<'t> {
     floats: &'t [f32],
@@ -218,7 +219,10 @@ impl Sum<'_> {
     #[cold]
     #[inline(never)]
     fn apply(&self, a: u8, b: u8) -> u8 {
-        let sum = (self.floats[512] + self.floats[usize::from(a)]) + self.floats[256 + usize::from(b)];
+        let ratio = fused::Factor::new(self.floats[512]);
+        let sum = fused::Sum::new(self.floats[256 + usize::from(b)]);
+        let sum = sum.add_product(ratio, fused::Factor::new(self.floats[usize::from(a)]));
+        let sum = sum.to_f32().unwrap_or(if sum.is_negative() { f32::MIN } else { f32::MAX });
         (round(sum, self.low, self.high) + self.added) as u8
     }
 }
@@ -237,7 +241,7 @@ struct FixedSum<'t> {
 impl FixedSum<'_> {
     #[inline(always)]
     fn apply(&self, a: u8, b: u8) -> u8 {
-        // The tables are off by half a unit each; f32 rounds twice, by at most 4 units below 2^11.
+        // The tables are off by half a unit each; f32 rounds twice, B and the sum, by at most 4 units below 2^11.
         const NEAR: i32 = 12;
         let value = self.a[usize::from(a)].wrapping_add(self.b[usize::from(b)]).wrapping_add((1 << 15) + NEAR);
         if value & 0xffff <= 2 * NEAR {
@@ -381,6 +385,34 @@ mod tests {
                 let clamped = if quotient.is_nan() { low } else { quotient.clamp(low, high) };
                 let wanted = (clamped.round_ties_even() as i32 + zero + added) as u8;
                 assert_eq!(quantize.apply(x), wanted, "{x:e} / {scale:e} + {zero}");
+            }
+        }
+    }
+
+    /// QLinearAdd for every two bytes, by the processor's fused multiply-add: in units of 2^-16, and where floats decide.
+    #[test]
+    fn sums_of_two_bytes_equal_the_floats() {
+        let mut state = 5u64;
+        let mut next = |from: f32, to: f32| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            from + (to - from) * ((state >> 40) as f32 / 16_777_216.0)
+        };
+        for _ in 0..60 {
+            let (ratio, other, fixed) = (next(0.01, 2.0), next(0.01, 2.0), next(-400.0, 400.0));
+            let (mut floats, mut a_points, mut b_points) = (vec![0f32; 513], [0i32; 256], [0i32; 256]);
+            for byte in 0..256 {
+                let value = byte as f32 - 128.0;
+                (floats[byte], floats[256 + byte]) = (value, other.mul_add(value, fixed));
+                a_points[byte] = (f64::from(ratio) * f64::from(value) * 65536.0).round_ties_even() as i32;
+                b_points[byte] = (f64::from(floats[256 + byte]) * 65536.0).round_ties_even() as i32;
+            }
+            floats[512] = ratio;
+            let exact = Sum { floats: &floats, low: -128, high: 127, added: 128 };
+            let sum = FixedSum { a: &a_points, b: &b_points, low: -128, high: 127, added: 128, exact: &exact };
+            for (a, b) in (0..=255u8).flat_map(|a| (0..=255u8).map(move |b| (a, b))) {
+                let float = ratio.mul_add(floats[usize::from(a)], floats[256 + usize::from(b)]);
+                let wanted = (float.round_ties_even().clamp(-128.0, 127.0) as i32 + 128) as u8;
+                assert_eq!((exact.apply(a, b), sum.apply(a, b)), (wanted, wanted), "{ratio} {other} {fixed} {a} {b}");
             }
         }
     }

@@ -93,6 +93,26 @@ def test_an_operator_between_dequantize_and_quantize(
     assert_equal(*between(draw, op, dtype, shapes, extra, 20 if op == "Gelu" else 17, **attributes))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shapes", [((256, 256), (256, 256)), ((256, 1), (1, 256)), ((1, 256), (256, 1))])
+def test_all_sums_of_two_bytes(shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: str, draw: Draw) -> None:
+    """Scales for which rounded products, or the other order, lead to another byte somewhere come about once in ten."""
+    info = np.iinfo(dtype)
+    values = np.arange(info.min, info.max + 1).astype(dtype)
+
+    def whole(each: Any, shape: Shape) -> Any:
+        return each.reshape(shape) if each.size == np.prod(shape) else np.broadcast_to(each, shape)
+
+    for _ in range(40):
+        constants = {**draw.params("a", dtype), **draw.params("b", dtype), **draw.params("y", dtype)}
+        constants["y_s"] = constants["y_s"] * np.float32(2)
+        names = ["a", "a_s", "a_z", "b", "b_s", "b_z", "y_s", "y_z"]
+        made = node("QLinearAdd", names, ["y"], name="op", domain="com.microsoft")
+        ports: dict[str, tuple[str, Shape]] = {"a": (dtype, shapes[0]), "b": (dtype, shapes[1])}
+        found = model([made], ports, {"y": (dtype, None)}, constants)
+        assert_equal(found, {"a": whole(values[:, None], shapes[0]), "b": whole(values, shapes[1])})
+
+
 def test_a_function_made_of_several_nodes_is_one_table(draw: Draw) -> None:
     """x * sigmoid(x) in f32 between one DequantizeLinear and one QuantizeLinear."""
     constants = {**draw.params("x", "uint8"), **draw.params("y", "uint8")}

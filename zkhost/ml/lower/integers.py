@@ -16,6 +16,7 @@ from zkhost.ml.lower.values import Const, Curve, Quant, Sums
 from zkhost.ml.lower.views import along_rows
 from zkhost.ml.lower.window import Pool
 from zkhost.ml.read.node import Node
+from zkhost.ml.reference.arithmetic import fma
 
 F32 = np.float32
 
@@ -74,13 +75,21 @@ def _zero(value: Quant) -> int:
 
 
 def add(low: Lowering, node: Node, a: Quant, b: Quant, target: Target, shape: tuple[int, ...]) -> Tensor:
-    """QLinearAdd."""
+    """QLinearAdd. Where the first operand repeats along the innermost axis, onnxruntime adds it before the second."""
+    if _repeats(a.shape, shape):
+        a, b = b, a
     ra, rb = _scale(a) / target.scale, _scale(b) / target.scale
-    fixed = F32(target.zero) - (ra * F32(_zero(a)) + rb * F32(_zero(b)))
+    fixed = F32(target.zero) - fma(ra, F32(_zero(a)), rb * F32(_zero(b)))
     y = low.tensor(node, target.dtype, shape)
     names = low.name(a.q), low.name(b.q)
     low.emit(ops.AddQ(node.label, y.name, *names, float(ra), float(rb), float(fixed), target.lo, target.hi))
     return y
+
+
+def _repeats(part: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Return whether a tensor has one element for all of the innermost axis of a shape."""
+    innermost = next((axis for axis in range(1, len(shape) + 1) if shape[-axis] > 1), 0)
+    return innermost == 0 or innermost > len(part) or part[-innermost] == 1
 
 
 def multiply(low: Lowering, node: Node, a: Quant, b: Quant, target: Target, shape: tuple[int, ...]) -> Tensor:

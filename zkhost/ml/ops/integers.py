@@ -96,11 +96,11 @@ class Requantize(Op):
 
 @dataclass(frozen=True)
 class AddQ(Op):
-    """v = (fixed + ratio_a * f32(a)) + ratio_b * f32(b); y = min(max(rint(v), lo), hi).
+    """v = fma(ratio_a, f32(a), fma(ratio_b, f32(b), fixed)); y = min(max(rint(v), lo), hi).
 
-    a, b: u8 or s8, broadcast to y; the zero points are in `fixed` = f32(y_zero) - (ratio_a * a_zero + ratio_b * b_zero),
-    with ratio_a = a_scale / y_scale. Source: MlasQLinearAdd as built for x86 (no fused multiply-add). The three
-    parameters are f32 values.
+    a, b: u8 or s8, broadcast to y; the zero points are in `fixed` = f32(y_zero) - fma(ratio_a, a_zero, ratio_b * b_zero),
+    with ratio_a = a_scale / y_scale. Source: MlasQLinearAddKernelAvx2Helper (qladd_avx2.cpp), which is compiled with fused
+    multiply-adds. The three parameters are f32 values.
     """
 
     a: str

@@ -9,7 +9,7 @@ import numpy as np
 from zkhost.ml import _windows as windows
 from zkhost.ml import ops
 from zkhost.ml.graph import Graph
-from zkhost.ml.reference.arithmetic import F32, Values, along, finish, rule
+from zkhost.ml.reference.arithmetic import F32, Values, along, finish, fma, rule
 
 
 def _zero(zero: ops.Zero, values: Values) -> int:
@@ -67,7 +67,7 @@ def _requantize(graph: Graph, op: ops.Requantize, values: Values) -> Any:
 @rule(ops.AddQ)
 def _add_q(graph: Graph, op: ops.AddQ, values: Values) -> Any:
     a, b = values[op.a].astype(F32), values[op.b].astype(F32)
-    v = (F32(op.fixed) + F32(op.ratio_a) * a) + F32(op.ratio_b) * b
+    v = fma(F32(op.ratio_a), a, fma(F32(op.ratio_b), b, F32(op.fixed)))
     return np.clip(np.rint(v), op.lo, op.hi).astype(np.int32)
 
 

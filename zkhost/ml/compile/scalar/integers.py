@@ -13,6 +13,7 @@ from zkhost.ml.compile.plan_bytes import At, Code
 from zkhost.ml.compile.scalar.writer import channels, pair, writes, zero_of
 from zkhost.ml.compile.target import SIZE, Target, added
 from zkhost.ml.graph import Array
+from zkhost.ml.reference.arithmetic import fma
 
 MAX_INPUTS = 1 << 14
 
@@ -127,17 +128,18 @@ def _requantize(target: Target, op: ops.Requantize) -> None:
 def _add_q(target: Target, op: ops.AddQ) -> None:
     graph = target.graph
 
-    def products(ratio: float, name: str) -> Any:
-        values = np.arange(256, dtype=np.int32) - added(graph.dtype(name))
-        return np.float32(ratio) * values.astype(np.float32)
+    def values(name: str) -> Any:
+        return np.arange(256, dtype=np.int32) - added(graph.dtype(name))
 
-    a, b, fixed = products(op.ratio_a, op.a), products(op.ratio_b, op.b), np.array([op.fixed], np.float32)
-    tables = np.concatenate([a, b, fixed]).astype(np.float32)
+    ratio = np.float32(op.ratio_a)
+    a, b = values(op.a).astype(np.float32), fma(np.float32(op.ratio_b), values(op.b), np.float32(op.fixed))
+    tables = np.concatenate([a, b, [ratio]]).astype(np.float32)
+    products = np.float64(ratio) * a
     # In fixed point, for sums that f32 rounds by little: see the interpreter's `quantize::add`.
-    points = max(np.abs(a).max() + abs(op.fixed), np.abs(b).max()) < 1 << 10
+    points = max(np.abs(products).max(), np.abs(b).max()) < 1 << 10
     data = tables.tobytes()
     if points:
-        exact = np.concatenate([a.astype(np.float64) + op.fixed, b.astype(np.float64)])
+        exact = np.concatenate([products, b.astype(np.float64)])
         data += np.rint(exact * 65536).astype(np.int32).tobytes()
     target.plan.emit(
         Code.ADD, target.read(op.a), target.read(op.b), target.plan.constant(np.frombuffer(data, np.uint8)), int(points),
