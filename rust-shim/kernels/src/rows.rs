@@ -15,6 +15,7 @@ struct Context(*mut c_void);
 
 // SAFETY: the caller's function is made to be called from several threads.
 unsafe impl Send for Context {}
+// SAFETY: as above.
 unsafe impl Sync for Context {}
 
 /// Calls `part` with all rows from `begin` to before `end`, some at a time, from several threads.
@@ -43,6 +44,7 @@ mod tests {
     use super::*;
 
     unsafe extern "C" fn count(context: *mut c_void, begin: u32, end: u32) {
+        // SAFETY: the test passes that.
         let counts = unsafe { &*context.cast::<Vec<AtomicU32>>() };
         assert!(begin < end && end - begin <= PART);
         for row in begin..end {
