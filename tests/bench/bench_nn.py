@@ -14,7 +14,7 @@ from math import prod
 
 import numpy as np
 
-from tests.unit.ml_engine.graphs import Maker, raw
+from tests.unit.ml_engine.graphs import Maker, attention, raw
 from zkhost import _shim
 from zkhost.environment import serving
 from zkhost.environment.executor_env import ExecutorEnv
@@ -138,6 +138,9 @@ NETWORKS: dict[str, Callable[[], Maker]] = {
     "lenet-5": lenet,
     "lenet-5, average pools": lambda: lenet(average=True),
     "mobilenet 0.25 96x96": mobilenet,
+    "attention 32x32, 4 heads": lambda: attention(4, 32, 32),
+    "its products alone": lambda: attention(4, 32, 32, table=False),
+    "attention 128x64": lambda: attention(1, 128, 64),
 }
 
 

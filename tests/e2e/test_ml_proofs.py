@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.ml.test_gguf import written
-from tests.unit.ml_engine.graphs import Maker, forms, raw, rescaled
+from tests.unit.ml_engine.graphs import Maker, attention, forms, raw, rescaled
 from zkhost import ml
 from zkhost.environment.executor_env import ExecutorEnv
 from zkhost.errors import ImageIDMismatchError, ProverError
@@ -55,6 +55,25 @@ def test_proving_refuses_a_changed_byte_of_advice(at: int) -> None:
     stdin[len(raw(graph, inputs)) + at] ^= 1
     with pytest.raises(ProverError):
         LocalProver().prove(env(bytes(stdin)), compiled.image().program)
+
+
+def test_attention_is_proved() -> None:
+    """Two products of tensors, each requantised by its program, sums of columns before the first one; and its twins that must fail: a
+    byte of those sums, of lanes, of what was requantised."""
+    make = attention(2, 12, 16)
+    graph, inputs = make.graph("y"), raw(make.graph("y"), make.inputs)
+    compiled = compile_graph(graph)
+    assert rescaled(compiled.plan) == [True, True]
+    image, computed = compiled.image(), _native.compute(compiled.plan, inputs)
+    receipt = LocalProver().prove(env(computed.stdin), image.program).receipt
+    receipt.verify(image.image_id)
+    assert bytes(receipt.journal.bytes) == computed.journal
+    assert computed.journal.endswith(reference.run(graph, make.inputs)["y"].tobytes())
+    for at in (len(inputs) + 3, len(inputs) + 48 + 3, len(inputs) + 48 + 48 + 16 * 3 + 3):
+        stdin = bytearray(computed.stdin)
+        stdin[at] ^= 1
+        with pytest.raises(ProverError):
+            LocalProver().prove(env(bytes(stdin)), image.program)
 
 
 def test_a_quantised_product_of_ggml_is_proved() -> None:

@@ -172,7 +172,7 @@ pub fn run(args: &[u32], memory: &mut Memory<'_>, workspace: &mut Workspace, bac
 }
 
 /// Puts inputs into a cell each. Returns their sum.
-fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
+pub(crate) fn spread(x: &[u8], step: usize, cells: &mut [u32]) -> u32 {
     const WORDS: usize = CELL / 4;
     let count = cells.len() / WORDS;
     let Some(last) = count.checked_sub(1) else { return 0 };

@@ -1,7 +1,7 @@
 //! Elementary functions of `Wide` numbers. `zkhost/ml/reference/elementary.py` is the same in numpy, step by step.
 
 use crate::constants::{ATAN, ATANH, COS, ERF, ERFC, EXP, EXPM1, SIN, TWO_OVER_PI};
-use crate::wide::{polynomial, Wide, HALF_PI, HUGE, ONE, QUARTER_PI, SQRT_HALF, TWO, ZERO};
+use crate::wide::{normal, polynomial, Wide, HALF_PI, HUGE, ONE, QUARTER_PI, SQRT_HALF, TWO, ZERO};
 
 /// log2(e) in units of 2^-30, and ln 2 in units of 2^-40.
 const LOG2_E: i32 = 1_549_082_005;
@@ -12,10 +12,34 @@ const GELU_CUBE: Wide = Wide { negative: false, mantissa: 0xb727_136a, exponent:
 
 /// e^(t * 2^-40), for numbers below 128.
 pub fn exp_fixed(t: i64) -> Wide {
+    let (value, power) = exp_parts(t);
+    Wide::unit(value, power)
+}
+
+/// The same as value * 2^(power - 30), the value within 2^29 and 2^31.
+#[inline(always)]
+fn exp_parts(t: i64) -> (i32, i32) {
     let scaled = ((i64::from((t >> 17) as i32) * i64::from(LOG2_E)) >> 32) as i32;
     let power = (scaled + (1 << 20)) >> 21;
     let rest = t - i64::from(power) * LN_2;
-    Wide::unit(polynomial(&EXP, (rest >> 8) as i32), power)
+    (polynomial(&EXP, (rest >> 8) as i32), power)
+}
+
+/// e^(t * 2^-40) for t up to 0: rounded to f32, and truncated to units of 2^-40.
+#[inline(always)]
+pub fn exp_below(t: i64) -> (f32, i64) {
+    let (value, power) = exp_parts(t);
+    if power < -125 {
+        return (Wide::unit(value, power).to_f32(), 0);
+    }
+    let part = match power {
+        -10.. => i64::from(value) << (10 + power),
+        -41.. => i64::from(value >> (-10 - power)),
+        _ => 0,
+    };
+    let small = value >> 30 == 0;
+    let (mantissa, exponent) = if small { ((value as u32) << 2, power - 1) } else { ((value as u32) << 1, power) };
+    (normal(mantissa, exponent), part)
 }
 
 /// e^x.

@@ -2,11 +2,12 @@
 
 use crate::constants::ATANH;
 use crate::elementary as el;
+use crate::ggml::soft::Float;
 use crate::memory::{as_f32, as_f32_mut, bytes, product, words, Memory};
 use crate::moves::AXES;
 use crate::plan::arguments;
 use crate::sums::pairs;
-use crate::wide::{polynomial, quotient, Wide, HUGE, ONE, SQRT_HALF, ZERO};
+use crate::wide::{normal, polynomial, quotient, Wide, HUGE, ONE, SQRT_HALF, ZERO};
 use crate::Checked;
 
 /// A function of a finite number other than zero, and of two parameters.
@@ -202,24 +203,32 @@ pub fn softmax(args: &[u32], memory: &mut Memory<'_>) -> Checked {
 }
 
 fn row(x: &[f32], y: &mut [f32], logarithm: bool) {
-    let most = x.iter().copied().fold(-INF, |most, x| if x > most { x } else { most });
-    if !most.is_finite() || x.iter().any(|x| x.is_nan()) {
+    // In integers: each comparison of floats is a call.
+    let (mut least, mut most) = (i32::MAX, i32::MIN);
+    for x in x {
+        let x = ordered(x.to_bits() as i32);
+        (least, most) = (least.min(x), most.max(x));
+    }
+    let (low, high) = (ordered((-INF).to_bits() as i32), ordered(INF.to_bits() as i32));
+    // Infinity, NaN of either sign, or nothing but -infinity.
+    if most >= high || least < low || most == low {
         return y.fill(f32::NAN);
     }
+    let most = f32::from_bits(ordered(most) as u32);
     let most = Distance::from(most);
     let mut sum = 0i64;
     for (y, x) in y.iter_mut().zip(x) {
-        let share = match most.fixed(*x) {
-            Some(distance) if distance > -(1 << 47) => el::exp_fixed(distance),
-            _ => ZERO,
+        let (share, part) = match most.fixed(*x) {
+            Some(distance) if distance > -(1 << 47) => el::exp_below(distance),
+            _ => (0.0, 0),
         };
-        sum += share.to_fixed(40);
-        *y = share.to_f32();
+        sum += part;
+        *y = share;
     }
     if !logarithm {
         let factor = ONE.div(Wide::fixed(sum, 40));
         for y in y {
-            *y = Wide::new(*y).mul(factor).to_f32();
+            *y = scaled(*y, factor);
         }
         return;
     }
@@ -228,6 +237,29 @@ fn row(x: &[f32], y: &mut [f32], logarithm: bool) {
     for (y, x) in y.iter_mut().zip(x) {
         *y = if *x == -INF { -INF } else { most.wide(*x).add(log).to_f32() };
     }
+}
+
+/// A number that is not negative, times a positive factor, rounded to f32.
+#[inline(always)]
+fn scaled(x: f32, factor: Wide) -> f32 {
+    let bits = x.to_bits();
+    let product = u64::from(bits << 8 | 1 << 31) * u64::from(factor.mantissa);
+    let (mut mantissa, mut exponent) = ((product >> 32) as u32, (bits >> 23) as i32 - 127 + factor.exponent);
+    if mantissa >> 31 == 1 {
+        exponent += 1;
+    } else {
+        mantissa = mantissa << 1 | product as u32 >> 31;
+    }
+    if bits < f32::MIN_POSITIVE.to_bits() || !(-126..=126).contains(&exponent) {
+        return Wide::new(x).mul(factor).to_f32();
+    }
+    normal(mantissa, exponent)
+}
+
+/// An f32's bits as an integer in the order of numbers, NaN beyond the infinities of their sign; and back.
+#[inline(always)]
+fn ordered(bits: i32) -> i32 {
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
 }
 
 /// How far numbers are below the largest.
@@ -258,9 +290,19 @@ impl Distance {
     }
 }
 
+/// A number in units of 2^-40, truncated towards zero; none from 2^21 on.
+#[inline(always)]
 fn units(x: f32) -> Option<i64> {
-    let wide = Wide::new(x);
-    (wide.exponent <= 20).then(|| wide.to_fixed(40))
+    let bits = x.to_bits();
+    let (exponent, mantissa) = (bits >> 23 & 0xff, bits & 0x7f_ffff | 0x80_0000);
+    // mantissa * 2^(exponent - 150)
+    let magnitude = match exponent {
+        148.. => return None,
+        110.. => i64::from(mantissa) << (exponent - 110),
+        87.. => i64::from(mantissa >> (110 - exponent)),
+        _ => 0,
+    };
+    Some(if bits >> 31 == 1 { -magnitude } else { magnitude })
 }
 
 /// `x, y, rows, width, table, factor, zero`: softmax of bytes. The table has 256 f32, e to the power of each byte less
@@ -269,20 +311,86 @@ pub fn softmax_bytes(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let [x, y, rows, width, table, factor, zero] = arguments(args)?;
     let factor = f32::from_bits(factor);
     let table = as_f32(memory.constant(words(table, 256))?);
-    let positive = table.iter().all(|entry| (0.0..INF).contains(entry)) && table[255] > 0.0;
+    // All bits of numbers that are not negative are in their order.
+    let entries = || table.iter().map(|entry| entry.to_bits());
+    let positive = entries().all(|entry| entry < INF.to_bits()) && table[255] > 0.0;
     if width == 0 || !positive || !(1.0..=16_777_216.0).contains(&factor) || zero > 255 {
         return Err("a softmax of bytes has no such parameters");
     }
     let count = product(&[rows, width])?;
     let Some(([y], [x])) = memory.split([bytes(y, count)], [bytes(x, count)])? else { return Ok(()) };
+    // 2^100: no sum or product of such reaches f32's end.
+    const LARGE: u32 = (127 + 100) << 23;
+    // Where sums are normal numbers, and none of their terms is denormal, all is done in integers.
+    let least = entries().filter(|entry| *entry > 0).min().unwrap_or(0);
+    let fast = least >= f32::MIN_POSITIVE.to_bits() && table[255].to_bits() < LARGE && width < 1 << 23;
     let width = width as usize;
     for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
         let table = &table[255 - usize::from(x.iter().copied().max().unwrap_or(255))..];
-        let sum = x.iter().fold(0f32, |sum, x| sum + table[usize::from(*x)]);
-        for (y, x) in y.iter_mut().zip(x) {
-            let value = libm::rintf(table[usize::from(*x)] * factor / sum) as u32 + zero;
-            *y = value.min(255) as u8;
+        let shares = Shares { table, factor, zero };
+        if fast {
+            shares.row(x, y);
+        } else {
+            let sum = x.iter().fold(0f32, |sum, x| sum + table[usize::from(*x)]);
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = shares.exact(*x, sum);
+            }
         }
     }
     Ok(())
 }
+
+/// A row's shares of its sum, as bytes.
+struct Shares<'t> {
+    /// From the largest byte's entry on, backwards.
+    table: &'t [f32],
+    factor: f32,
+    zero: u32,
+}
+
+impl Shares<'_> {
+    fn exact(&self, x: u8, sum: f32) -> u8 {
+        let value = libm::rintf(self.table[usize::from(x)] * self.factor / sum) as u32 + self.zero;
+        value.min(255) as u8
+    }
+
+    /// The same in integers, for entries that are 0 or normal numbers. Where a share is so near to a half that roundings decide,
+    /// floats do.
+    fn row(&self, x: &[u8], y: &mut [u8]) {
+        let term = |x: &u8| self.table[usize::from(*x)];
+        let sum = x.iter().map(term).fold(Float::default(), |sum, term| match term.to_bits() {
+            0 => sum,
+            _ => sum.plus(Float::of(term)),
+        });
+        let sum = sum.value();
+        let factor = Wide::new(self.factor).div(Wide::new(sum));
+        for (y, x) in y.iter_mut().zip(x) {
+            let bits = term(x).to_bits();
+            // The share is product * 2^-shift.
+            let product = ((u64::from(bits << 8 | 1 << 31) * u64::from(factor.mantissa)) >> 35) as u32;
+            let shift = 27 + 127 - factor.exponent - (bits >> 23) as i32;
+            // The floats' product and quotient round by 2^-24 of the share each, 64 units of the largest product.
+            const NEAR: u32 = 80;
+            let value = match shift {
+                31.. => 0,
+                16.. => {
+                    let shares = product + (1 << (shift - 1)) + NEAR;
+                    if shares & ((1 << shift) - 1) <= 2 * NEAR {
+                        *y = self.exact(*x, sum);
+                        continue;
+                    }
+                    shares >> shift
+                }
+                _ => {
+                    *y = self.exact(*x, sum);
+                    continue;
+                }
+            };
+            *y = if bits == 0 { self.zero } else { value + self.zero }.min(255) as u8;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "functions_tests.rs"]
+mod tests;

@@ -24,6 +24,7 @@ mod ggml;
 mod inference;
 mod lanes;
 mod masks;
+mod matmul;
 mod memory;
 mod merge;
 #[cfg(any(target_os = "zkvm", test))]

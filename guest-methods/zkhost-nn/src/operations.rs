@@ -5,8 +5,8 @@ use crate::plan::{DType, Plan};
 use crate::program::{Operands, Program};
 use crate::workspace::{Backend, Workspace};
 use crate::{
-    choices, convolution, dense, floats, functions, ggml, masks, merge, moves, pairs, pools, quantize, sums, trees,
-    Checked, Error,
+    choices, convolution, dense, floats, functions, ggml, masks, matmul, merge, moves, pairs, pools, quantize, sums,
+    trees, Checked, Error,
 };
 
 /// An operation that needs nothing but memory.
@@ -70,6 +70,7 @@ fn step(
         65 => dense::run(args, memory, workspace, backend),
         66 => pairs::convolution(args, memory, workspace),
         67 => pairs::matrix(args, memory, workspace),
+        68 => matmul::run(args, memory, workspace, backend),
         _ => plain(code).ok_or("no such operation")?(args, memory),
     }
 }

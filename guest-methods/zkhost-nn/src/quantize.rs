@@ -93,6 +93,9 @@ pub fn quantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     Ok(())
 }
 
+/// So many bytes are looked up: each of the 256 that there are takes a product of floats.
+const MANY: usize = 320;
+
 /// `type, x, y, outer, channels, inner, scales, zeros, number of both`: bytes or s32 to f32.
 pub fn dequantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let [kind, x, y, outer, channels, inner, scale, zero, count] = arguments(args)?;
@@ -109,9 +112,14 @@ pub fn dequantize(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let y = as_f32_mut(y);
     layout.each(|index, range| {
         let (scale, zero) = (scales[index], zeros[index]);
-        for at in range {
-            let value = if kind == Type::Byte { x[at].into() } else { as_i32(x)[at] };
-            y[at] = value.wrapping_sub(zero) as f32 * scale;
+        let float = |value: i32| value.wrapping_sub(zero) as f32 * scale;
+        if kind != Type::Byte {
+            y[range.clone()].iter_mut().zip(&as_i32(x)[range]).for_each(|(y, x)| *y = float(*x));
+        } else if range.len() < MANY {
+            y[range.clone()].iter_mut().zip(&x[range]).for_each(|(y, x)| *y = float((*x).into()));
+        } else {
+            let table: [f32; 256] = core::array::from_fn(|value| float(value as i32));
+            y[range.clone()].iter_mut().zip(&x[range]).for_each(|(y, x)| *y = table[usize::from(*x)]);
         }
     });
     Ok(())

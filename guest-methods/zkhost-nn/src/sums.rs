@@ -241,15 +241,44 @@ pub fn matrix(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     let (depth, columns) = (depth as usize, columns as usize);
     for (row, (y, a)) in as_i32_mut(y).chunks_exact_mut(columns).zip(a.chunks_exact(depth)).enumerate() {
         let w = if own == 1 { &w[row / rows as usize * depth * columns..] } else { w };
-        y.copy_from_slice(bias);
-        for (a, w) in a.iter().zip(w.chunks_exact(columns)) {
-            let a = i32::from(*a) - zero;
-            for ((y, w), w_zero) in y.iter_mut().zip(w).zip(w_zero) {
-                *y = y.wrapping_add(a.wrapping_mul(i32::from(*w) - w_zero));
+        let sum = a.iter().fold(0i32, |sum, a| sum.wrapping_add(i32::from(*a) - zero));
+        let mut put = |column: usize, products: &[i32]| {
+            let out = y[column..].iter_mut().zip(&bias[column..]).zip(&w_zero[column..]);
+            for (((y, bias), w_zero), products) in out.zip(products) {
+                *y = bias.wrapping_add(*products).wrapping_sub(w_zero.wrapping_mul(sum));
             }
+        };
+        let mut column = 0;
+        while column + TOGETHER <= columns {
+            put(column, &side_by_side::<TOGETHER>(a, zero, &w[column..], columns));
+            column += TOGETHER;
+        }
+        while column < columns {
+            put(column, &side_by_side::<1>(a, zero, &w[column..], columns));
+            column += 1;
         }
     }
     Ok(())
+}
+
+/// Columns that are computed together.
+const TOGETHER: usize = 8;
+
+/// Sums of products of a row less its zero point with neighbouring columns of a matrix, whose rows are `step` apart.
+#[inline(always)]
+fn side_by_side<const N: usize>(a: &[u8], zero: i32, w: &[u8], step: usize) -> [i32; N] {
+    let mut sums = [0i32; N];
+    assert!(a.is_empty() || (a.len() - 1) * step + N <= w.len());
+    let mut w = w.as_ptr();
+    for a in a {
+        let a = i32::from(*a) - zero;
+        for (at, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the rows lie within `w`, by the assertion; the pointer is moved on beyond the last, where nothing is read.
+            *sum = sum.wrapping_add(a.wrapping_mul(unsafe { *w.add(at) }.into()));
+        }
+        w = w.wrapping_add(step);
+    }
+    sums
 }
 
 /// `x, zero point, neighbours, y, count`: sums of so many neighbours each (s32).

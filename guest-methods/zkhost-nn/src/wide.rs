@@ -45,8 +45,7 @@ impl Wide {
             return f32::from_bits(sign | 0x7f80_0000);
         }
         let bits = if self.exponent >= -126 {
-            let rounded = (self.mantissa >> 8) + (((self.mantissa & 0xff) + (self.mantissa >> 8 & 1) + 127) >> 8);
-            (((self.exponent + 126) as u32) << 23) + rounded
+            normal(self.mantissa, self.exponent).to_bits()
         } else {
             let shift = (-118 - self.exponent).min(34) as u32;
             let (mantissa, half) = (u64::from(self.mantissa), 1u64 << (shift - 1));
@@ -166,6 +165,13 @@ impl Wide {
         let root = (u64::from(self.mantissa) << (31 + odd)).isqrt();
         Self { negative: false, mantissa: root as u32, exponent: self.exponent >> 1 }
     }
+}
+
+/// A positive number in f32's normal range, `mantissa * 2^(exponent - 31)`, rounded to nearest even.
+#[inline(always)]
+pub fn normal(mantissa: u32, exponent: i32) -> f32 {
+    let rounded = (mantissa >> 8) + (((mantissa & 0xff) + (mantissa >> 8 & 1) + 127) >> 8);
+    f32::from_bits((((exponent + 126) as u32) << 23) + rounded)
 }
 
 /// `(high * 2^32 + low) / divisor`, with the divisor's top bit set and high below it: in halves, as Knuth's algorithm D.

@@ -17,6 +17,8 @@ pub const MAX_PAIRS: u32 = 4;
 pub const BATCH: usize = 8;
 /// Words of the constants of a call that requantises.
 pub const SCALING: usize = (constants::NUMBERS + constants::MAX_NUMBERS) as usize * CELL / 4;
+/// Words of the constants of a call for one of several rows.
+pub const ROW_CONSTANTS: usize = constants::CELLS as usize * CELL / 4;
 /// How much advice is asked for at once, as far as one call's is not more.
 const ADVICE_BYTES: usize = 4 << 10;
 
@@ -53,6 +55,8 @@ pub struct Workspace {
     pub scales: Vec<Requantize>,
     /// An output's inputs, less 128.
     pub patch: Vec<i8>,
+    /// The constants of `BATCH` calls for a row each, with the row's sum among their numbers.
+    pub row_constants: Vec<u32>,
 }
 
 /// Bytes of 128, as many as there can be lanes.
@@ -77,6 +81,7 @@ impl Workspace {
             channels: Vec::with_capacity(MAX_COLUMNS as usize),
             scales: Vec::with_capacity(MAX_COLUMNS as usize),
             patch: vec![0; MAX_INPUTS],
+            row_constants: vec![0; BATCH * ROW_CONSTANTS],
         }
     }
 
@@ -87,8 +92,7 @@ impl Workspace {
 
     /// Writes so many cells of the row of a zero point.
     pub fn set_row(&mut self, value: u8, cells: u32) {
-        let row = &mut self.constants[constants::ROW as usize * (CELL / 4)..];
-        row[..cells as usize * (CELL / 4)].fill(u32::from(value) * 0x0101_0101);
+        set_row(&mut self.constants, value, cells);
     }
 }
 
@@ -117,9 +121,20 @@ pub fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
 
 /// Writes the constants of a call that requantises: its bytes that are no numbers are never written, but for 128.
 pub fn set_scaling(constants: &mut [u32], zero: u8, numbers: [u8; rescale::NUMBERS]) {
-    constants[constants::HALF as usize * (CELL / 4)] = 128;
+    set_half(constants);
     set_number(constants, 0, zero);
     set_rescale(constants, numbers);
+}
+
+/// Writes 128 among a call's constants.
+pub fn set_half(constants: &mut [u32]) {
+    constants[constants::HALF as usize * (CELL / 4)] = 128;
+}
+
+/// Writes so many cells of the row of a zero point among a call's constants.
+pub fn set_row(constants: &mut [u32], value: u8, cells: u32) {
+    let row = &mut constants[constants::ROW as usize * (CELL / 4)..];
+    row[..cells as usize * (CELL / 4)].fill(u32::from(value) * 0x0101_0101);
 }
 
 /// Writes the numbers of a requantisation among a call's constants.

@@ -86,7 +86,7 @@ impl Backend for Watched {
     }
 }
 
-/// Collects a plan: an arena, constants, and dense layers.
+/// Collects a plan: an arena, constants, dense layers and products of two tensors.
 #[derive(Default)]
 struct Maker {
     constants: Vec<u8>,
@@ -101,6 +101,18 @@ struct Dense {
     columns: u32,
     y: u32,
     rows: u32,
+}
+
+struct Matmul {
+    x: u32,
+    matrices: u32,
+    rows: u32,
+    inputs: u32,
+    w: u32,
+    cells: u32,
+    columns: u32,
+    y: u32,
+    kind: u32,
 }
 
 impl Maker {
@@ -123,6 +135,45 @@ impl Maker {
             1, 1, 0, 0, 0, scale, 1, 128, 0, 255, 1,
         ];
         self.operations.push(65 << 16 | arguments.len() as u32);
+        self.operations.extend(arguments);
+        self.count += 1;
+    }
+
+    fn matmul(&mut self, Matmul { x, matrices, rows, inputs, w, cells, columns, y, kind }: Matmul) {
+        let blocks = columns.div_ceil(cells * CELL as u32);
+        let bias = self.constant(&[7, 3, 0, 0].repeat(columns as usize));
+        let scale = self.constant(&0.001f32.to_le_bytes());
+        let scratch = y + matrices * rows * columns;
+        let arguments = [
+            x,
+            rows * inputs,
+            inputs,
+            1,
+            0,
+            100,
+            w,
+            blocks * inputs * cells * CELL as u32,
+            0,
+            77,
+            matrices,
+            rows,
+            inputs,
+            cells,
+            blocks,
+            columns,
+            bias,
+            scratch,
+            y,
+            rows * columns,
+            columns,
+            1,
+            scale,
+            128,
+            0,
+            255,
+            kind,
+        ];
+        self.operations.push(68 << 16 | arguments.len() as u32);
         self.operations.extend(arguments);
         self.count += 1;
     }
@@ -151,7 +202,9 @@ fn layers() -> Vec<u32> {
     make.dense(Dense { x: 1200, inputs: 80, cells: 4, columns: 64, y: 1280, rows: 1 });
     make.dense(Dense { x: 1280, inputs: 9, cells: 16, columns: 250, y: 1344, rows: 7 });
     make.dense(Dense { x: 1344, inputs: 250, cells: 8, columns: 300, y: 3104, rows: 7 });
-    make.plan(5204, 1200, (3104, 2100))
+    make.matmul(Matmul { x: 1344, matrices: 2, rows: 3, inputs: 20, w: 3104, cells: 2, columns: 30, y: 5204, kind: 2 });
+    make.matmul(Matmul { x: 0, matrices: 1, rows: 9, inputs: 30, w: 3104, cells: 1, columns: 40, y: 5608, kind: 1 });
+    make.plan(6304, 1200, (3104, 2100))
 }
 
 fn ran(spoiled: Option<usize>) -> (Result<(), zkhost_nn::Error>, usize) {
@@ -167,8 +220,8 @@ fn ran(spoiled: Option<usize>) -> (Result<(), zkhost_nn::Error>, usize) {
 fn constants_numbers_and_advice_are_what_programs_take_them_for() {
     let (done, calls) = ran(None);
     assert_eq!(done, Ok(()));
-    // Blocks of columns, for each row.
-    assert_eq!(calls, 2 * 3 + 1 + 7 + 7 * 3);
+    // Blocks of columns, for each row; for each right matrix, the sums of its columns too.
+    assert_eq!(calls, 2 * 3 + 1 + 7 + 7 * 3 + 2 * (1 + 3) + 3 * (1 + 9));
 }
 
 /// A call that does not hold ends the run: nothing is written, and nothing is committed, behind it.

@@ -73,6 +73,12 @@ class Maker:
         self.steps.append(ops.MatMul(f"{y} (MatMul)", y, a, f"{y}.w", f"{y}.bias", a_zero, w_zero))
         return y
 
+    def product(self, y: str, a: str, w: str, *, a_zero: ops.Zero = 0, w_zero: int = 0, bias: str | None = None) -> str:
+        """A matrix product of two tensors, of each two matrices of a batch."""
+        self.write(y, "s32", (*self.tensors[a].shape[:-1], self.tensors[w].shape[-1]))
+        self.steps.append(ops.MatMul(f"{y} (MatMul)", y, a, w, bias, a_zero, (w_zero,)))
+        return y
+
     def requantize(
         self, y: str, x: str, *, dtype: DType = "u8", scale: Any = 0.004, zero: int = 3, axis: int = 1,
         low: int | None = None, high: int | None = None,
@@ -148,7 +154,7 @@ def operations(plan: bytes) -> list[tuple[int, tuple[int, ...]]]:
 
 def rescaled(plan: bytes) -> list[bool]:
     """For each convolution and matrix product on the accelerator, whether its program requantises."""
-    codes = {Code.PROVED_CONVOLUTION: 1, Code.PROVED_DENSE: 2}
+    codes = {Code.PROVED_CONVOLUTION: 1, Code.PROVED_DENSE: 2, Code.PROVED_MATMUL: 2}
     return [arguments[-1] == codes[Code(code)] for code, arguments in operations(plan) if code in codes]
 
 
@@ -170,6 +176,23 @@ def forms() -> tuple[Graph, dict[str, Array]]:
     make.requantize("g", make.matmul("g0", make.reshape("r", "e", (1, 54)), 12, a_zero=3, spread=9), scale=0.008)
     make.requantize("f", make.matmul("f0", "g", 10, a_zero=3), scale=0.02)
     return make.graph("f"), make.inputs
+
+
+def attention(heads: int, length: int, width: int, *, table: bool = True) -> Maker:
+    """Attention as onnxruntime quantises it: queries times keys, a softmax of bytes, times values; keys come transposed. Its output
+    is `y`; without `table`, the softmax is left out."""
+    make = Maker()
+    make.input("q", "u8", (heads, length, width))
+    make.input("k", "u8", (heads, width, length))
+    make.input("v", "u8", (heads, length, width))
+    scores = make.product("sq", "q", "k", a_zero=121, w_zero=130)
+    shares = make.requantize("s", scores, scale=0.0021 / width**0.5, zero=140)
+    if table:
+        make.constant("table", (np.exp(np.arange(-255, 1) * 0.043) * 2.0**100).astype(np.float32))
+        shares = make.write("p", "u8", (heads, length, length))
+        make.steps.append(ops.SoftmaxQ("p (Softmax)", "p", "s", length, "table", 255.0, 0))
+    make.requantize("y", make.product("yq", shares, "v", w_zero=126), scale=0.0041, zero=120)
+    return make
 
 
 def float_forms() -> tuple[Graph, dict[str, Array]]:

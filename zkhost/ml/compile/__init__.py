@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zkhost.ml import _native
-from zkhost.ml.compile import convolutions, cost, rows, scalar
+from zkhost.ml.compile import convolutions, cost, matmul, rows, scalar
 from zkhost.ml.compile.plan_bytes import Plan
 from zkhost.ml.compile.target import Target
 from zkhost.ml.graph import Graph, Mode
@@ -69,7 +69,7 @@ def compile_graph(
         if accelerate and isinstance(op, Conv):
             finish = convolutions.convolution(target, op)
         elif accelerate and isinstance(op, MatMul):
-            finish = rows.matmul(target, op)
+            finish = rows.matmul(target, op) or matmul.matmul(target, op)
         if finish is None:
             scalar.write(target, op)
         else:

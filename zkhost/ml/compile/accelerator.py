@@ -141,3 +141,26 @@ def dense_row(inputs: int, row: int, blocks: int, columns: int, rescaled: bool) 
     calls = blocks * (dense_words(inputs, row, rescaled) + CALL)
     lanes = columns * (RESCALED_LANE + SCATTERED) if rescaled else columns * DENSE_LANE
     return SPREAD * inputs + ADVISE + calls + lanes
+
+
+# Calls whose advice is asked for at once, and its bytes, at most.
+BATCH, ADVICE_BYTES = 8, 4096
+MAX_ROWS = 1 << 20
+# Of products of two tensors: one begun; a call beside that of a layer, and its row begun; a column's bias, and what a requantisation
+# makes of it; a lane requantised, and one as a sum; a sum requantised by an operation of its own.
+MATMUL, MATMUL_CALL, MATMUL_ROW, BIAS, PREPARED, MATMUL_LANE, MATMUL_SUM, REQUANTIZE = 4500, 80, 60, 20, 20, 27, 12, 22
+
+
+def matmul(matrices: int, rows: int, inputs: int, row: int, blocks: int, columns: int, kind: int, sums: bool) -> float:
+    """User cycles of a product of tensors: `kind` as the interpreter numbers what becomes of lanes, `sums` where those of the right
+    matrices' columns are needed."""
+    rescaled = kind == 2
+    advice = (10 if rescaled else 3) * row * CELL
+    together = min(max(1, ADVICE_BYTES // advice), BATCH, MAX_CELLS // inputs)
+    groups = -(-rows * blocks // together)
+    calls = rows * blocks * (dense_words(inputs, row, rescaled) + CALL + MATMUL_CALL) + groups * ADVISE
+    spread = (rows if blocks == 1 else rows + groups) * (SPREAD * inputs + MATMUL_ROW)
+    lane = {1: MATMUL_LANE, 2: RESCALED_LANE + SCATTERED}.get(kind, MATMUL_SUM)
+    corrected = blocks * (dense_words(inputs, row) + CALL + ADVISE + SPREAD * inputs) if sums else 0
+    biases = columns * (BIAS + (PREPARED if kind < 4 else 0))
+    return MATMUL + matrices * (calls + spread + rows * columns * lane + corrected + biases)

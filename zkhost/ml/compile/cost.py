@@ -44,7 +44,12 @@ def cycles(operation: tuple[Code, Sequence[Argument]]) -> int:
 
 def _copy(a: Sequence[int]) -> float:
     shape = a[3:9]
-    each = 2 if a[14] == a[20] == 1 else 4 if (a[0], a[20]) == (1, 1) and a[14] > 1 else 12
+    if a[14] == a[20] == 1:
+        # By words, where all runs start and end at words.
+        words = all(a[0] * size % 4 == 0 for size in (*a[9:14], *a[15:20], shape[-1]))
+        each = 0.7 * a[0] if words else 2.0
+    else:
+        each = 4.0 if (a[0], a[20]) == (1, 1) and a[14] > 1 else 12.0
     return prod(shape[:-1]) * (ROW + shape[-1] * each)
 
 
@@ -90,6 +95,17 @@ def _dense(a: Sequence[int]) -> float:
     return acc.BEGIN + once + rows * acc.dense_row(inputs, row, blocks, columns, kind == 2)
 
 
+def matrix(rows: int, inputs: int, columns: int) -> int:
+    """User cycles of a product of tensors in plain instructions: eight columns at once, and one by one what is left."""
+    together, alone = divmod(columns, 8)
+    return rows * (80 + 6 * inputs + together * (34 * inputs + 120) + alone * (10 * inputs + 20))
+
+
+def _matmul(a: Sequence[int]) -> float:
+    matrices, rows, inputs, row, blocks, columns, kind = *a[10:16], a[26]
+    return acc.matmul(matrices, rows, inputs, row, blocks, columns, kind, a[4:6] != [0, 0])
+
+
 def _trees(a: Sequence[int]) -> float:
     wide, rows, features, words, trees = a[0], a[2], a[3], a[5], max(a[7], 1)
     depth = log2(1 + words / (2 + wide) / trees)
@@ -128,7 +144,7 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.FLIP: lambda a: 2 * a[2],
     Code.GATHER: lambda a: a[4] * (60 + a[2]),
     Code.CONVOLUTION: lambda a: a[7] * a[9] * _taps(a[11:]) * (20 + 9 * a[8] / a[10]),
-    Code.MATRIX: lambda a: prod(a[7:11]) * 8,
+    Code.MATRIX: lambda a: matrix(prod(a[7:9]), a[9], a[10]),
     Code.NEIGHBOURS: lambda a: a[4] * (15 + 4 * a[2]),
     Code.PRODUCTS: lambda a: prod(a[5:11]) * 40,
     Code.REQUANTIZE: lambda a: prod(a[2:5]) * 25,
@@ -145,6 +161,7 @@ _COSTS: dict[Code, Callable[[Sequence[int]], float]] = {
     Code.PAIRED_CONVOLUTION: _paired_convolution,
     Code.PAIRED_MATRIX: lambda a: a[7] * (5 * a[8] + -(-a[9] // 8) * (20.2 * a[8] + 60) + 12 * a[9]),
     Code.PROVED_DENSE: _dense,
+    Code.PROVED_MATMUL: _matmul,
     Code.GGML_PRODUCT: _ggml_product,
     Code.GGML_NORM: lambda a: a[3] * a[4] * 215,
     Code.GGML_ROPE: lambda a: a[3] * a[4] * (a[5] + a[6] * 380),

@@ -70,6 +70,7 @@ class Code(IntEnum):
     GGML_SWIGLU = 92
     PAIRED_CONVOLUTION = 66
     PAIRED_MATRIX = 67
+    PROVED_MATMUL = 68
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ mod blocks;
 mod dots;
 mod exp;
 mod product;
-mod soft;
+pub(crate) mod soft;
 mod sums;
 
 use crate::memory::{as_f32, as_f32_mut, product as size, words, Memory};
