@@ -43,14 +43,15 @@ class Described(Protocol):
 class Layer:
     """One node of the model, with what is fused into it: what it writes, its multiply-adds, the cycles it takes, their share.
 
-    `tensors` are those it writes; dtype and shape are of the last. `hidden` are the weights it reads as inputs, for which
-    it runs on the plain kernels.
+    `tensors` are those it writes; dtype and shape are of the last. `hidden` are the weights it reads as inputs; `plain`
+    is whether products of it run on the plain kernels.
     """
 
     node: str
     kinds: tuple[str, ...]
     tensors: tuple[str, ...]
     hidden: tuple[str, ...]
+    plain: bool
     dtype: str
     shape: tuple[int, ...]
     macs: int
@@ -70,14 +71,17 @@ def layers(model: Described) -> list[Layer]:
         if place is not None and (found[place].node == op.node or cost.kind == "fused"):
             into = found[place]
         else:
-            place, into = len(found), Layer(op.node, (), (), (), "", (), 0, 0, 0)
+            place, into = len(found), Layer(op.node, (), (), (), False, "", (), 0, 0, 0)
             found.append(into)
         macs, cycles = into.macs + cost.macs, into.cycles + cost.cycles
         kinds = (*into.kinds, type(op).__name__)
         tensors = (*into.tensors, *op.writes())
-        hidden = (*into.hidden, *(name for name in op.reads() if name in graph.shared))
-        shape = tensor.shape
-        found[place] = Layer(into.node, kinds, tensors, hidden, tensor.dtype, shape, macs, cycles, cycles / total)
+        hidden = tuple(name for name in op.reads() if name in graph.shared)
+        plain = into.plain or (cost.macs > 0 and not cost.accelerated)
+        hidden, shape = (*into.hidden, *hidden), tensor.shape
+        found[place] = Layer(
+            into.node, kinds, tensors, hidden, plain, tensor.dtype, shape, macs, cycles, cycles / total
+        )
         owner.update(dict.fromkeys(op.writes(), place))
     return found
 
@@ -121,7 +125,8 @@ def text(model: Described) -> str:
 
 
 def _name(layer: Layer) -> str:
-    return f"{layer.node}, plain: {', '.join(layer.hidden)} hidden" if layer.hidden else layer.node
+    hidden = ", ".join(layer.hidden)
+    return f"{layer.node}, {'plain: ' if layer.plain else ''}{hidden} hidden" if hidden else layer.node
 
 
 def _tensor(layer: Layer) -> str:

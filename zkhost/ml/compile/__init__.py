@@ -15,12 +15,14 @@ from zkhost.ml.ops import Conv, MatMul
 
 @dataclass(frozen=True)
 class Layer:
-    """What one operation became: `node` of the model, the kernel's `kind`, its products, user cycles (an estimate)."""
+    """What one operation became: `node` of the model, the kernel's `kind`, its products, user cycles (an estimate), and whether its
+    products are the accelerator's."""
 
     node: str
     kind: str
     macs: int
     cycles: int
+    accelerated: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def compile_graph(
         else:
             done.update(fused.y for fused in finish.ops)
         kind = f"{type(op).__name__}{' on the accelerator' if finish else ''}"
-        layers.append(Layer(op.node, kind, cost.macs(graph, op), sum(map(cost.cycles, plan.operations[start:]))))
+        cycles = sum(map(cost.cycles, plan.operations[start:]))
+        layers.append(Layer(op.node, kind, cost.macs(graph, op), cycles, finish is not None))
     target.outputs()
     return Compiled(plan.to_bytes(), tuple(layers))

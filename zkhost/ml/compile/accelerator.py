@@ -148,7 +148,7 @@ BATCH, ADVICE_BYTES = 8, 4096
 MAX_ROWS = 1 << 20
 # Of products of two tensors: one begun; a call beside that of a layer, and its row begun; a column's bias, and what a requantisation
 # makes of it; a lane requantised, and one as a sum; a sum requantised by an operation of its own.
-MATMUL, MATMUL_CALL, MATMUL_ROW, BIAS, PREPARED, MATMUL_LANE, MATMUL_SUM, REQUANTIZE = 4500, 80, 60, 20, 20, 27, 12, 22
+MATMUL, MATMUL_CALL, MATMUL_ROW, BIAS, PREPARED, MATMUL_LANE, MATMUL_SUM, REQUANTIZE = 4500, 110, 60, 20, 20, 27, 12, 22
 
 
 def matmul(matrices: int, rows: int, inputs: int, row: int, blocks: int, columns: int, kind: int, sums: bool) -> float:
