@@ -43,8 +43,8 @@ class Described(Protocol):
 class Layer:
     """One node of the model, with what is fused into it: what it writes, its multiply-adds, the cycles it takes, their share.
 
-    `tensors` are those it writes; dtype and shape are of the last. `hidden` are the weights it reads as inputs; `plain`
-    is whether products of it run on the plain kernels.
+    `tensors` are those it writes; dtype and shape are of the last. `hidden` are the weights it reads as inputs, or what
+    was made of them alone; `plain` is whether products of it run on the plain kernels.
     """
 
     node: str
@@ -65,6 +65,7 @@ def layers(model: Described) -> list[Layer]:
     total = sum(cost.cycles for cost in costs) or 1
     found: list[Layer] = []
     owner: dict[str, int] = {}
+    origin: dict[str, tuple[str, ...]] = {name: (name,) for name in graph.shared}
     for op, cost in zip(graph, costs, strict=True):
         tensor = graph.tensors[op.y]
         place = next((owner[name] for name in op.reads() if name in owner), None)
@@ -76,9 +77,11 @@ def layers(model: Described) -> list[Layer]:
         macs, cycles = into.macs + cost.macs, into.cycles + cost.cycles
         kinds = (*into.kinds, type(op).__name__)
         tensors = (*into.tensors, *op.writes())
-        hidden = tuple(name for name in op.reads() if name in graph.shared)
+        hidden = tuple(weight for name in op.reads() for weight in origin.get(name, ()))
+        if hidden and all(name in origin or name in graph.constants for name in op.reads()):
+            origin.update(dict.fromkeys(op.writes(), hidden))
         plain = into.plain or (cost.macs > 0 and not cost.accelerated)
-        hidden, shape = (*into.hidden, *hidden), tensor.shape
+        hidden, shape = tuple(dict.fromkeys((*into.hidden, *hidden))), tensor.shape
         found[place] = Layer(
             into.node, kinds, tensors, hidden, plain, tensor.dtype, shape, macs, cycles, cycles / total
         )
