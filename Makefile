@@ -71,7 +71,7 @@ test-rust: setup ## Rust unit tests
 	@$(call step,"cargo test") bash -c '. tools/env.sh && cargo test --release --locked -p zkhost-shim -p zkhost-guest-build -p zkhost-guest-profile -p zkhost-serde-oracle -p zkhost-kernels -- --quiet'
 	$(call step,"cargo test of the guest crates") bash -c '. tools/env.sh && CARGO_TARGET_DIR=$$ZKHOST_CACHE/build/guest-host cargo test --locked --manifest-path guest-methods/Cargo.toml $(GUEST_CRATES) -- --quiet'
 
-test-aarch64: setup ## The vector prover's tests with NEON, cross-compiled and under qemu-user (on Debian; the first time some minutes)
+test-aarch64: system ## The vector prover's tests with NEON, cross-compiled and under qemu-user (on Debian; the first time some minutes)
 	@$(call step,"cargo test for aarch64") bash -euc '. tools/aarch64.sh; cargo test --release --locked --target $$aarch64_target -p zkhost-kernels -- --quiet'
 
 # Each test bears the marks that say what it takes, and the targets choose by them alone.
