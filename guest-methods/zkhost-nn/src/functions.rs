@@ -319,11 +319,10 @@ pub fn softmax_bytes(args: &[u32], memory: &mut Memory<'_>) -> Checked {
     }
     let count = product(&[rows, width])?;
     let Some(([y], [x])) = memory.split([bytes(y, count)], [bytes(x, count)])? else { return Ok(()) };
-    // 2^100: no sum or product of such reaches f32's end.
-    const LARGE: u32 = (127 + 100) << 23;
-    // Where sums are normal numbers, and none of their terms is denormal, all is done in integers.
+    // Where sums and products are normal numbers, and no term is denormal, all is done in integers.
     let least = entries().filter(|entry| *entry > 0).min().unwrap_or(0);
-    let fast = least >= f32::MIN_POSITIVE.to_bits() && table[255].to_bits() < LARGE && width < 1 << 23;
+    let bits = (table[255].to_bits() >> 23) + 1 + (u32::BITS - width.leading_zeros());
+    let fast = least >= f32::MIN_POSITIVE.to_bits() && bits <= 254 && (table[255] * factor).is_finite();
     let width = width as usize;
     for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
         let table = &table[255 - usize::from(x.iter().copied().max().unwrap_or(255))..];
