@@ -349,8 +349,8 @@ struct Shares<'t> {
 
 impl Shares<'_> {
     fn exact(&self, x: u8, sum: f32) -> u8 {
-        let value = libm::rintf(self.table[usize::from(x)] * self.factor / sum) as u32 + self.zero;
-        value.min(255) as u8
+        let value = libm::rintf(self.table[usize::from(x)] * self.factor / sum) as u32;
+        value.saturating_add(self.zero).min(255) as u8
     }
 
     /// The same in integers, for entries that are 0 or normal numbers. Where a share is so near to a half that roundings decide,
