@@ -68,7 +68,7 @@ impl Layer {
         if self.rescale && !self.grid.is_plain() && !self.grid.is_pooled() {
             return Err("lanes that are not requantised on the accelerator");
         }
-        if !self.grid.phases.is_one() && !(self.rescale && self.grid.is_plain()) {
+        if !(self.grid.phases.is_one() || self.rescale && self.grid.is_plain()) {
             return Err("polyphase components of what is not requantised on the accelerator");
         }
         if matches!(self.signs, Signs::Sums(pairs) if pairs == 0 || pairs > MAX_PAIRS) {

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_largest_of_two_by_two() {
-        let bytes: alloc::vec::Vec<u8> = (0..400u32).map(|at| (at * at * 31 >> 3) as u8).collect();
+        let bytes: alloc::vec::Vec<u8> = (0..400u32).map(|at| ((at * at * 31) >> 3) as u8).collect();
         for (rows, columns, row_step, to_row) in
             [(1, 1, 2, 1), (3, 1, 5, 4), (2, 4, 9, 4), (5, 7, 14, 9), (4, 2, 31, 2)]
         {
