@@ -80,9 +80,10 @@ def runs() -> Iterator[list[str]]:
         graph = make.graph(make.steps[-1].y)
         compiled = compile_graph(graph)
         yield entered(compiled.image().program, _native.compute(compiled.plan, raw(graph, make.inputs)).stdin)
-    model = load(ROOT / "examples/digits.onnx", output="argmax")
-    (port,) = model.inputs
-    yield entered(model.program, bytes(model.env(_pixels(port.axes)).input))
+    for hidden in (False, True):
+        model = load(ROOT / "examples/digits.onnx", output="argmax", hidden=hidden, salt=bytes(32) if hidden else None)
+        (port,) = model.inputs
+        yield entered(model.program, bytes(model.env(_pixels(port.axes)).input))
 
 
 def _pixels(axes: tuple[Any, ...]) -> Any:

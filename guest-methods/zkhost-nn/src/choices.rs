@@ -109,7 +109,7 @@ fn largest<T: PartialOrd>(mut values: impl Iterator<Item = T>, last: bool) -> us
     let Some(mut most) = values.next() else { return 0 };
     let mut best = 0;
     for (at, value) in values.enumerate() {
-        if most < value || (last && most == value) {
+        if if last { most <= value } else { most < value } {
             (best, most) = (at + 1, value);
         }
     }

@@ -486,17 +486,16 @@ impl<'w> Program<'w> {
     /// The program that the executor runs before: it computes nothing and loads every operand. A header, a type of each size, a load each.
     pub fn loads(&self, to: &mut [u32]) -> usize {
         let used = self.cells.iter().filter(|cells| **cells > 0).count();
-        to[..6].copy_from_slice(&[u32::from_le_bytes(*b"bibc"), 1, 0, used as u32, 0, used as u32]);
-        let (mut kind, mut load) = (6, 6 + 8 * used);
-        for (operand, cells) in self.cells.iter().enumerate().filter(|(_, cells)| **cells > 0) {
-            to[kind..kind + 8].fill(0);
-            to[kind] = cells * CELL as u32;
-            let register = 11 + operand as u32;
-            to[load] = 3 | ((kind as u32 - 6) / 8) << 4;
-            to[load + 1] = register;
-            (kind, load) = (kind + 8, load + 2);
+        let (header, rest) = to[..6 + 10 * used].split_at_mut(6);
+        header.copy_from_slice(&[u32::from_le_bytes(*b"bibc"), 1, 0, used as u32, 0, used as u32]);
+        let (types, loads) = rest.split_at_mut(8 * used);
+        let places = types.as_chunks_mut::<8>().0.iter_mut().zip(loads.as_chunks_mut::<2>().0);
+        let operands = self.cells.iter().enumerate().filter(|(_, cells)| **cells > 0);
+        for (index, ((operand, cells), (size, load))) in (0..).zip(operands.zip(places)) {
+            *size = [cells * CELL as u32, 0, 0, 0, 0, 0, 0, 0];
+            *load = [3 | index << 4, 11 + operand as u32];
         }
-        load
+        6 + 10 * used
     }
 }
 
