@@ -16,7 +16,8 @@ fi
 # CCCL stays at 13.0.85: a later one includes <cuda.h>, and finds risc0's header of that name.
 version=13.0.88
 wheels="nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85"
-toolkit="$ZKHOST_CACHE/cuda-$version"
+# Made anew where this file has changed.
+toolkit="$ZKHOST_CACHE/cuda-$version-$(sha256sum <tools/cuda-toolkit.sh | cut -c1-8)"
 if [ ! -e "$toolkit/lib64" ]; then
     mkdir -p "$ZKHOST_CACHE"
     work=$(mktemp -d "$toolkit.XXXXXX")

@@ -6,5 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/cuda-env.sh
-VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" .venv/bin/maturin build --release --locked --features cuda --out dist/cuda
+# The driver is not put into the wheel: it is the machine's own.
+rm -f dist/cuda/zkhost-*.whl
+VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH" .venv/bin/maturin build --release --locked --features cuda --auditwheel skip --out dist/cuda
 nvidia-smi -L >/dev/null 2>&1 || tools/cuda-check.sh dist/cuda/zkhost-*.whl
