@@ -54,7 +54,7 @@ def of_sdist() -> set[str]:
     """Return the files that an sdist holds."""
     files = tracked("zkhost", "templates", "guest-methods", "rust-shim")
     files = {path for path in files if not path.startswith(UNSHIPPED)}
-    files |= {"Cargo.toml", "Cargo.lock", ".cargo/config.toml", "pyproject.toml", "PKG-INFO"}
+    files |= {"Cargo.toml", "Cargo.lock", "pyproject.toml", "PKG-INFO"}
     return files | {"README.md", "LICENSE", "THIRD-PARTY.txt"}
 
 
