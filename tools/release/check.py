@@ -46,7 +46,9 @@ def of_wheel() -> set[str]:
         path.removeprefix("guest-methods/") for path in tracked("guest-methods/zkhost-*", "guest-methods/Cargo.lock")
     )
     wanted |= {f"zkhost/_data/guest-crates/{path}" for path in crates if PurePosixPath(path).parts[1:2] != ("tests",)}
-    bins = {PurePosixPath(path).stem for path in tracked("guest-methods/guests/src/bin")}
+    sources = PurePosixPath("guest-methods/guests/src/bin")
+    # A guest is a file of it, or a folder.
+    bins = {PurePosixPath(PurePosixPath(path).relative_to(sources).parts[0]).stem for path in tracked(str(sources))}
     return wanted | {f"zkhost/methods/data/{name}" for name in {"methods.json"} | {f"{each}.bin" for each in bins}}
 
 
