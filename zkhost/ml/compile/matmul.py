@@ -116,11 +116,7 @@ class Product:
             )  # fmt: skip
         if to is not y:
             columns = target.graph.shape(op.y)[-1]
-            layout = [1, 1, count] if finish.scale.size == 1 else [count // columns, columns, 1]
-            plan.emit(
-                Code.REQUANTIZE, to, y, layout, plan.constant(finish.scale), finish.scale.size,
-                finish.zero, finish.low, finish.high,
-            )  # fmt: skip
+            finish.requantize(plan, to, y, count // columns, columns)
 
     def _pieces(self) -> Iterator[tuple[int, int]]:
         """Yield the first input of each piece, and how many it has."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from zkhost.ml import ops
 from zkhost.ml.compile import accelerator as acc
-from zkhost.ml.compile.plan_bytes import At
+from zkhost.ml.compile.plan_bytes import At, Code, Plan
 from zkhost.ml.compile.target import Target, added
 from zkhost.ml.graph import Array, Graph
 
@@ -25,6 +25,12 @@ class Finish:
     high: int
     pool: int
     size: int
+
+    def requantize(self, plan: Plan, sums: At, y: At, rows: int, columns: int) -> None:
+        """Write the requantisation of sums in s32, rows of columns, where the product does not do it itself."""
+        layout = [1, 1, rows * columns] if self.scale.size == 1 else [rows, columns, 1]
+        scale = plan.constant(self.scale)
+        plan.emit(Code.REQUANTIZE, sums, y, layout, scale, self.scale.size, self.zero, self.low, self.high)
 
 
 def finish_of(target: Target, op: ops.Conv | ops.MatMul) -> Finish:

@@ -101,9 +101,7 @@ class Matrix:
                 scale, finish.scale.size, finish.zero, finish.low, finish.high, kind,
             )  # fmt: skip
         if not whole and finish.size == 1:
-            layout = [1, 1, x.rows * columns] if finish.scale.size == 1 else [x.rows, columns, 1]
-            code = Code.REQUANTIZE
-            plan.emit(code, to, y.at, layout, scale, finish.scale.size, finish.zero, finish.low, finish.high)
+            finish.requantize(plan, to, y.at, x.rows, columns)
 
     def _biases(self, biases: Array) -> Array:
         """Return biases as a program adds them to lanes: for each block of columns three planes of bytes, with the lanes' offset."""
